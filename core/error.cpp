@@ -1,0 +1,57 @@
+#include "core/error.hpp"
+
+#include <algorithm>
+#include <numeric>
+
+namespace sonoforge {
+
+std::string to_string(const Problem& problem) {
+  if (problem.where.file.empty()) return problem.text;
+  std::string place = problem.where.file;
+  if (problem.where.line > 0) {
+    place += ":" + std::to_string(problem.where.line) + ":" + std::to_string(problem.where.column);
+  }
+  return place + ": " + problem.text;
+}
+
+static std::string join(const std::vector<Problem>& problems) {
+  std::string text;
+  for (const auto& problem : problems) {
+    if (!text.empty()) text += "\n";
+    text += to_string(problem);
+  }
+  return text;
+}
+
+UserError::UserError(std::vector<Problem> problems)
+    : std::runtime_error(join(problems)), problems_(std::move(problems)) {}
+
+static std::size_t edit_distance(const std::string& a, const std::string& b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), 0);
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    std::size_t diagonal = row[0];
+    row[0] = i + 1;
+    for (std::size_t j = 0; j < b.size(); ++j) {
+      const std::size_t substitution = diagonal + (a[i] != b[j]);
+      diagonal = row[j + 1];
+      row[j + 1] = std::min({row[j] + 1, row[j + 1] + 1, substitution});
+    }
+  }
+  return row.back();
+}
+
+std::string nearest_word(const std::string& word, const std::vector<std::string>& known) {
+  std::string best;
+  std::size_t best_distance = std::max<std::size_t>(1, word.size() / 3) + 1;
+  for (const auto& candidate : known) {
+    const auto distance = edit_distance(word, candidate);
+    if (distance < best_distance) {
+      best_distance = distance;
+      best = candidate;
+    }
+  }
+  return best;
+}
+
+}  // namespace sonoforge

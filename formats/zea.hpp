@@ -1,0 +1,41 @@
+#pragma once
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/image.hpp"
+#include "io/config.hpp"
+#include "transducers/acquisition.hpp"
+
+namespace sonoforge {
+
+/// A true length, area, volume ... stored under /sonoforge/measurements.
+struct Measurement {
+  std::string name;
+  double value = 0;
+  std::string unit;
+};
+
+/// Everything one of our files holds. Each part but the acquisition's probe and scan is optional.
+struct ZeaFile {
+  Acquisition acquisition;                       ///< samples may be empty (image-only files)
+  std::vector<RealMap> images;                   ///< one a frame, dB <= 0
+  std::optional<PixelGrid> image_grid;
+  std::vector<LabelMap> labels;                  ///< "segmentation", "sound_speed" (stored as sos_map), ...
+  std::string config;                            ///< resolved YAML
+  std::uint64_t seed = 1;
+  std::vector<Vec3> scatterer_positions;
+  std::vector<double> scatterer_amplitudes;
+  Factors factors;
+  std::vector<Measurement> measurements;
+  std::string subject_id;                        ///< metadata/subject/id
+};
+
+/// Layout: FORMATS of zea 0.1.6. Atomic.
+void write_zea(const std::filesystem::path& file, const ZeaFile& content);
+/// Ours or anyone's, also older layouts. What had to be assumed stands in acquisition.notes.
+ZeaFile read_zea(const std::filesystem::path& file);
+
+}  // namespace sonoforge

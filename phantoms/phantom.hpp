@@ -1,0 +1,56 @@
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/fields.hpp"
+#include "core/random.hpp"
+#include "core/vec3.hpp"
+#include "phantoms/shape.hpp"
+#include "phantoms/tissue.hpp"
+
+namespace sonoforge {
+
+/// One region of a phantom. A later region covers an earlier one.
+struct Region {
+  std::shared_ptr<const Shape> shape;
+  Tissue tissue;
+  std::string label;      ///< class name of the segmentation; empty = not labelled
+  double gain_db = 0;     ///< echogenicity relative to its tissue (echogenicity images) [dB]
+};
+
+/// Point scatterers, all arrays of one length.
+struct Scatterers {
+  std::vector<Vec3> positions;           ///< [m]
+  std::vector<double> amplitudes;        ///< gamma at the centre frequency, relative [m]
+  std::vector<std::int32_t> regions;     ///< index into Phantom::regions, -1 = background (or none)
+  std::vector<Vec3> velocities;          ///< [m/s]; empty = at rest
+
+  std::size_t size() const { return positions.size(); }
+};
+
+/// What is insonified: the truth behind RF and labels alike. Plain data, no config.
+struct Phantom {
+  Tissue background;
+  std::vector<Region> regions;
+  Scatterers scatterers;
+  Bounds extent;          ///< where scatterers and labels are meant to be [m]
+
+  /// Index of the region that holds a point, -1 for the background.
+  int region_at(Vec3 point) const;
+  const Tissue& tissue_at(Vec3 point) const;
+  const Tissue& tissue_of(int region) const { return region < 0 ? background : regions[static_cast<std::size_t>(region)].tissue; }
+};
+
+class PhantomConfig : public Configurable {
+ public:
+  /// Builds geometry and draws scatterers; the same stream gives the same bits for any thread count.
+  /// Throws `ConfigError` or `UserError` (files).
+  virtual Phantom build(const RandomStream& random) const = 0;
+};
+
+/// points, scatterers, scene, image (and later the parametric anatomies).
+const Catalog& phantom_catalog();
+
+}  // namespace sonoforge

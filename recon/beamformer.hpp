@@ -1,0 +1,18 @@
+#pragma once
+#include "core/fields.hpp"
+#include "core/image.hpp"
+#include "transducers/acquisition.hpp"
+
+namespace sonoforge {
+
+/// Turns channel data, ours or measured, into a complex (analytic) image on a grid.
+class Beamformer : public Configurable {
+ public:
+  /// One map a frame, transmits compounded. Values are the complex envelope at each pixel: |value| is the envelope.
+  virtual std::vector<ComplexMap> beamform(const Acquisition& acquisition, const PixelGrid& grid) const = 0;
+};
+
+/// delay_and_sum.
+const Catalog& beamformer_catalog();
+
+}  // namespace sonoforge
