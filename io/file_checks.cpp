@@ -1,0 +1,41 @@
+#include "io/file_checks.hpp"
+
+#include <unistd.h>
+
+#include <cstdio>
+
+#include "core/error.hpp"
+
+namespace sonoforge {
+
+void refuse_file(const std::filesystem::path& file, const std::string& text) {
+  Problem problem;
+  problem.where.file = file.string();
+  problem.text = text;
+  throw UserError(std::move(problem));
+}
+
+void check_memory(const std::filesystem::path& file, const std::string& what, std::size_t bytes) {
+  const auto machine = static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGE_SIZE));
+  if (static_cast<double>(bytes) <= 0.75 * machine) return;
+  char text[160];
+  std::snprintf(text, sizeof text, " needs %.3g GB of memory (this machine has %.3g GB). Use a smaller file or a larger machine",
+                static_cast<double>(bytes) * 1e-9, machine * 1e-9);
+  refuse_file(file, what + text);
+}
+
+std::uintmax_t regular_file_size(const std::filesystem::path& file) {
+  auto fail = [&](const std::string& text) { refuse_file(file, text); };
+  std::error_code error;
+  const auto status = std::filesystem::status(file, error);
+  if (status.type() == std::filesystem::file_type::not_found) fail("no such file. Check the path");
+  if (status.type() == std::filesystem::file_type::directory) fail("this is a folder (a file is needed). Name one file in it");
+  if (status.type() == std::filesystem::file_type::none) fail("cannot open the file (" + error.message() + "). Check the path");
+  if (status.type() != std::filesystem::file_type::regular) fail("not a regular file (a device or a pipe). Copy it to a file");
+  const auto size = std::filesystem::file_size(file, error);
+  if (error) fail("cannot open the file (" + error.message() + "). Check the path");
+  if (size == 0) fail("the file is empty. Take an intact copy");
+  return size;
+}
+
+}  // namespace sonoforge

@@ -1,0 +1,47 @@
+#pragma once
+#include <hdf5.h>
+
+#include <mutex>
+#include <utility>
+
+// Shared by the HDF5 reader and writer only.
+namespace sonoforge::hdf5 {
+
+/// Debian's serial HDF5 is not thread-safe: every call into it happens under this lock. The first lock also sets the library up:
+/// no error stacks on stderr, no plugins, and no links that lead out of a file.
+std::unique_lock<std::recursive_mutex> lock();
+
+/// Owns one HDF5 identifier. A negative identifier means "none".
+template <herr_t (*Close)(hid_t)>
+class Handle {
+ public:
+  Handle() = default;
+  explicit Handle(hid_t id) : id_(id) {}
+  Handle(Handle&& other) noexcept : id_(std::exchange(other.id_, -1)) {}
+  Handle& operator=(Handle&& other) noexcept {
+    std::swap(id_, other.id_);
+    return *this;
+  }
+  ~Handle() { reset(); }
+
+  hid_t get() const { return id_; }
+  explicit operator bool() const { return id_ >= 0; }
+  /// Closes now; false where the library reports a failure.
+  bool reset() {
+    if (id_ < 0) return true;
+    return Close(std::exchange(id_, -1)) >= 0;
+  }
+
+ private:
+  hid_t id_ = -1;
+};
+using FileHandle = Handle<H5Fclose>;
+using GroupHandle = Handle<H5Gclose>;
+using ObjectHandle = Handle<H5Oclose>;
+using DatasetHandle = Handle<H5Dclose>;
+using SpaceHandle = Handle<H5Sclose>;
+using TypeHandle = Handle<H5Tclose>;
+using AttributeHandle = Handle<H5Aclose>;
+using PropertyHandle = Handle<H5Pclose>;
+
+}  // namespace sonoforge::hdf5
