@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/axis.hpp"
+#include "core/error.hpp"
 #include "core/units.hpp"
 #include "core/vec3.hpp"
 

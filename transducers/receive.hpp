@@ -1,4 +1,5 @@
 #pragma once
+#include <limits>
 #include <optional>
 
 #include "core/fields.hpp"
@@ -25,8 +26,10 @@ struct ReceiveConfig : Configurable {
   void fields(FieldVisitor& visit) override;
   void check() const override;
 
-  /// Number of samples of each record. With `depth` d: ceil((2 d / c + last_firing + pulse_duration) * fs) + 1 samples
-  /// after `start`, so that a pulse echoed at depth d straight below the last element to fire is recorded whole.
+  /// Number of samples of each record; `ConfigError` where that is none or absurd. With `samples` that number, with
+  /// `duration` T ceil(T fs). With `depth` d ceil((2 d / c + last_firing + pulse_duration - start) fs) + 1: a pulse echoed at
+  /// depth d straight below the last element to fire is recorded whole. `last_firing` is the largest delay of any active
+  /// element of any transmit [s], which also covers steering: the record of a steered wave is that much longer.
   std::size_t sample_count(double sound_speed, double last_firing, double pulse_duration) const;
 };
 

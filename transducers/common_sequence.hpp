@@ -1,0 +1,31 @@
+#pragma once
+#include <cstdint>
+#include <vector>
+
+#include "transducers/probe.hpp"
+#include "transducers/sequence.hpp"
+
+namespace sonoforge {
+
+/// More than this many delays (transmits x laws x elements) are refused, so that a slip of the pen cannot exhaust memory.
+inline constexpr std::size_t max_delays = 50'000'000;
+
+/// `frames: {count: 32, rate: 10 kHz}`: how often the transmits repeat.
+struct FramesConfig : Configurable {
+  std::int64_t count = 1;
+  double rate = 0;  ///< [Hz]; 0 = not stated
+  void fields(FieldVisitor& visit) override;
+};
+
+/// What all sequences share.
+struct CommonSequenceConfig : SequenceConfig {
+  FramesConfig frames;
+
+ protected:
+  void frames_field(FieldVisitor& visit);
+  /// Throws `ConfigError(key, ...)` if the delays of so many laws would be absurdly many.
+  void check_size(const Probe& probe, std::size_t laws, const char* key) const;
+  Sequence sequence_of(std::vector<Transmit> transmits) const;
+};
+
+}  // namespace sonoforge
