@@ -11,19 +11,19 @@ namespace sonoforge {
 
 /// Channel data with all that is needed to make an image of it; simulated or measured.
 struct Acquisition {
-  /// Echoes, shape [frame, transmit, channel, sample]; each channel contiguous in time. In IQ data `samples_q` holds the
-  /// quadrature part and has the same shape; it is empty for RF.
+  /// Echoes, shape [frame, transmit, channel, sample]; each channel contiguous in time. In IQ data `samples_q` holds
+  /// the quadrature part and has the same shape; it is empty for RF.
   NdArray<float, 4> samples;
   NdArray<float, 4> samples_q;
-  double sampling_rate = 0;             ///< [Hz]
-  std::vector<double> start;            ///< [transmit] time of sample 0 after the first element fired its pulse centre [s]
-  double centre_frequency = 0;          ///< [Hz]
-  double demodulation_frequency = 0;    ///< of IQ data [Hz]; 0 for RF
-  double sound_speed = 1540;            ///< assumed for reconstruction [m/s]
+  double sampling_rate = 0;     ///< [Hz]
+  std::vector<double> start;    ///< [transmit] time of sample 0 after the first element fired its pulse centre [s]
+  double centre_frequency = 0;  ///< [Hz]
+  double demodulation_frequency = 0;  ///< of IQ data [Hz]; 0 for RF
+  double sound_speed = 1540;          ///< assumed for reconstruction [m/s]
   Probe probe;
-  Sequence sequence;                    ///< transmits of one frame
+  Sequence sequence;  ///< transmits of one frame
   std::string description;
-  std::vector<std::string> notes;       ///< what a reader had to assume about a foreign file
+  std::vector<std::string> notes;  ///< what a reader had to assume about a foreign file
 
   bool is_iq() const { return !samples_q.empty(); }
   std::size_t frames() const { return samples.extent(0); }

@@ -23,10 +23,14 @@ class Burst final : public Pulse {
     // The windows are sums of cosines cos(2 pi m t / T), and each of those shifts the spectrum by +-m/T.
     const double step = 1 / duration_;
     switch (window_) {
-      case Window::hann: return cosine_sum(f, step, 0.5, 0.5, 0);
-      case Window::hamming: return cosine_sum(f, step, 0.54, 0.46, 0);
-      case Window::blackman: return cosine_sum(f, step, 0.42, 0.5, 0.08);
-      default: return rectangular(f);
+      case Window::hann:
+        return cosine_sum(f, step, 0.5, 0.5, 0);
+      case Window::hamming:
+        return cosine_sum(f, step, 0.54, 0.46, 0);
+      case Window::blackman:
+        return cosine_sum(f, step, 0.42, 0.5, 0.08);
+      default:
+        return rectangular(f);
     }
   }
   double half_duration() const override { return duration_ / 2; }
@@ -34,7 +38,8 @@ class Burst final : public Pulse {
   double burst_cycles() const override { return window_ == Window::none ? cycles_ : 0; }
 
  private:
-  // [garcia2022]: X(f) = (T/2)(-i) [sinc(T(w-wc)/2) - sinc(T(w+wc)/2)], the Fourier transform of sin(wc t) on |t| < T/2.
+  // [garcia2022]: X(f) = (T/2)(-i) [sinc(T(w-wc)/2) - sinc(T(w+wc)/2)], the Fourier transform of sin(wc t) on |t| <
+  // T/2.
   std::complex<double> rectangular(double f) const {
     const double difference = sinc_pi(duration_ * (f - frequency_)) - sinc_pi(duration_ * (f + frequency_));
     return {0, -amplitude_ * duration_ / 2 * difference};
@@ -59,7 +64,8 @@ void BurstConfig::fields(FieldVisitor& visit) {
                     .max = 1e9});
   visit(cycles, {.key = "cycles", .doc = "Length of the burst in periods.", .min = 0.1, .max = 10'000});
   visit(amplitude, {.key = "amplitude", .doc = "Peak of the drive; where it is in Pa, so are the results."});
-  visit.choice(window, window_names, {.key = "window", .doc = "Taper over the burst: none, hann, hamming or blackman."});
+  visit.choice(window, window_names,
+               {.key = "window", .doc = "Taper over the burst: none, hann, hamming or blackman."});
 }
 
 void BurstConfig::check() const {

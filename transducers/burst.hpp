@@ -10,7 +10,7 @@ namespace sonoforge {
 struct BurstConfig : PulseConfig {
   std::optional<double> frequency;  ///< default: the probe's [Hz]
   double cycles = 1;
-  double amplitude = 1;             ///< [drive unit]
+  double amplitude = 1;  ///< [drive unit]
   Window window = Window::none;
 
   void fields(FieldVisitor& visit) override;

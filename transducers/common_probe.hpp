@@ -13,8 +13,8 @@ inline constexpr std::int64_t max_elements = 65'536;
 
 /// The keys that all probes share.
 struct CommonProbeConfig : ProbeConfig {
-  std::string name;      ///< written to files
-  double frequency = 0;  ///< centre frequency [Hz]
+  std::string name;                                         ///< written to files
+  double frequency = 0;                                     ///< centre frequency [Hz]
   double baffle = std::numeric_limits<double>::infinity();  ///< as Probe::baffle
   Typed<ResponseConfig> response = Typed<ResponseConfig>::make(response_catalog(), "generalised_normal");
 
@@ -29,7 +29,6 @@ struct CommonProbeConfig : ProbeConfig {
 /// Throws `ConfigError("width", ...)` if elements of this width overlap at this pitch.
 void check_width_fits_pitch(double width, double pitch, const char* width_key = "width",
                             const char* pitch_key = "pitch");
-
 
 /// Throws `ConfigError(key, ...)` unless value > 0: for configs that code fills in, which no reader has checked.
 void check_positive(double value, const char* key);

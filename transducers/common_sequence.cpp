@@ -17,8 +17,9 @@ void CommonSequenceConfig::frames_field(FieldVisitor& visit) {
 
 void CommonSequenceConfig::check_size(const Probe& probe, std::size_t laws, const char* key) const {
   if (laws > max_delays / std::max<std::size_t>(probe.size(), 1))
-    throw ConfigError(key, std::to_string(laws) + " transmits of " + std::to_string(probe.size()) + " elements (at most " +
-                               std::to_string(max_delays) + " delays are supported). Use fewer transmits");
+    throw ConfigError(key, std::to_string(laws) + " transmits of " + std::to_string(probe.size()) +
+                               " elements (at most " + std::to_string(max_delays) +
+                               " delays are supported). Use fewer transmits");
 }
 
 Sequence CommonSequenceConfig::sequence_of(std::vector<Transmit> transmits) const {

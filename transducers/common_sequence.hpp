@@ -7,7 +7,8 @@
 
 namespace sonoforge {
 
-/// More than this many delays (transmits x laws x elements) are refused, so that a slip of the pen cannot exhaust memory.
+/// More than this many delays (transmits x laws x elements) are refused, so that a slip of the pen cannot exhaust
+/// memory.
 inline constexpr std::size_t max_delays = 50'000'000;
 
 /// `frames: {count: 32, rate: 10 kHz}`: how often the transmits repeat.

@@ -68,7 +68,8 @@ Probe ConvexArray::build() const {
     const double angle = (static_cast<double>(i) - static_cast<double>(elements - 1) / 2) * step;
     const double sine = std::sin(angle), cosine = std::cos(angle), half_sine = std::sin(angle / 2);
     Element& element = probe.elements[i];
-    element.position = {radius * sine, 0, -2 * radius * half_sine * half_sine};  // z = radius (cos - 1), no cancellation
+    element.position = {radius * sine, 0,
+                        -2 * radius * half_sine * half_sine};  // z = radius (cos - 1), no cancellation
     element.normal = {sine, 0, cosine};
     element.lateral = {cosine, 0, -sine};
     element.width = width.value_or(pitch);

@@ -15,7 +15,9 @@ double Probe::two_way_response(double f) const {
   return std::exp(-std::numbers::ln2 * std::pow(distance, exponent));
 }
 
-double Probe::one_way_response(double f) const { return std::sqrt(two_way_response(f)); }
+double Probe::one_way_response(double f) const {
+  return std::sqrt(two_way_response(f));
+}
 
 void CommonProbeConfig::name_and_frequency_fields(FieldVisitor& visit) {
   visit(name, {.key = "name", .doc = "Name of the probe as it is written to files."});
@@ -28,11 +30,12 @@ void CommonProbeConfig::name_and_frequency_fields(FieldVisitor& visit) {
 }
 
 void CommonProbeConfig::baffle_and_response_fields(FieldVisitor& visit) {
-  visit(baffle, {.key = "baffle",
-                 .doc = "What surrounds the elements: soft, rigid, or the ratio of the medium's impedance to the baffle's "
-                        "as it enters the obliquity cos/(cos + ratio).",
-                 .min = 0,
-                 .words = {{"soft", std::numeric_limits<double>::infinity()}, {"rigid", 0}}});
+  visit(baffle,
+        {.key = "baffle",
+         .doc = "What surrounds the elements: soft, rigid, or the ratio of the medium's impedance to the baffle's "
+                "as it enters the obliquity cos/(cos + ratio).",
+         .min = 0,
+         .words = {{"soft", std::numeric_limits<double>::infinity()}, {"rigid", 0}}});
   visit.typed(response, response_catalog(),
               {.key = "response", .doc = "Frequency response: {bandwidth: 77 %} (two-way, -6 dB) or none."});
 }
@@ -50,8 +53,8 @@ Probe CommonProbeConfig::common_probe(Probe::Kind kind) const {
 void check_width_fits_pitch(double width, double pitch, const char* width_key, const char* pitch_key) {
   // A hair of slack, since 'width: 0.3 mm' and 'pitch: 300 um' may differ in the last bit.
   if (width > pitch * (1 + 1e-9))
-    throw ConfigError(width_key, std::string(width_key) + " = " + format_quantity(width, Unit::metre) + " is larger than " +
-                                     pitch_key + " = " + format_quantity(pitch, Unit::metre) +
+    throw ConfigError(width_key, std::string(width_key) + " = " + format_quantity(width, Unit::metre) +
+                                     " is larger than " + pitch_key + " = " + format_quantity(pitch, Unit::metre) +
                                      " (elements would overlap). Make it at most as large as the " + pitch_key);
 }
 
@@ -63,8 +66,8 @@ void check_positive(double value, const char* key) {
 
 void check_element_count(std::int64_t count, const char* key) {
   if (count < 1)
-    throw ConfigError(key, std::to_string(count) + " elements (a probe needs at least one). Write for example '" + key +
-                               ": 128'");
+    throw ConfigError(
+        key, std::to_string(count) + " elements (a probe needs at least one). Write for example '" + key + ": 128'");
   if (count > max_elements)
     throw ConfigError(key, std::to_string(count) + " elements (at most " + std::to_string(max_elements) +
                                " are supported). Use fewer elements");

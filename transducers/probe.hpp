@@ -11,11 +11,11 @@ namespace sonoforge {
 /// One radiating element.
 struct Element {
   enum class Shape { rectangle, disc, bowl };
-  Vec3 position;              ///< centre of the face [m] (bowl: its apex)
-  Vec3 normal{0, 0, 1};       ///< unit, into the medium
-  Vec3 lateral{1, 0, 0};      ///< unit, along the width; height runs along cross(normal, lateral)
-  double width = 0;           ///< [m]; disc and bowl: the diameter
-  double height = 0;          ///< [m]; disc and bowl: the diameter
+  Vec3 position;          ///< centre of the face [m] (bowl: its apex)
+  Vec3 normal{0, 0, 1};   ///< unit, into the medium
+  Vec3 lateral{1, 0, 0};  ///< unit, along the width; height runs along cross(normal, lateral)
+  double width = 0;       ///< [m]; disc and bowl: the diameter
+  double height = 0;      ///< [m]; disc and bowl: the diameter
   Shape shape = Shape::rectangle;
   double curvature_radius = std::numeric_limits<double>::infinity();  ///< bowl only [m]
 };
@@ -26,11 +26,11 @@ struct Probe {
   std::string name;
   Kind kind = Kind::linear;
   std::vector<Element> elements;
-  double frequency = 0;       ///< centre frequency [Hz]
-  double bandwidth = 0;       ///< two-way -6 dB bandwidth over the centre frequency; 0 = no response (flat)
+  double frequency = 0;  ///< centre frequency [Hz]
+  double bandwidth = 0;  ///< two-way -6 dB bandwidth over the centre frequency; 0 = no response (flat)
   double elevation_focus = std::numeric_limits<double>::infinity();  ///< lens [m]
-  double baffle = std::numeric_limits<double>::infinity();  ///< impedance ratio: 0 = rigid, infinity = soft
-  double pitch = 0;           ///< between neighbouring centres along the array (a chord on a curved one) [m]
+  double baffle = std::numeric_limits<double>::infinity();           ///< impedance ratio: 0 = rigid, infinity = soft
+  double pitch = 0;  ///< between neighbouring centres along the array (a chord on a curved one) [m]
   double curvature_radius = std::numeric_limits<double>::infinity();  ///< of a convex array [m]
 
   std::size_t size() const { return elements.size(); }
@@ -48,7 +48,8 @@ class ProbeConfig : public Configurable {
   virtual Probe build() const = 0;
 };
 
-/// linear_array, convex_array, matrix_array, row_column_array, ring_array, disc, bowl, custom; presets: the probe library.
+/// linear_array, convex_array, matrix_array, row_column_array, ring_array, disc, bowl, custom; presets: the probe
+/// library.
 const Catalog& probe_catalog();
 
 }  // namespace sonoforge

@@ -45,8 +45,8 @@ std::vector<CatalogRow> probe_library() {
                         {7.6, 30, 270, 128, 77, 5, 18}));
   rows.push_back(linear("L12-3v", "Verasonics L12-3v: linear, 7.54 MHz, 192 elements, 38 mm wide.",
                         {7.54, 30, 170, 192, 93, 5, 20}));
-  rows.push_back(linear("P4-2v", "Verasonics P4-2v: phased, 2.72 MHz, 64 elements, 19 mm wide.",
-                        {2.72, 50, 250, 64, 74, 14, 60}));
+  rows.push_back(
+      linear("P4-2v", "Verasonics P4-2v: phased, 2.72 MHz, 64 elements, 19 mm wide.", {2.72, 50, 250, 64, 74, 14, 60}));
   rows.push_back({"C5-2v", "Verasonics C5-2v: convex, 3.57 MHz, 128 elements, radius 49.57 mm.",
                   [] {
                     auto probe = std::make_shared<ConvexArray>();

@@ -8,12 +8,13 @@ constexpr double max_samples = 50e6;  // of one record
 }
 
 void NoiseConfig::fields(FieldVisitor& visit) {
-  visit(snr, {.key = "snr",
-              .doc = "Power of the noise-free echoes, over the whole record, above that of the white noise added; or none.",
-              .unit = Unit::decibel,
-              .min = -200,
-              .max = 400,
-              .words = {{"none", std::numeric_limits<double>::infinity()}}});
+  visit(snr,
+        {.key = "snr",
+         .doc = "Power of the noise-free echoes, over the whole record, above that of the white noise added; or none.",
+         .unit = Unit::decibel,
+         .min = -200,
+         .max = 400,
+         .words = {{"none", std::numeric_limits<double>::infinity()}}});
 }
 
 void ReceiveConfig::fields(FieldVisitor& visit) {
@@ -47,8 +48,9 @@ void ReceiveConfig::check() const {
                                            " (must be positive). Write for example 'sampling_rate: 40 MHz'");
   const int given = (depth ? 1 : 0) + (duration ? 1 : 0) + (samples ? 1 : 0);
   if (given == 0)
-    throw ConfigError("", "the length of the record is missing (one of 'depth', 'duration' and 'samples' is needed). "
-                          "Write for example 'depth: 45 mm'");
+    throw ConfigError("",
+                      "the length of the record is missing (one of 'depth', 'duration' and 'samples' is needed). "
+                      "Write for example 'depth: 45 mm'");
   if (given > 1)
     throw ConfigError(samples ? "samples" : "duration",
                       "the length of the record is given more than once (only one of 'depth', 'duration' and 'samples' "
@@ -67,7 +69,8 @@ std::size_t ReceiveConfig::sample_count(double sound_speed, double last_firing, 
                                format_quantity(start, Unit::second) + "). Use an earlier start or a larger " + key);
   if (count > max_samples)
     throw ConfigError(key, "the record would have " + format_number(count) + " samples (at most " +
-                               format_number(max_samples) + " are supported). Use a smaller " + key + " or sampling_rate");
+                               format_number(max_samples) + " are supported). Use a smaller " + key +
+                               " or sampling_rate");
   return static_cast<std::size_t>(count);
 }
 

@@ -17,8 +17,8 @@ struct TransmitLaw {
 };
 
 /// One transmit event. Times count from the instant at which the pulse centre leaves the first active element. All of
-/// `focus`, `origin`, `direction` and `time_of_origin` follow from the elements, the delays and the speed they are computed
-/// for; the pulse centre reaches a point x (in a medium of that speed c) at
+/// `focus`, `origin`, `direction` and `time_of_origin` follow from the elements, the delays and the speed they are
+/// computed for; the pulse centre reaches a point x (in a medium of that speed c) at
 ///     plane      time_of_origin + dot(x, direction) / c
 ///     diverging  time_of_origin + |x - focus| / c        focus: the virtual source
 ///     element    time_of_origin + |x - focus| / c        focus: the element's position
@@ -27,14 +27,14 @@ struct TransmitLaw {
 struct Transmit {
   enum class Wave { plane, diverging, focused, element, custom };
   Wave wave = Wave::plane;
-  std::vector<TransmitLaw> laws;    ///< delays >= 0, the first active element of all laws fires at 0
-  double angle = 0;                 ///< steering of the beam axis in x-z, positive towards +x: atan(d.x / d.z) [rad]
-  double azimuth = 0;               ///< the same in y-z: atan(d.y / d.z) [rad]
-  Vec3 focus;                       ///< focused: focus; diverging: virtual source; element: its position [m]
-  Vec3 origin;                      ///< where the beam axis meets the probe face [m]
-  Vec3 direction{0, 0, 1};          ///< unit vector of the beam axis
-  double time_of_origin = 0;        ///< plane: the wavefront passes the world origin; focused: it passes the focus; diverging:
-                                    ///< it would leave the virtual source (<= 0); element: 0; custom: 0 [s]
+  std::vector<TransmitLaw> laws;  ///< delays >= 0, the first active element of all laws fires at 0
+  double angle = 0;               ///< steering of the beam axis in x-z, positive towards +x: atan(d.x / d.z) [rad]
+  double azimuth = 0;             ///< the same in y-z: atan(d.y / d.z) [rad]
+  Vec3 focus;                     ///< focused: focus; diverging: virtual source; element: its position [m]
+  Vec3 origin;                    ///< where the beam axis meets the probe face [m]
+  Vec3 direction{0, 0, 1};        ///< unit vector of the beam axis
+  double time_of_origin = 0;      ///< plane: the wavefront passes the world origin; focused: it passes the focus;
+                              ///< diverging: it would leave the virtual source (<= 0); element: 0; custom: 0 [s]
 };
 
 /// All transmits of one frame, and how frames repeat.
@@ -42,8 +42,8 @@ struct Sequence {
   std::vector<Transmit> transmits;
   std::vector<double> receive_delays;  ///< [element] s, empty = none
   std::size_t frames = 1;
-  double frame_rate = 0;               ///< [Hz]; 0 = not stated
-  bool lines = false;                  ///< each transmit makes its own image line (focused beams), not the whole image
+  double frame_rate = 0;  ///< [Hz]; 0 = not stated
+  bool lines = false;     ///< each transmit makes its own image line (focused beams), not the whole image
 };
 
 class SequenceConfig : public Configurable {

@@ -35,12 +35,16 @@ double start_at_first_firing(Transmit& transmit) {
   double first = std::numeric_limits<double>::infinity();
   for (TransmitLaw& law : transmit.laws)
     for (std::size_t i = 0; i < law.delays.size(); ++i) {
-      if (law.apodization[i] == 0 || std::isnan(law.delays[i])) law.delays[i] = silent, law.apodization[i] = 0;
-      else first = std::min(first, law.delays[i]);
+      if (law.apodization[i] == 0 || std::isnan(law.delays[i]))
+        law.delays[i] = silent, law.apodization[i] = 0;
+      else
+        first = std::min(first, law.delays[i]);
     }
   if (!std::isfinite(first))
-    throw ConfigError("", "no element fires (all are silent or face away from the wave). Change the direction, the focus or "
-                          "the aperture");
+    throw ConfigError(
+        "",
+        "no element fires (all are silent or face away from the wave). Change the direction, the focus or "
+        "the aperture");
   for (TransmitLaw& law : transmit.laws)
     for (double& delay : law.delays) delay -= first;
   return first;
@@ -88,7 +92,8 @@ Transmit diverging_transmit(const Probe& probe, std::vector<double> weights, Vec
   return transmit;
 }
 
-Transmit focused_transmit(const Probe& probe, std::vector<double> weights, Vec3 focus, Vec3 origin, double sound_speed) {
+Transmit focused_transmit(const Probe& probe, std::vector<double> weights, Vec3 focus, Vec3 origin,
+                          double sound_speed) {
   Transmit transmit;
   transmit.wave = Transmit::Wave::focused;
   transmit.focus = focus;
