@@ -7,8 +7,8 @@
 // Shared by the HDF5 reader and writer only.
 namespace sonoforge::hdf5 {
 
-/// Debian's serial HDF5 is not thread-safe: every call into it happens under this lock. The first lock also sets the library up:
-/// no error stacks on stderr, no plugins, and no links that lead out of a file.
+/// Debian's serial HDF5 is not thread-safe: every call into it happens under this lock. The first lock also sets the
+/// library up: no error stacks on stderr, no plugins, and no links that lead out of a file.
 std::unique_lock<std::recursive_mutex> lock();
 
 /// Owns one HDF5 identifier. A negative identifier means "none".

@@ -19,8 +19,12 @@ struct OutputFile {
   haddr_t end_of_file;
 };
 
-OutputFile* self(H5FD_t* file) { return reinterpret_cast<OutputFile*>(file); }
-const OutputFile* self(const H5FD_t* file) { return reinterpret_cast<const OutputFile*>(file); }
+OutputFile* self(H5FD_t* file) {
+  return reinterpret_cast<OutputFile*>(file);
+}
+const OutputFile* self(const H5FD_t* file) {
+  return reinterpret_cast<const OutputFile*>(file);
+}
 
 H5FD_t* open_file(const char*, unsigned flags, hid_t, haddr_t) {
   if (next_output == nullptr) return nullptr;
@@ -50,12 +54,16 @@ herr_t query(const H5FD_t*, unsigned long* flags) {
   return 0;
 }
 
-haddr_t get_eoa(const H5FD_t* file, H5FD_mem_t) { return self(file)->end_of_address; }
+haddr_t get_eoa(const H5FD_t* file, H5FD_mem_t) {
+  return self(file)->end_of_address;
+}
 herr_t set_eoa(H5FD_t* file, H5FD_mem_t, haddr_t address) {
   self(file)->end_of_address = address;
   return 0;
 }
-haddr_t get_eof(const H5FD_t* file, H5FD_mem_t) { return self(file)->end_of_file; }
+haddr_t get_eof(const H5FD_t* file, H5FD_mem_t) {
+  return self(file)->end_of_file;
+}
 
 herr_t read_file(H5FD_t* file, H5FD_mem_t, hid_t, haddr_t address, size_t size, void* buffer) {
   auto* bytes = static_cast<char*>(buffer);
@@ -92,7 +100,8 @@ herr_t write_file(H5FD_t* file, H5FD_mem_t, hid_t, haddr_t address, size_t size,
 herr_t truncate_file(H5FD_t* file, hid_t, hbool_t) {
   auto* output = self(file);
   if (output->end_of_address == output->end_of_file) return 0;
-  if (ftruncate(output->state->descriptor, static_cast<off_t>(output->end_of_address)) != 0 && output->state->error == 0) {
+  if (ftruncate(output->state->descriptor, static_cast<off_t>(output->end_of_address)) != 0 &&
+      output->state->error == 0) {
     output->state->error = errno;
   }
   output->end_of_file = output->end_of_address;
@@ -101,7 +110,9 @@ herr_t truncate_file(H5FD_t* file, hid_t, hbool_t) {
 
 }  // namespace
 
-void set_next_output(OutputState* state) { next_output = state; }
+void set_next_output(OutputState* state) {
+  next_output = state;
+}
 
 hid_t output_driver() {
   static const hid_t driver = [] {

@@ -3,8 +3,8 @@
 
 namespace sonoforge::hdf5 {
 
-/// A file being written. The library must never see a failed write: it could neither close the file nor exit cleanly afterwards.
-/// So the driver remembers the first error number here, reports success, and the writer refuses to commit.
+/// A file being written. The library must never see a failed write: it could neither close the file nor exit cleanly
+/// afterwards. So the driver remembers the first error number here, reports success, and the writer refuses to commit.
 struct OutputState {
   int descriptor = -1;
   int error = 0;

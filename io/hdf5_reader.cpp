@@ -8,9 +8,9 @@
 #include <limits>
 #include <type_traits>
 
+#include "io/file_checks.hpp"
 #include "io/hdf5.hpp"
 #include "io/hdf5_library.hpp"
-#include "io/file_checks.hpp"
 #include "io/text_encoding.hpp"
 
 namespace sonoforge {
@@ -45,16 +45,16 @@ struct StoredType {
   std::size_t bytes = 0;
 };
 
-/// Only plain IEEE numbers and whole-byte integers count as numbers: the library's conversions of stranger types are not safe on
-/// broken files.
+/// Only plain IEEE numbers and whole-byte integers count as numbers: the library's conversions of stranger types are
+/// not safe on broken files.
 bool is_plain_integer(hid_t type) {
   const auto bytes = H5Tget_size(type);
   return (bytes == 1 || bytes == 2 || bytes == 4 || bytes == 8) && H5Tget_precision(type) == 8 * bytes &&
          H5Tget_offset(type) == 0 && (H5Tget_order(type) == H5T_ORDER_LE || H5Tget_order(type) == H5T_ORDER_BE);
 }
 bool is_plain_real(hid_t type) {
-  return H5Tequal(type, H5T_IEEE_F32LE) > 0 || H5Tequal(type, H5T_IEEE_F64LE) > 0 || H5Tequal(type, H5T_IEEE_F32BE) > 0 ||
-         H5Tequal(type, H5T_IEEE_F64BE) > 0;
+  return H5Tequal(type, H5T_IEEE_F32LE) > 0 || H5Tequal(type, H5T_IEEE_F64LE) > 0 ||
+         H5Tequal(type, H5T_IEEE_F32BE) > 0 || H5Tequal(type, H5T_IEEE_F64BE) > 0;
 }
 
 StoredType classify(TypeHandle type) {
@@ -119,7 +119,9 @@ struct OpenDataset {
   std::size_t count = 1;
 };
 
-std::string absolute(const std::string& path) { return path.empty() || path[0] != '/' ? "/" + path : path; }
+std::string absolute(const std::string& path) {
+  return path.empty() || path[0] != '/' ? "/" + path : path;
+}
 
 /// Each link of the path exists and leads somewhere.
 bool exists(hid_t file, const std::string& path) {
@@ -138,7 +140,8 @@ bool exists(hid_t file, const std::string& path) {
 
 H5O_type_t object_type(hid_t file, const std::string& path) {
   H5O_info_t info;
-  if (H5Oget_info_by_name2(file, absolute(path).c_str(), &info, H5O_INFO_BASIC, H5P_DEFAULT) < 0) return H5O_TYPE_UNKNOWN;
+  if (H5Oget_info_by_name2(file, absolute(path).c_str(), &info, H5O_INFO_BASIC, H5P_DEFAULT) < 0)
+    return H5O_TYPE_UNKNOWN;
   return info.type;
 }
 
@@ -166,7 +169,8 @@ void check_storage(const Hdf5Reader::Impl& file, const std::string& path, const 
   if (!creation) file.fail("dataset '" + path + "' cannot be opened (its header is damaged). Take an intact copy");
   const auto layout = H5Pget_layout(creation.get());
   if (layout == H5D_VIRTUAL || H5Pget_external_count(creation.get()) > 0) {
-    file.fail("dataset '" + path + "' keeps its data in other files (virtual or external storage). Copy the data into one file");
+    file.fail("dataset '" + path +
+              "' keeps its data in other files (virtual or external storage). Copy the data into one file");
   }
   std::size_t ratio = 1;
   if (layout == H5D_CHUNKED) {
@@ -180,8 +184,10 @@ void check_storage(const Hdf5Reader::Impl& file, const std::string& path, const 
     for (int i = 0; i < filters; ++i) {
       unsigned flags = 0, config = 0;
       std::size_t values = 0;
-      const auto filter = H5Pget_filter2(creation.get(), static_cast<unsigned>(i), &flags, &values, nullptr, 0, nullptr, &config);
-      if (filter == H5Z_FILTER_DEFLATE && ratio == 1) ratio = deflate_ratio;
+      const auto filter =
+          H5Pget_filter2(creation.get(), static_cast<unsigned>(i), &flags, &values, nullptr, 0, nullptr, &config);
+      if (filter == H5Z_FILTER_DEFLATE && ratio == 1)
+        ratio = deflate_ratio;
       else if (filter != H5Z_FILTER_SHUFFLE && filter != H5Z_FILTER_FLETCHER32) {
         file.fail("dataset '" + path + "' is packed with filter " + std::to_string(filter) +
                   " (only deflate, shuffle and fletcher32 are read). Store it with gzip or without compression");
@@ -194,8 +200,8 @@ void check_storage(const Hdf5Reader::Impl& file, const std::string& path, const 
   }
   const auto most = std::max(harmless_bytes, std::min<std::size_t>(stored, file.file_bytes) * ratio);
   if (*bytes > most) {
-    file.fail("dataset '" + path + "' declares " + std::to_string(*bytes) + " bytes (the file stores " + std::to_string(stored) +
-              " for it). The file is damaged");
+    file.fail("dataset '" + path + "' declares " + std::to_string(*bytes) + " bytes (the file stores " +
+              std::to_string(stored) + " for it). The file is damaged");
   }
 }
 
@@ -211,7 +217,8 @@ OpenDataset open_dataset(const Hdf5Reader::Impl& file, const std::string& path) 
   const PropertyHandle creation(H5Dget_create_plist(data.dataset.get()));
   if (creation && H5Pget_layout(creation.get()) == H5D_VIRTUAL) check_storage(file, path, data);
   data.space = SpaceHandle(H5Dget_space(data.dataset.get()));
-  if (!type || !data.space) file.fail("dataset '" + path + "' cannot be opened (its header is damaged). Take an intact copy");
+  if (!type || !data.space)
+    file.fail("dataset '" + path + "' cannot be opened (its header is damaged). Take an intact copy");
   data.type = classify(std::move(type));
   data.shape = extents_of(data.space.get());
   check_storage(file, path, data);
@@ -224,14 +231,22 @@ constexpr bool is_complex = std::is_same_v<T, std::complex<float>> || std::is_sa
 
 template <class T>
 hid_t native_type() {
-  if constexpr (std::is_same_v<T, float>) return H5T_NATIVE_FLOAT;
-  else if constexpr (std::is_same_v<T, double>) return H5T_NATIVE_DOUBLE;
+  if constexpr (std::is_same_v<T, float>)
+    return H5T_NATIVE_FLOAT;
+  else if constexpr (std::is_same_v<T, double>)
+    return H5T_NATIVE_DOUBLE;
   else if constexpr (std::is_signed_v<T>) {
     constexpr std::size_t bytes = sizeof(T);
-    return bytes == 1 ? H5T_NATIVE_INT8 : bytes == 2 ? H5T_NATIVE_INT16 : bytes == 4 ? H5T_NATIVE_INT32 : H5T_NATIVE_INT64;
+    return bytes == 1   ? H5T_NATIVE_INT8
+           : bytes == 2 ? H5T_NATIVE_INT16
+           : bytes == 4 ? H5T_NATIVE_INT32
+                        : H5T_NATIVE_INT64;
   } else {
     constexpr std::size_t bytes = sizeof(T);
-    return bytes == 1 ? H5T_NATIVE_UINT8 : bytes == 2 ? H5T_NATIVE_UINT16 : bytes == 4 ? H5T_NATIVE_UINT32 : H5T_NATIVE_UINT64;
+    return bytes == 1   ? H5T_NATIVE_UINT8
+           : bytes == 2 ? H5T_NATIVE_UINT16
+           : bytes == 4 ? H5T_NATIVE_UINT32
+                        : H5T_NATIVE_UINT64;
   }
 }
 
@@ -247,19 +262,23 @@ std::vector<T> read_values(const Hdf5Reader::Impl& file, const std::string& path
   const auto content = data.type.content;
   const bool complex_type = content == Content::complex_number;
   if (content == Content::text || content == Content::other || (complex_type && !is_complex<T>)) {
-    file.fail("dataset '" + path + "' has type " + data.type.name + " (numbers are needed). Compare the file with its format");
+    file.fail("dataset '" + path + "' has type " + data.type.name +
+              " (numbers are needed). Compare the file with its format");
   }
   auto fetch = [&](hid_t memory_type, void* values) {
     if (data.count == 0) return;
-    if (H5Dread(data.dataset.get(), memory_type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) < 0) file.fail(unreadable(path));
+    if (H5Dread(data.dataset.get(), memory_type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) < 0)
+      file.fail(unreadable(path));
   };
   if (content == Content::boolean) {
     std::vector<std::int8_t> raw(data.count);
     fetch(data.type.type.get(), raw.data());
     std::vector<T> values(data.count);
     std::transform(raw.begin(), raw.end(), values.begin(), [](std::int8_t v) {
-      if constexpr (is_complex<T>) return T(static_cast<typename T::value_type>(v));
-      else return static_cast<T>(v);
+      if constexpr (is_complex<T>)
+        return T(static_cast<typename T::value_type>(v));
+      else
+        return static_cast<T>(v);
     });
     return values;
   }
@@ -372,7 +391,8 @@ Hdf5Reader::Hdf5Reader(const fs::path& file) : impl_(std::make_unique<Impl>()) {
   std::ifstream stream(file, std::ios::binary);
   if (!stream) impl_->fail("cannot open the file (no permission). Check who may read it");
   if (!looks_like_hdf5(stream, impl_->file_bytes)) {
-    impl_->fail("not an HDF5 file (its signature is missing). Give a file in one of the formats that `sonoforge info` reads");
+    impl_->fail(
+        "not an HDF5 file (its signature is missing). Give a file in one of the formats that `sonoforge info` reads");
   }
   const auto held = lock();
   const PropertyHandle access(H5Pcreate(H5P_FILE_ACCESS));
@@ -389,7 +409,9 @@ Hdf5Reader::~Hdf5Reader() {
 }
 Hdf5Reader::Hdf5Reader(Hdf5Reader&&) noexcept = default;
 
-const fs::path& Hdf5Reader::file() const { return impl_->path; }
+const fs::path& Hdf5Reader::file() const {
+  return impl_->path;
+}
 
 bool Hdf5Reader::has(const std::string& path) const {
   const auto held = lock();
@@ -466,11 +488,13 @@ std::vector<std::string> Hdf5Reader::read_texts(const std::string& dataset) cons
   const auto held = lock();
   const auto data = open_dataset(*impl_, dataset);
   if (data.type.content != Content::text) {
-    impl_->fail("dataset '" + dataset + "' has type " + data.type.name + " (text is needed). Compare the file with its format");
+    impl_->fail("dataset '" + dataset + "' has type " + data.type.name +
+                " (text is needed). Compare the file with its format");
   }
   const auto bytes = total_bytes(data.shape, data.type.bytes);
   if (data.count > most_texts || !bytes || *bytes > most_text_bytes) {
-    impl_->fail("dataset '" + dataset + "' holds " + std::to_string(data.count) + " texts (far too many). The file is damaged");
+    impl_->fail("dataset '" + dataset + "' holds " + std::to_string(data.count) +
+                " texts (far too many). The file is damaged");
   }
   // Element by element, with a budget: many entries may point to the same huge text.
   std::vector<std::string> texts;
@@ -481,7 +505,8 @@ std::vector<std::string> Hdf5Reader::read_texts(const std::string& dataset) cons
     SpaceHandle selected(H5Scopy(data.space.get()));
     if (rank > 0) {
       std::vector<hsize_t> place(rank);
-      for (std::size_t axis = rank, rest = i; axis-- > 0; rest /= data.shape[axis]) place[axis] = rest % data.shape[axis];
+      for (std::size_t axis = rank, rest = i; axis-- > 0; rest /= data.shape[axis])
+        place[axis] = rest % data.shape[axis];
       H5Sselect_elements(selected.get(), H5S_SELECT_SET, 1, place.data());
     }
     bool good = true;
@@ -524,7 +549,8 @@ std::vector<std::string> Hdf5Reader::attributes(const std::string& object) const
   };
   hsize_t index = 0;
   if (H5Aiterate2(owner.get(), H5_INDEX_NAME, H5_ITER_INC, &index, collect, &names) < 0) {
-    impl_->fail("the attributes of '" + absolute(object) + "' cannot be listed (the file is damaged). Take an intact copy");
+    impl_->fail("the attributes of '" + absolute(object) +
+                "' cannot be listed (the file is damaged). Take an intact copy");
   }
   std::sort(names.begin(), names.end());
   return names;
@@ -534,12 +560,14 @@ std::string Hdf5Reader::text_attribute(const std::string& object, const std::str
   const auto held = lock();
   const auto open = open_attribute(*impl_, object, name);
   if (open.type.content != Content::text || open.count != 1) {
-    impl_->fail("attribute '" + name + "' of '" + absolute(object) + "' is not one text. Compare the file with its format");
+    impl_->fail("attribute '" + name + "' of '" + absolute(object) +
+                "' is not one text. Compare the file with its format");
   }
   bool good = true;
   auto fetch = [&](hid_t type, void* values) { return H5Aread(open.attribute.get(), type, values) >= 0; };
   auto texts = decode_texts(open.type.type.get(), 1, open.space.get(), fetch, good);
-  if (!good || texts.size() != 1) impl_->fail("attribute '" + name + "' cannot be read (the file is damaged). Take an intact copy");
+  if (!good || texts.size() != 1)
+    impl_->fail("attribute '" + name + "' cannot be read (the file is damaged). Take an intact copy");
   return texts.front();
 }
 
@@ -547,7 +575,8 @@ double Hdf5Reader::number_attribute(const std::string& object, const std::string
   const auto held = lock();
   const auto open = open_attribute(*impl_, object, name);
   if ((open.type.content != Content::integer && open.type.content != Content::real) || open.count != 1) {
-    impl_->fail("attribute '" + name + "' of '" + absolute(object) + "' is not one number. Compare the file with its format");
+    impl_->fail("attribute '" + name + "' of '" + absolute(object) +
+                "' is not one number. Compare the file with its format");
   }
   double value = 0;
   if (H5Aread(open.attribute.get(), H5T_NATIVE_DOUBLE, &value) < 0) {
@@ -556,9 +585,9 @@ double Hdf5Reader::number_attribute(const std::string& object, const std::string
   return value;
 }
 
-#define SONOFORGE_INSTANTIATE(T)                                                                              \
-  template std::vector<T> Hdf5Reader::read<T>(const std::string&) const;                                      \
-  template std::vector<T> Hdf5Reader::read<T>(const std::string&, const std::vector<std::ptrdiff_t>&) const;  \
+#define SONOFORGE_INSTANTIATE(T)                                                                             \
+  template std::vector<T> Hdf5Reader::read<T>(const std::string&) const;                                     \
+  template std::vector<T> Hdf5Reader::read<T>(const std::string&, const std::vector<std::ptrdiff_t>&) const; \
   template T Hdf5Reader::read_scalar<T>(const std::string&) const;
 SONOFORGE_INSTANTIATE(float)
 SONOFORGE_INSTANTIATE(double)

@@ -1,15 +1,9 @@
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <atomic>
-#include <cerrno>
 #include <complex>
-#include <cstring>
+#include <stdexcept>
 #include <type_traits>
 
-#include "io/file_checks.hpp"
+#include "io/atomic_file.hpp"
 #include "io/hdf5.hpp"
 #include "io/hdf5_library.hpp"
 #include "io/hdf5_output_driver.hpp"
@@ -20,18 +14,15 @@ namespace fs = std::filesystem;
 using namespace hdf5;
 
 struct Hdf5Writer::Impl {
-  fs::path target, temporary;
-  OutputState output;
-  FileHandle file;
-  bool committed = false;
+  explicit Impl(const fs::path& target) : target_file(target) {}
 
-  [[noreturn]] void fail(const std::string& what) const {
-    std::string why = "the HDF5 library refuses it";
-    if (output.error != 0) why = std::strerror(output.error);
-    refuse_file(target, what + " (" + why + "). Check free space, permissions and limits of that place");
-  }
+  AtomicFile target_file;
+  OutputState output;
+  FileHandle file;  // after the file it writes to: closed first
+
   void check(bool good, const std::string& what) const {
-    if (!good || output.error != 0) fail("cannot write " + what);
+    if (output.error != 0) target_file.fail("cannot write " + what, output.error);
+    if (!good) throw std::runtime_error("the HDF5 library cannot write " + what);
   }
 };
 
@@ -39,16 +30,26 @@ namespace {
 
 template <class T>
 hid_t native_type() {
-  if constexpr (std::is_same_v<T, float>) return H5T_NATIVE_FLOAT;
-  else if constexpr (std::is_same_v<T, double>) return H5T_NATIVE_DOUBLE;
-  else if constexpr (std::is_same_v<T, std::int8_t>) return H5T_NATIVE_INT8;
-  else if constexpr (std::is_same_v<T, std::int16_t>) return H5T_NATIVE_INT16;
-  else if constexpr (std::is_same_v<T, std::int32_t>) return H5T_NATIVE_INT32;
-  else if constexpr (std::is_same_v<T, std::int64_t>) return H5T_NATIVE_INT64;
-  else if constexpr (std::is_same_v<T, std::uint8_t>) return H5T_NATIVE_UINT8;
-  else if constexpr (std::is_same_v<T, std::uint16_t>) return H5T_NATIVE_UINT16;
-  else if constexpr (std::is_same_v<T, std::uint32_t>) return H5T_NATIVE_UINT32;
-  else return H5T_NATIVE_UINT64;
+  if constexpr (std::is_same_v<T, float>)
+    return H5T_NATIVE_FLOAT;
+  else if constexpr (std::is_same_v<T, double>)
+    return H5T_NATIVE_DOUBLE;
+  else if constexpr (std::is_same_v<T, std::int8_t>)
+    return H5T_NATIVE_INT8;
+  else if constexpr (std::is_same_v<T, std::int16_t>)
+    return H5T_NATIVE_INT16;
+  else if constexpr (std::is_same_v<T, std::int32_t>)
+    return H5T_NATIVE_INT32;
+  else if constexpr (std::is_same_v<T, std::int64_t>)
+    return H5T_NATIVE_INT64;
+  else if constexpr (std::is_same_v<T, std::uint8_t>)
+    return H5T_NATIVE_UINT8;
+  else if constexpr (std::is_same_v<T, std::uint16_t>)
+    return H5T_NATIVE_UINT16;
+  else if constexpr (std::is_same_v<T, std::uint32_t>)
+    return H5T_NATIVE_UINT32;
+  else
+    return H5T_NATIVE_UINT64;
 }
 
 template <class T>
@@ -101,66 +102,29 @@ PropertyHandle link_creation() {
   return links;
 }
 
-fs::path temporary_name(const fs::path& target) {
-  static std::atomic<unsigned> count{0};
-  return target.parent_path() / ("." + target.filename().string() + "." + std::to_string(getpid()) + "." +
-                                 std::to_string(count.fetch_add(1)) + ".part");
-}
-
 }  // namespace
 
-Hdf5Writer::Hdf5Writer(const fs::path& file) : impl_(std::make_unique<Impl>()) {
+Hdf5Writer::Hdf5Writer(const fs::path& file) : impl_(std::make_unique<Impl>(file)) {
   const auto held = lock();
-  impl_->target = file;
-  std::error_code ignored;
-  if (fs::is_directory(file, ignored)) {
-    impl_->output.error = EISDIR;
-    impl_->fail("cannot create the file");
-  }
-  impl_->temporary = temporary_name(file);
-  impl_->output.descriptor = open(impl_->temporary.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-  if (impl_->output.descriptor < 0) {
-    impl_->output.error = errno;
-    impl_->fail("cannot create the file");
-  }
+  impl_->output.descriptor = impl_->target_file.descriptor();
   PropertyHandle access(H5Pcreate(H5P_FILE_ACCESS));
   H5Pset_driver(access.get(), output_driver(), nullptr);
   set_next_output(&impl_->output);
-  impl_->file = FileHandle(H5Fcreate(impl_->temporary.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access.get()));
+  impl_->file = FileHandle(H5Fcreate(impl_->target_file.temporary().c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access.get()));
   set_next_output(nullptr);
-  if (!impl_->file) {
-    close(impl_->output.descriptor);
-    unlink(impl_->temporary.c_str());
-    impl_->fail("cannot create the file");
-  }
+  impl_->check(static_cast<bool>(impl_->file), "the file");
 }
 
 Hdf5Writer::~Hdf5Writer() {
-  if (impl_->committed) return;
   const auto held = lock();
   impl_->file.reset();
-  if (impl_->output.descriptor >= 0) close(impl_->output.descriptor);
-  unlink(impl_->temporary.c_str());
 }
 
 void Hdf5Writer::commit() {
   const auto held = lock();
   const bool closed = impl_->file.reset();
   impl_->check(closed, "the file");
-  if (fsync(impl_->output.descriptor) != 0) impl_->output.error = errno;
-  if (close(std::exchange(impl_->output.descriptor, -1)) != 0) impl_->output.error = errno;
-  impl_->check(true, "the file");
-  if (std::rename(impl_->temporary.c_str(), impl_->target.c_str()) != 0) {
-    impl_->output.error = errno;
-    impl_->fail("cannot create the file");
-  }
-  impl_->committed = true;
-  const auto folder = impl_->target.has_parent_path() ? impl_->target.parent_path() : fs::path(".");
-  const int descriptor = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (descriptor >= 0) {
-    fsync(descriptor);  // some file systems cannot sync a folder; the file itself is already safe
-    close(descriptor);
-  }
+  impl_->target_file.commit();
 }
 
 void Hdf5Writer::group(const std::string& path) {
@@ -183,8 +147,8 @@ void Hdf5Writer::group(const std::string& path) {
 namespace {
 
 /// Creates and fills one dataset; `shape` empty with `scalar` set means a scalar. Returns success.
-bool write_dataset(hid_t file, const std::string& path, hid_t type, const void* values, const std::vector<std::size_t>& shape,
-                   bool scalar, int deflate) {
+bool write_dataset(hid_t file, const std::string& path, hid_t type, const void* values,
+                   const std::vector<std::size_t>& shape, bool scalar, int deflate) {
   const std::vector<hsize_t> extents(shape.begin(), shape.end());
   SpaceHandle space(scalar ? H5Screate(H5S_SCALAR)
                            : H5Screate_simple(static_cast<int>(extents.size()), extents.data(), nullptr));
@@ -198,8 +162,7 @@ bool write_dataset(hid_t file, const std::string& path, hid_t type, const void* 
     H5Pset_deflate(creation.get(), static_cast<unsigned>(std::min(deflate, 9)));
   }
   const auto links = link_creation();
-  DatasetHandle dataset(
-      H5Dcreate2(file, path.c_str(), type, space.get(), links.get(), creation.get(), H5P_DEFAULT));
+  DatasetHandle dataset(H5Dcreate2(file, path.c_str(), type, space.get(), links.get(), creation.get(), H5P_DEFAULT));
   if (!dataset) return false;
   if (!empty && H5Dwrite(dataset.get(), type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) < 0) return false;
   return dataset.reset();
@@ -265,7 +228,8 @@ void Hdf5Writer::write_text(const std::string& dataset, const std::string& text,
   describe(*this, dataset, storage);
 }
 
-void Hdf5Writer::write_texts(const std::string& dataset, const std::vector<std::string>& texts, const Hdf5Storage& storage) {
+void Hdf5Writer::write_texts(const std::string& dataset, const std::vector<std::string>& texts,
+                             const Hdf5Storage& storage) {
   const auto held = lock();
   const auto type = text_type();
   std::vector<const char*> starts;

@@ -133,7 +133,9 @@ TEST_F(Hdf5, ProblemsNameFileAndDataset) {
   const Hdf5Reader reader(file);
   EXPECT_EQ(error_of([&] { (void)reader.read<float>("nothing/here"); }),
             file.string() + ": dataset 'nothing/here' is missing. Compare the file with its format");
-  EXPECT_EQ(error_of([&] { (void)reader.read<float>("values", {-1, 3}); }),
+  EXPECT_EQ(error_of([&] {
+              (void)reader.read<float>("values", {-1, 3});
+            }),
             file.string() + ": dataset 'values' has shape [2, 2] (needs [any, 3]). Compare the file with its format");
   EXPECT_EQ(reader.read<float>("values", {-1, 2}).size(), 4U);
   EXPECT_NE(error_of([&] { (void)reader.read<float>("text"); }).find("has type string"), std::string::npos);
@@ -216,7 +218,8 @@ TEST_F(Hdf5, AbsurdSizesAreRefusedBeforeMemoryIsTaken) {
 }
 
 TEST_F(Hdf5, ImpossibleTargetsAreUserErrors) {
-  EXPECT_NE(error_of([&] { Hdf5Writer writer(folder / "missing" / "a.hdf5"); }).find("No such file"), std::string::npos);
+  EXPECT_NE(error_of([&] { Hdf5Writer writer(folder / "missing" / "a.hdf5"); }).find("No such file"),
+            std::string::npos);
   EXPECT_NE(error_of([&] { Hdf5Writer writer(folder); }).find("Is a directory"), std::string::npos);
   if (getuid() != 0) {
     fs::permissions(folder, fs::perms::owner_read | fs::perms::owner_exec);

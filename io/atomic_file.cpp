@@ -1,0 +1,86 @@
+#include "io/atomic_file.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <string>
+#include <utility>
+
+#include "io/file_checks.hpp"
+
+namespace sonoforge {
+
+namespace fs = std::filesystem;
+
+AtomicFile::AtomicFile(const fs::path& file) : target_(file) {
+  static std::atomic<unsigned> count{0};
+  std::error_code ignored;
+  if (fs::is_directory(file, ignored)) fail("cannot create the file", EISDIR);
+  temporary_ = file.parent_path() / ("." + file.filename().string() + "." + std::to_string(getpid()) + "." +
+                                     std::to_string(count.fetch_add(1)) + ".part");
+  descriptor_ = open(temporary_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  if (descriptor_ < 0) fail("cannot create the file", errno);
+}
+
+AtomicFile::~AtomicFile() {
+  if (descriptor_ >= 0) close(descriptor_);
+  if (!committed_) unlink(temporary_.c_str());
+}
+
+void AtomicFile::fail(const std::string& what, int error) const {
+  refuse_file(target_,
+              what + " (" + std::strerror(error) + "). Check free space, permissions and limits of that place");
+}
+
+void AtomicFile::commit() {
+  if (fsync(descriptor_) != 0) fail("cannot write the file", errno);
+  if (close(std::exchange(descriptor_, -1)) != 0) fail("cannot write the file", errno);
+  if (std::rename(temporary_.c_str(), target_.c_str()) != 0) fail("cannot create the file", errno);
+  committed_ = true;
+  const auto folder = target_.has_parent_path() ? target_.parent_path() : fs::path(".");
+  const int descriptor = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (descriptor < 0) return;
+  fsync(descriptor);  // some file systems cannot sync a folder; the file itself is already safe
+  close(descriptor);
+}
+
+void write_file_atomically(const fs::path& file, std::string_view content) {
+  AtomicFile output(file);
+  while (!content.empty()) {
+    const ssize_t put = write(output.descriptor(), content.data(), content.size());
+    if (put < 0 && errno == EINTR) continue;
+    if (put <= 0) output.fail("cannot write the file", put < 0 ? errno : ENOSPC);
+    content.remove_prefix(static_cast<std::size_t>(put));
+  }
+  output.commit();
+}
+
+void make_folder(const fs::path& folder) {
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (!error && !fs::is_directory(folder, error) && !error) error = std::make_error_code(std::errc::not_a_directory);
+  if (error) refuse_file(folder, "cannot make this folder (" + error.message() + "). Name another one with -o");
+}
+
+std::string read_file(const fs::path& file, std::size_t max_bytes) {
+  std::error_code error;
+  if (fs::is_regular_file(file, error) && fs::file_size(file, error) == 0 && !error) return "";
+  const auto size = regular_file_size(file);
+  if (size > max_bytes) {
+    refuse_file(file, "the file has " + std::to_string(size) + " bytes (at most " + std::to_string(max_bytes) +
+                          " are read). Give a smaller file");
+  }
+  check_memory(file, "the file", size);
+  std::ifstream stream(file, std::ios::binary);
+  if (!stream) refuse_file(file, "cannot open the file (no permission). Check who may read it");
+  std::string content(size, '\0');
+  stream.read(content.data(), static_cast<std::streamsize>(size));
+  content.resize(static_cast<std::size_t>(stream.gcount()));
+  return content;
+}
+
+}  // namespace sonoforge
