@@ -1,0 +1,27 @@
+#pragma once
+#include "sim/engine.hpp"
+
+namespace sonoforge {
+
+/// MUST's approximations to its digits [garcia2022, cigier2022]. The medium is the phantom's background.
+struct SimusOptions {
+  int dimensions = 3;                        ///< 2 or 3
+  bool full_frequency_directivity = false;   ///< directivity at every frequency instead of at the centre frequency
+  double threshold_db = -100;                ///< bins whose spectrum is further below the maximum are left out
+};
+Acquisition simulate_simus(const SimulationInput& input, const SimusOptions& options);
+FieldResult field_simus(const SimulationInput& input, const SimusOptions& options, const FieldRequest& request,
+                        std::size_t transmit, Engine::FieldOutput output);
+
+/// The linear model without shortcuts: converges to the Rayleigh integral (3-D) or its two-dimensional analogue. The medium is
+/// the phantom's background.
+struct PhysicalOptions {
+  int dimensions = 3;       ///< 2 or 3
+  bool dispersion = true;   ///< the dispersion that causality demands of power-law attenuation
+  double tolerance = 1e-4;  ///< relative error of the surface and frequency integrals
+};
+Acquisition simulate_physical(const SimulationInput& input, const PhysicalOptions& options);
+FieldResult field_physical(const SimulationInput& input, const PhysicalOptions& options, const FieldRequest& request,
+                           std::size_t transmit, Engine::FieldOutput output);
+
+}  // namespace sonoforge
