@@ -1,13 +1,20 @@
 #include "transducers/burst.hpp"
+#include "transducers/chirp.hpp"
+#include "transducers/coded.hpp"
+#include "transducers/sampled_pulse.hpp"
 
 namespace sonoforge {
 
 const Catalog& pulse_catalog() {
-  static const Catalog catalog{.kind = "pulse",
-                               .doc = "The electrical drive of the elements, its centre at t = 0.",
-                               .types = {row_of<BurstConfig>("burst", "A sine burst of some cycles.")},
-                               .presets = {},
-                               .default_type = "burst"};
+  static const Catalog catalog{
+      .kind = "pulse",
+      .doc = "The electrical drive of the elements, its centre at t = 0.",
+      .types = {row_of<BurstConfig>("burst", "A sine burst of some cycles."),
+                row_of<ChirpConfig>("chirp", "A sine whose frequency changes linearly."),
+                row_of<CodedConfig>("coded", "Sine bursts whose signs follow a Barker, Golay or own code."),
+                row_of<SampledPulseConfig>("samples", "A recorded waveform from an HDF5 file.")},
+      .presets = {},
+      .default_type = "burst"};
   return catalog;
 }
 

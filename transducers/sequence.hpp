@@ -34,7 +34,7 @@ struct Transmit {
   Vec3 origin;                    ///< where the beam axis meets the probe face [m]
   Vec3 direction{0, 0, 1};        ///< unit vector of the beam axis
   double time_of_origin = 0;      ///< plane: the wavefront passes the world origin; focused: it passes the focus;
-                              ///< diverging: it would leave the virtual source (<= 0); element: 0; custom: 0 [s]
+                                  ///< diverging: it would leave the virtual source (<= 0); element: 0; custom: 0 [s]
 };
 
 /// All transmits of one frame, and how frames repeat.
