@@ -37,6 +37,13 @@ struct Attenuation {
 double parse_quantity(std::string_view text, Unit unit);
 Attenuation parse_attenuation(std::string_view text);
 
+/// A number whose unit tells what it measures, for texts read without knowing what they are for.
+struct AnyQuantity {
+  double value = 0;  ///< in SI
+  Unit unit = Unit::none;
+};
+AnyQuantity parse_any_quantity(std::string_view text);
+
 /// The shortest text that `parse_quantity` reads back to exactly the same double; a familiar unit where one does that.
 std::string format_quantity(double value, Unit unit);
 std::string format_attenuation(const Attenuation& value);

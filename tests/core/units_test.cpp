@@ -1,0 +1,75 @@
+#include "core/units.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <stdexcept>
+
+#include "core/random.hpp"
+
+namespace sonoforge {
+namespace {
+
+TEST(Units, QuantitiesAreTheNearestDoubles) {
+  // Each expected value is the compiler's reading of the same decimal number.
+  EXPECT_EQ(parse_quantity("5 MHz", Unit::hertz), 5e6);
+  EXPECT_EQ(parse_quantity("0.3 mm", Unit::metre), 0.3e-3);
+  EXPECT_EQ(parse_quantity("30.4MHz", Unit::hertz), 30.4e6);
+  EXPECT_EQ(parse_quantity("-1.5e1 cm", Unit::metre), -0.15);
+  EXPECT_EQ(parse_quantity("77 %", Unit::fraction), 0.77);
+  EXPECT_EQ(parse_quantity("20 /mm^3", Unit::per_cubic_metre), 20e9);
+  EXPECT_EQ(parse_quantity("37 degC", Unit::kelvin), 310.15);
+  EXPECT_EQ(parse_quantity("2 MiB", Unit::bytes), 2097152);
+  EXPECT_DOUBLE_EQ(parse_quantity("180 deg", Unit::radian), std::numbers::pi);
+  EXPECT_EQ(parse_quantity(" 12 ", Unit::none), 12);
+}
+
+TEST(Units, AttenuationHasItsOwnGrammar) {
+  EXPECT_EQ(parse_attenuation("0.5 dB/cm/MHz"), (Attenuation{0.5, 1}));
+  EXPECT_EQ(parse_attenuation("0.5 dB/cm/MHz^1.1"), (Attenuation{0.5, 1.1}));
+  EXPECT_EQ(parse_attenuation("0"), (Attenuation{0, 1}));
+  // 0.5 dB/cm/MHz at 2 MHz is 1 dB/cm = 100 dB/m; a neper is 8.686 dB.
+  EXPECT_NEAR(parse_attenuation("0.5 dB/cm/MHz").nepers_per_metre(2e6), 100 / 8.685889638, 1e-8);
+  for (const char* text : {"0.5", "0.5 dB", "0.5 dB/cm/MHz^", "0.5 dB/cm/MHz^x", "dB/cm/MHz", "-1 dB/cm/MHz", "1 dB/cm/MHz^9"})
+    EXPECT_THROW(parse_attenuation(text), std::invalid_argument) << text;
+}
+
+std::string error_of(std::string_view text, Unit unit) {
+  try {
+    parse_quantity(text, unit);
+  } catch (const std::invalid_argument& error) {
+    return error.what();
+  }
+  return "";
+}
+
+TEST(Units, ErrorsShowTheFix) {
+  EXPECT_EQ(error_of("4", Unit::metre), "'4' has no unit (needs a length). Write for example '4 mm'");
+  EXPECT_EQ(error_of("4 MHz", Unit::metre),
+            "'4 MHz' has the unit 'MHz' (needs a length in one of mm, um, cm, m, nm). Write for example '4 mm'");
+  EXPECT_EQ(error_of("fast", Unit::hertz), "'fast' is not a number (needs a frequency). Write for example '5 MHz'");
+  EXPECT_EQ(error_of("64 mm", Unit::none), "'64 mm' has 'mm' after the number (counts and ratios are bare). Write '64'");
+  for (const char* text : {"", " ", "-", ".", "e5", "nan mm", "inf mm", "1e999 mm", "0x10 mm", "1,5 mm", "1 2 mm"})
+    EXPECT_NE(error_of(text, Unit::metre), "") << text;
+}
+
+TEST(Units, EveryDoubleSurvivesWriting) {
+  RandomStream random(1, 0, "units");
+  for (int i = 0; i < 20000; ++i) {
+    const double value = std::ldexp(random.uniform(-1, 1), static_cast<int>(random.integer_below(80)) - 50);
+    for (Unit unit : {Unit::none, Unit::metre, Unit::second, Unit::hertz, Unit::radian, Unit::fraction, Unit::decibel})
+      ASSERT_EQ(parse_quantity(format_quantity(value, unit), unit), value) << format_quantity(value, unit);
+  }
+}
+
+TEST(Units, WritesFamiliarUnits) {
+  EXPECT_EQ(format_quantity(0.0003, Unit::metre), "0.3 mm");
+  EXPECT_EQ(format_quantity(7.6e6, Unit::hertz), "7.6 MHz");
+  EXPECT_EQ(format_quantity(parse_quantity("12 deg", Unit::radian), Unit::radian), "12 deg");
+  EXPECT_EQ(format_quantity(0.77, Unit::fraction), "77 %");
+  EXPECT_EQ(format_quantity(1540, Unit::metre_per_second), "1540 m/s");
+  EXPECT_EQ(format_quantity(0, Unit::metre), "0 mm");
+}
+
+}  // namespace
+}  // namespace sonoforge
