@@ -238,7 +238,7 @@ std::string format_quantity(double value, Unit unit) {
       if (parse_quantity(text, unit) != value) continue;
       const double magnitude = std::abs(candidate);
       const bool handy = magnitude == 0 || (magnitude >= 0.1 && magnitude < 10000);
-      const double cost = static_cast<double>(text.size()) + (handy ? 0 : 8);
+      const double cost = static_cast<double>(text.size() - spelling.text.size()) + (handy ? 0 : 8);
       if (cost < best_cost) best = text, best_cost = cost;
     }
   }

@@ -1,5 +1,6 @@
 #pragma once
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -27,6 +28,8 @@ struct ConfigNode {
 
   const ConfigNode* find(std::string_view key) const;
   ConfigNode* find(std::string_view key);
+  /// As YAML that parses back to the same node.
+  std::string text() const;
 };
 struct ConfigNode::Entry {
   std::string key;
@@ -43,7 +46,13 @@ struct FactorValue {
 };
 using Factors = std::map<std::string, FactorValue>;
 
-/// A config file in memory. Distributions (`{uniform: [2 mm, 6 mm]}`, see CONTRACT section 3) may stand in place of any scalar.
+/// A config file in memory. A distribution may stand in place of any scalar:
+///     {uniform: [2 mm, 6 mm]}                      any value between
+///     {integers: [1, 5]}                           whole numbers, ends included
+///     {normal: [15 mm, 4 mm], min: 5 mm, max: 40 mm}   mean and standard deviation, truncated
+///     {log_normal: [8 mm, 0.3], min:, max:}        median, and standard deviation of the natural logarithm
+///     {choice: [a, b, c], weights: [1, 2, 1]}      one of a list
+/// `factor: NAME` beside it names the value; `{factor: NAME}` alone refers to the top-level section `factors:`.
 class ConfigTree {
  public:
   static ConfigTree load(const std::filesystem::path& file);
@@ -57,6 +66,13 @@ class ConfigTree {
   /// Replaces every distribution by a value. Each distribution has its own stream, named by its factor or else by its path in the file, so
   /// that adding, removing or forcing one changes no other. `forced` gives factors a fixed value (twins). Returns the named factors.
   Factors draw(const RandomStream& random, const std::map<std::string, std::string>& forced = {});
+
+  /// Runs `work`; a `ConfigError` it throws becomes a `UserError` that points at the key below `path` ("probe", "phantom"), or at the
+  /// nearest thing above it that stands in the file.
+  void locate(const std::string& path, const std::function<void()>& work) const;
+
+  /// The tree as YAML text that parses back to the same tree.
+  std::string text() const;
 
   /// Reads `target`; throws one `UserError` with every mistake. `ignored` top-level keys belong to other readers.
   void read(Configurable& target, const std::vector<std::string>& ignored = {}) const;
@@ -73,7 +89,7 @@ class ConfigTree {
 /// The object as YAML with every default written out; reads back to the same object, every double to the same bits.
 std::string dump_config(Configurable& object);
 /// The same as a tree of names, units, ranges, defaults and docs, for `describe`; typed members list their catalog.
-nlohmann::json describe_config(Configurable& object);
-nlohmann::json describe_catalog(const Catalog& catalog);
+nlohmann::ordered_json describe_config(Configurable& object);
+nlohmann::ordered_json describe_catalog(const Catalog& catalog);
 
 }  // namespace sonoforge
