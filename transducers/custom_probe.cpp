@@ -1,7 +1,7 @@
 #include "transducers/custom_probe.hpp"
 
 #include "io/hdf5.hpp"
-#include "transducers/file_error.hpp"
+#include "io/file_checks.hpp"
 
 namespace sonoforge {
 namespace {

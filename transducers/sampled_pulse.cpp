@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "io/hdf5.hpp"
-#include "transducers/file_error.hpp"
+#include "io/file_checks.hpp"
 #include "transducers/probe.hpp"
 
 namespace sonoforge {
