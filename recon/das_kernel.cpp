@@ -1,0 +1,427 @@
+#include "recon/das_kernel.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <numbers>
+
+#include "core/error.hpp"
+#include "core/parallel.hpp"
+
+namespace sonoforge {
+namespace {
+
+constexpr std::size_t tile = 64;  ///< points that share one pass over the elements
+
+std::size_t rounded_lanes(std::size_t frames) {
+  for (std::size_t lanes : {1, 8, 16})
+    if (frames <= lanes) return lanes;
+  return 32;
+}
+
+/// exp(i 2 pi turns) without branches, so that the compiler can vectorise it: Taylor series on an eighth of a turn.
+template <class T>
+inline void cis_turns(double turns, T& cosine, T& sine) {
+  const double quarters = std::floor(4 * turns + 0.5);
+  const T y = static_cast<T>((turns - 0.25 * quarters) * (2 * std::numbers::pi));
+  const T y2 = y * y;
+  T s, c;
+  if constexpr (std::is_same_v<T, float>) {
+    s = y * (1 + y2 * (T(-1.0 / 6) + y2 * (T(1.0 / 120) - y2 * T(1.0 / 5040))));
+    c = 1 + y2 * (T(-0.5) + y2 * (T(1.0 / 24) + y2 * (T(-1.0 / 720) + y2 * T(1.0 / 40320))));
+  } else {
+    s = y * (1 + y2 * (-1.0 / 6 + y2 * (1.0 / 120 + y2 * (-1.0 / 5040 + y2 * (1.0 / 362880 + y2 * (-1.0 / 39916800 +
+             y2 * (1.0 / 6227020800 - y2 / 1307674368000)))))));
+    c = 1 + y2 * (-0.5 + y2 * (1.0 / 24 + y2 * (-1.0 / 720 + y2 * (1.0 / 40320 + y2 * (-1.0 / 3628800 +
+             y2 * (1.0 / 479001600 - y2 * (1.0 / 87178291200 - y2 / 20922789888000)))))));
+  }
+  const double half = std::floor(quarters * 0.5);
+  const bool odd = quarters - 2 * half != 0;              // first or third quarter: sine and cosine change places
+  const bool second = half - 2 * std::floor(half * 0.5) != 0;  // half a turn: both change sign
+  const T sign = second ? T(-1) : T(1);
+  cosine = sign * (odd ? -s : c);
+  sine = sign * (odd ? c : s);
+}
+
+/// The window over u in [0, 1] in a table fine enough for 1e-8.
+class WindowTable {
+ public:
+  explicit WindowTable(Window window) {
+    for (std::size_t i = 0; i < values_.size(); ++i)
+      values_[i] = window_value(window, std::min(1.0, static_cast<double>(i) / steps));
+  }
+  double operator()(double u) const {
+    const double index = u * steps;
+    const auto i = static_cast<std::size_t>(index);
+    const double s = index - static_cast<double>(i);
+    return values_[i] + s * (values_[i + 1] - values_[i]);
+  }
+
+ private:
+  static constexpr double steps = 16384;
+  std::array<double, 16386> values_;
+};
+
+constexpr std::size_t max_taps = 4;
+
+struct Taps {
+  std::size_t count;
+  int first;  ///< offset of the first tap from the sample before the instant
+  int after;  ///< samples needed behind it
+};
+
+Taps taps_of(Interpolation interpolation) {
+  switch (interpolation) {
+    case Interpolation::nearest:
+      return {1, 0, 0};
+    case Interpolation::linear:
+      return {2, 0, 1};
+    case Interpolation::quadratic:
+      return {3, 0, 2};
+    case Interpolation::cubic:
+    case Interpolation::lanczos3:
+      return {4, -1, 2};
+  }
+  return {2, 0, 1};
+}
+
+template <class T>
+inline T lanczos_weight(T u) {
+  if (std::abs(u) < T(1e-6)) return 1;
+  const T x = u * std::numbers::pi_v<T>;
+  return 2 * std::sin(x) * std::sin(x / 2) / (x * x);
+}
+
+template <class T>
+void tap_weights(Interpolation interpolation, T s, T* w) {
+  switch (interpolation) {
+    case Interpolation::nearest:
+      w[0] = 1;
+      return;
+    case Interpolation::linear:
+      w[0] = 1 - s, w[1] = s;
+      return;
+    case Interpolation::quadratic:
+      w[0] = (s - 1) * (s - 2) / 2, w[1] = s * (2 - s), w[2] = s * (s - 1) / 2;
+      return;
+    case Interpolation::cubic:  // [keys1981], a = -1/2
+      w[0] = s * (-T(0.5) + s * (1 - T(0.5) * s));
+      w[1] = 1 + s * s * (-T(2.5) + T(1.5) * s);
+      w[2] = s * (T(0.5) + s * (2 - T(1.5) * s));
+      w[3] = s * s * (-T(0.5) + T(0.5) * s);
+      return;
+    case Interpolation::lanczos3:
+      for (int k = 0; k < 4; ++k) w[k] = lanczos_weight<T>(s - static_cast<T>(k - 1));
+      return;
+  }
+}
+
+/// What one element and one transmit contribute to the active points of a tile.
+template <class T>
+struct Contributions {
+  std::size_t count = 0;
+  std::array<std::uint32_t, tile> point;
+  std::array<std::int32_t, tile> sample;  ///< first tap, or -1 beyond the record
+  std::array<T, tile> fraction, real, imaginary;
+};
+
+/// Interpolates, rotates and adds. The loops over frames are what all time goes into.
+template <class T, std::size_t Lanes, std::size_t TapCount>
+void add_contributions(const Contributions<T>& c, const T* channel, Interpolation interpolation, int first_tap, T* sums) {
+  for (std::size_t k = 0; k < c.count; ++k) {
+    if (c.sample[k] < 0) continue;
+    T w[max_taps] = {};
+    tap_weights<T>(interpolation, c.fraction[k], w);
+    const T* s = channel + (static_cast<std::ptrdiff_t>(c.sample[k]) + first_tap) * static_cast<std::ptrdiff_t>(2 * Lanes);
+    T* sum = sums + c.point[k] * 2 * Lanes;
+    const T a = c.real[k], b = c.imaginary[k];
+#pragma omp simd
+    for (std::size_t l = 0; l < Lanes; ++l) {
+      T re = w[0] * s[l], im = w[0] * s[Lanes + l];
+      for (std::size_t t = 1; t < TapCount; ++t) {
+        re += w[t] * s[t * 2 * Lanes + l];
+        im += w[t] * s[t * 2 * Lanes + Lanes + l];
+      }
+      sum[l] += a * re - b * im;
+      sum[Lanes + l] += a * im + b * re;
+    }
+  }
+}
+
+template <class T>
+using AddContributions = void (*)(const Contributions<T>&, const T*, Interpolation, int, T*);
+
+template <class T, std::size_t Lanes>
+AddContributions<T> with_taps(std::size_t taps) {
+  constexpr std::array<AddContributions<T>, 4> table{
+      add_contributions<T, Lanes, 1>, add_contributions<T, Lanes, 2>, add_contributions<T, Lanes, 3>,
+      add_contributions<T, Lanes, 4>};
+  return table[taps - 1];
+}
+
+template <class T>
+AddContributions<T> choose(std::size_t lanes, std::size_t taps) {
+  switch (lanes) {
+    case 1:
+      return with_taps<T, 1>(taps);
+    case 8:
+      return with_taps<T, 8>(taps);
+    case 16:
+      return with_taps<T, 16>(taps);
+    default:
+      return with_taps<T, 32>(taps);
+  }
+}
+
+/// Elements spread along y as well as along x share one round aperture.
+bool spread_in_two_directions(const Probe& probe) {
+  if (probe.kind == Probe::Kind::row_column) return false;
+  double low = std::numeric_limits<double>::infinity(), high = -low;
+  for (const Element& e : probe.elements) low = std::min(low, e.position.y), high = std::max(high, e.position.y);
+  return high > low;
+}
+
+/// One element in the form the inner loop reads.
+struct Receiver {
+  Vec3 position, normal, lateral, elevation;
+  double half_length = 0;  ///< of a row-column element: it hears along its whole length
+  double delay = 0;        ///< [s]
+};
+
+/// All that stays the same from tile to tile.
+template <class T>
+struct Plan {
+  const FrameInterleaved<T>& data;
+  const DelayAndSumGeometry& geometry;
+  std::vector<Receiver> receivers;
+  WindowTable window;
+  Taps taps;
+  AddContributions<T> add;
+  bool radial;
+};
+
+/// The tile's points as coordinates, with what is found for one element.
+struct TilePoints {
+  std::size_t count = 0;
+  std::array<double, tile> x, y, z;
+  std::array<double, tile> way_back;  ///< receive time [s]
+  std::array<double, tile> offset;    ///< over the aperture, 1 at its edge
+};
+
+/// Receive time and place in the aperture of each point. This is the only place that knows the receive delay.
+void look_from(const Receiver& r, double slowness, double f_number, bool radial, TilePoints& tile_points) {
+  TilePoints& t = tile_points;
+  const double twice_f = 2 * f_number;
+#pragma omp simd
+  for (std::size_t i = 0; i < t.count; ++i) {
+    const double dx = t.x[i] - r.position.x, dy = t.y[i] - r.position.y, dz = t.z[i] - r.position.z;
+    const double depth = dx * r.normal.x + dy * r.normal.y + dz * r.normal.z;
+    const double lateral = dx * r.lateral.x + dy * r.lateral.y + dz * r.lateral.z;
+    const double elevation = dx * r.elevation.x + dy * r.elevation.y + dz * r.elevation.z;
+    const double beside = std::max(std::abs(elevation) - r.half_length, 0.0);
+    t.way_back[i] = r.delay + slowness * std::sqrt(depth * depth + lateral * lateral + beside * beside);
+    const double across = radial ? std::sqrt(lateral * lateral + elevation * elevation) : std::abs(lateral);
+    // Inside while across <= depth / (2 F); behind the element nothing is.
+    const double edge = across * twice_f;
+    t.offset[i] = edge <= depth && depth > 0 ? edge / depth : twice_f > 0 ? 2.0 : 0.0;
+  }
+}
+
+template <class T>
+void sum_tile(const Plan<T>& plan, std::span<const Vec3> points, std::complex<T>* out) {
+  const DelayAndSumGeometry& g = plan.geometry;
+  const std::size_t n = points.size(), lanes = plan.data.lanes(), transmits = plan.data.transmits();
+  TilePoints t;
+  t.count = n;
+  for (std::size_t i = 0; i < n; ++i) t.x[i] = points[i].x, t.y[i] = points[i].y, t.z[i] = points[i].z;
+
+  std::vector<double> line_weight;
+  if (g.lines) {
+    line_weight.resize(transmits * n);
+    std::vector<double> at_point(transmits);
+    for (std::size_t i = 0; i < n; ++i) {
+      line_weights(g.line_origins, g.line_directions, points[i], at_point);
+      for (std::size_t k = 0; k < transmits; ++k) line_weight[k * n + i] = at_point[k];
+    }
+  }
+  std::vector<std::size_t> used;
+  std::vector<double> arrival(transmits * n);
+  for (std::size_t k = 0; k < transmits; ++k) {
+    if (g.lines && std::all_of(&line_weight[k * n], &line_weight[k * n] + n, [](double w) { return w == 0; })) continue;
+    used.push_back(k);
+    g.arrivals[k](points, {&arrival[k * n], n});
+  }
+
+  std::vector<T> sums(2 * lanes * n);
+  Contributions<T> c;
+  std::array<double, tile> weight{}, instant{};
+  const double turns_per_sample = g.rotation_frequency / g.sampling_rate, slowness = 1 / g.sound_speed;
+  const double last = static_cast<double>(plan.data.samples()) - 1 - plan.taps.after;
+  const double rounding = g.interpolation == Interpolation::nearest ? 0.5 : 0.0;
+
+  const auto add_transmits = [&](std::span<const std::size_t> group) {
+    for (std::size_t m = 0; m < plan.receivers.size(); ++m) {
+      look_from(plan.receivers[m], slowness, g.f_number, plan.radial, t);
+      std::array<std::uint32_t, tile> inside{};
+      std::size_t count = 0;
+      for (std::size_t i = 0; i < n; ++i) {
+        inside[count] = static_cast<std::uint32_t>(i);
+        count += t.offset[i] <= 1;
+      }
+      if (count == 0) continue;
+      if (g.window != Window::none && g.f_number > 0)
+        for (std::size_t k = 0; k < count; ++k) weight[k] = plan.window(t.offset[inside[k]]);
+      else
+        std::fill_n(weight.begin(), count, 1.0);
+      for (std::size_t transmit : group) {
+        const double* arrived = &arrival[transmit * n];
+        c.count = count;
+        for (std::size_t k = 0; k < count; ++k) {
+          const std::uint32_t i = inside[k];
+          c.point[k] = i;
+          instant[k] = (arrived[i] + t.way_back[i] - g.start[transmit]) * g.sampling_rate;
+        }
+#pragma omp simd
+        for (std::size_t k = 0; k < count; ++k) {
+          const double index = instant[k];
+          const bool recorded = index >= 0 && index <= last;
+          const double sample = std::floor((recorded ? index : 0.0) + rounding);
+          c.sample[k] = recorded ? static_cast<std::int32_t>(sample) : -1;
+          c.fraction[k] = static_cast<T>(index - sample);
+          T cosine, sine;
+          cis_turns<T>(recorded ? index * turns_per_sample : 0.0, cosine, sine);
+          const T w = static_cast<T>(weight[k]);
+          c.real[k] = w * cosine;
+          c.imaginary[k] = w * sine;
+        }
+        if (g.lines)
+          for (std::size_t k = 0; k < count; ++k) {
+            const double w = line_weight[transmit * n + c.point[k]];
+            if (w == 0) c.sample[k] = -1;
+            c.real[k] *= static_cast<T>(w);
+            c.imaginary[k] *= static_cast<T>(w);
+          }
+        plan.add(c, plan.data.channel(transmit, m), g.interpolation, plan.taps.first, sums.data());
+      }
+    }
+  };
+
+  if (!g.incoherent) {
+    add_transmits(used);
+    for (std::size_t i = 0; i < n; ++i)
+      for (std::size_t l = 0; l < lanes; ++l)
+        out[i * lanes + l] = {sums[i * 2 * lanes + l], sums[i * 2 * lanes + lanes + l]};
+    return;
+  }
+  for (std::size_t transmit : used) {
+    std::fill(sums.begin(), sums.end(), T(0));
+    add_transmits({&transmit, 1});
+    for (std::size_t i = 0; i < n; ++i)
+      for (std::size_t l = 0; l < lanes; ++l)
+        out[i * lanes + l] += std::abs(std::complex<T>(sums[i * 2 * lanes + l], sums[i * 2 * lanes + lanes + l]));
+  }
+}
+
+}  // namespace
+
+template <class T>
+FrameInterleaved<T>::FrameInterleaved(std::size_t transmits, std::size_t channels, std::size_t samples,
+                                      std::size_t frames)
+    : transmits_(transmits), channels_(channels), samples_(samples), lanes_(rounded_lanes(frames)) {
+  const double bytes = static_cast<double>(transmits) * static_cast<double>(channels) *
+                       (static_cast<double>(samples) + 3) * 2 * static_cast<double>(lanes_ * sizeof(T));
+  constexpr double limit = 64.0 * 1024 * 1024 * 1024;
+  if (bytes > limit)
+    throw UserError("the channel data are too large to beamform at once (they need " +
+                    std::to_string(static_cast<long long>(bytes / 1073741824.0)) + " GiB). Reconstruct fewer transmits");
+  values_.resize(transmits * channels * (samples + 3) * 2 * lanes_);
+}
+
+template <class T>
+void FrameInterleaved<T>::set(std::size_t transmit, std::size_t channel, std::size_t frame,
+                              std::span<const std::complex<T>> record) {
+  T* values = values_.data() + ((transmit * channels_ + channel) * (samples_ + 3) + 1) * 2 * lanes_ + frame;
+  for (std::size_t n = 0; n < samples_; ++n) {
+    values[n * 2 * lanes_] = record[n].real();
+    values[n * 2 * lanes_ + lanes_] = record[n].imag();
+  }
+}
+
+void line_weights(std::span<const Vec3> origins, std::span<const Vec3> directions, Vec3 x, std::span<double> weights) {
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  std::fill(weights.begin(), weights.end(), 0.0);
+  const bool flat = std::all_of(directions.begin(), directions.end(), [](Vec3 d) { return d.y == 0; }) &&
+                    std::all_of(origins.begin(), origins.end(), [&](Vec3 o) { return o.y == origins[0].y; });
+  std::size_t left = origins.size(), right = left, nearest = left;
+  double left_distance = infinity, right_distance = infinity, least = infinity;
+  for (std::size_t k = 0; k < origins.size(); ++k) {
+    const Vec3 from = x - origins[k], d = directions[k];
+    if (!flat) {
+      const double distance = norm(cross(from, d));
+      if (distance < least) least = distance, nearest = k;
+      continue;
+    }
+    const double side = from.x * d.z - from.z * d.x;  // > 0: the point lies to the +x side of the axis
+    if (side >= 0 && side < left_distance) left_distance = side, left = k;
+    if (side < 0 && -side < right_distance) right_distance = -side, right = k;
+  }
+  if (!flat) {
+    if (nearest < weights.size()) weights[nearest] = 1;
+    return;
+  }
+  if (left < origins.size() && right < origins.size()) {
+    const double both = left_distance + right_distance;
+    weights[left] = right_distance / both;
+    weights[right] = left_distance / both;
+    return;
+  }
+  // Beyond the outermost axis: fade out over the distance from it to its neighbour.
+  const std::size_t outermost = left < origins.size() ? left : right;
+  if (outermost == origins.size()) return;
+  const double outside = std::min(left_distance, right_distance);
+  double next = infinity;
+  for (std::size_t k = 0; k < origins.size(); ++k) {
+    if (k == outermost) continue;
+    const Vec3 from = x - origins[k];
+    next = std::min(next, std::abs(from.x * directions[k].z - from.z * directions[k].x));
+  }
+  const double spacing = next - outside;
+  weights[outermost] = std::isfinite(next) ? (spacing > 0 ? std::max(0.0, 1 - outside / spacing) : 0.0) : 1.0;
+}
+
+template <class T>
+std::vector<std::complex<T>> delay_and_sum(const FrameInterleaved<T>& data, const DelayAndSumGeometry& geometry,
+                                           std::span<const Vec3> points) {
+  const Probe& probe = *geometry.probe;
+  Plan<T> plan{data,
+               geometry,
+               {},
+               WindowTable(geometry.window),
+               taps_of(geometry.interpolation),
+               {},
+               spread_in_two_directions(probe)};
+  plan.add = choose<T>(data.lanes(), plan.taps.count);
+  for (std::size_t m = 0; m < probe.size(); ++m) {
+    const Element& e = probe.elements[m];
+    Receiver r{e.position, e.normal, e.lateral, cross(e.normal, e.lateral), 0, 0};
+    if (probe.kind == Probe::Kind::row_column) r.half_length = e.height / 2;
+    if (!geometry.receive_delays.empty()) r.delay = geometry.receive_delays[m];
+    plan.receivers.push_back(r);
+  }
+  std::vector<std::complex<T>> sums(points.size() * data.lanes());
+  parallel_blocks(points.size(), tile, [&](std::size_t begin, std::size_t end) {
+    sum_tile<T>(plan, points.subspan(begin, end - begin), sums.data() + begin * data.lanes());
+  });
+  return sums;
+}
+
+template class FrameInterleaved<float>;
+template class FrameInterleaved<double>;
+template std::vector<std::complex<float>> delay_and_sum(const FrameInterleaved<float>&, const DelayAndSumGeometry&,
+                                                        std::span<const Vec3>);
+template std::vector<std::complex<double>> delay_and_sum(const FrameInterleaved<double>&, const DelayAndSumGeometry&,
+                                                         std::span<const Vec3>);
+
+}  // namespace sonoforge

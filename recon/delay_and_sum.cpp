@@ -1,0 +1,213 @@
+#include "recon/delay_and_sum.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
+#include "core/error.hpp"
+#include "core/parallel.hpp"
+#include "recon/iq.hpp"
+
+namespace sonoforge {
+namespace {
+
+void require(bool condition, const std::string& text) {
+  if (!condition) throw UserError(text);
+}
+
+/// Data of unknown origin may contradict themselves: better a sentence than a crash.
+void check_acquisition(const Acquisition& a) {
+  const auto text = [](std::size_t n) { return std::to_string(n); };
+  require(!a.samples.empty(), "the acquisition holds no samples (one of its extents is zero). Check the file");
+  require(a.probe.size() == a.channels(), "the data have " + text(a.channels()) + " channels but the probe has " +
+                                              text(a.probe.size()) + " elements (they must match). Check the file");
+  require(a.sequence.transmits.size() == a.transmits(),
+          "the data have " + text(a.transmits()) + " transmits but the sequence describes " +
+              text(a.sequence.transmits.size()) + " (they must match). Check the file");
+  require(a.start.size() == a.transmits(), "the data have " + text(a.transmits()) + " transmits but " +
+                                               text(a.start.size()) + " start times (one each). Check the file");
+  require(!a.is_iq() || a.samples_q.shape() == a.samples.shape(),
+          "in-phase and quadrature data differ in shape (they must match). Check the file");
+  require(a.sampling_rate > 0 && std::isfinite(a.sampling_rate),
+          "the sampling rate is not a positive number (delays cannot be found). Check the file");
+  require(a.sequence.receive_delays.empty() || a.sequence.receive_delays.size() == a.channels(),
+          "the receive delays are not one a channel. Check the file");
+  const auto finite = [](float v) { return std::isfinite(v); };
+  const auto all_finite = [&](std::span<const float> v) { return std::all_of(v.begin(), v.end(), finite); };
+  require(all_finite(a.samples.flat()) && all_finite(a.samples_q.flat()),
+          "the channel data hold values that are not finite (one of them would spoil the whole image). Clean the data");
+}
+
+/// Complex samples of one record, ready for interpolation.
+class RecordPreparation {
+ public:
+  RecordPreparation(const Acquisition& acquisition, DelayAndSum::Signal signal, double frequency,
+                    std::size_t decimation)
+      : acquisition_(acquisition), decimation_(decimation) {
+    if (acquisition.is_iq()) return;
+    const std::size_t n = acquisition.samples_per_channel();
+    if (signal == DelayAndSum::Signal::rf) {
+      analytic_.emplace(n);
+    } else {
+      demodulator_.emplace(Demodulation{.sampling_rate = acquisition.sampling_rate, .frequency = frequency}, n);
+    }
+  }
+  std::size_t samples() const { return (acquisition_.samples_per_channel() + decimation_ - 1) / decimation_; }
+
+  void operator()(std::size_t frame, std::size_t transmit, std::size_t channel,
+                  std::vector<std::complex<float>>& record) const {
+    const std::span<const float> rf = acquisition_.samples.row(frame, transmit, channel);
+    record.resize(rf.size());
+    if (acquisition_.is_iq()) {
+      const std::span<const float> q = acquisition_.samples_q.row(frame, transmit, channel);
+      for (std::size_t n = 0; n < rf.size(); ++n) record[n] = {rf[n], q[n]};
+    } else if (analytic_) {
+      (*analytic_)(rf, record);
+    } else {
+      (*demodulator_)(rf, record);
+    }
+    for (std::size_t n = 0; n < samples(); ++n) record[n] = record[n * decimation_];
+    record.resize(samples());
+  }
+
+ private:
+  const Acquisition& acquisition_;
+  std::size_t decimation_;
+  std::optional<Demodulator<float>> demodulator_;
+  std::optional<AnalyticSignal<float>> analytic_;
+};
+
+}  // namespace
+
+void DelayAndSum::fields(FieldVisitor& visit) {
+  visit(f_number, {.key = "f_number",
+                   .doc = "Depth over receive aperture; 0 uses all elements, auto follows the element directivity.",
+                   .min = 0,
+                   .max = 100,
+                   .words = {{"auto", auto_f_number}}});
+  visit.choice(window, window_names, {.key = "window", .doc = "Taper over the receive aperture."});
+  visit.choice(interpolation, interpolation_names,
+               {.key = "interpolation", .doc = "How values between two samples are found."});
+  visit.choice(signal, {"iq", "rf"}, {.key = "signal", .doc = "Sum baseband data or RF at its full rate."});
+  visit(sound_speed, {.key = "sound_speed",
+                      .doc = "Assumed speed of sound; by default the acquisition's.",
+                      .unit = Unit::metre_per_second,
+                      .min = 100,
+                      .max = 20'000});
+  visit.choice(compounding, {"coherent", "incoherent"},
+               {.key = "compounding", .doc = "Add the transmits as complex values or as magnitudes."});
+  visit.choice(transmit_delay, {"virtual_source", "earliest_arrival"},
+               {.key = "transmit_delay", .doc = "When the pulse passes a pixel: from the wave's geometry or its elements."});
+  visit(demodulation_frequency, {.key = "demodulation_frequency",
+                                 .doc = "What becomes 0 Hz; by default the acquisition's centre frequency.",
+                                 .unit = Unit::hertz,
+                                 .min = 1,
+                                 .max = 1e10});
+  visit(decimation, {.key = "decimation",
+                     .doc = "Keep every n-th sample of demodulated data; saves memory, costs accuracy.",
+                     .min = 1,
+                     .max = 1000});
+}
+
+void DelayAndSum::check() const {
+  if (!(f_number >= 0) && f_number != auto_f_number)
+    throw ConfigError("f_number", "f_number is negative (an aperture cannot be). Write 0 for all elements or for example 1.5");
+  if (decimation < 1) throw ConfigError("decimation", "decimation is below 1 (1 keeps all samples). Write 1");
+  if (signal == Signal::rf && decimation != 1)
+    throw ConfigError("decimation", "decimation needs baseband data (RF would fold over). Write 'signal: iq' or leave it out");
+}
+
+double DelayAndSum::directivity_f_number(const Probe& probe, double sound_speed) {
+  if (probe.elements.empty() || !(probe.frequency > 0)) return 0;
+  double width = 0;
+  for (const Element& e : probe.elements) width = std::max(width, e.width);
+  const double wavelength = sound_speed / (probe.frequency * (1 + probe.bandwidth / 2));
+  const auto directivity = [&](double angle) {
+    const double u = std::numbers::pi * width / wavelength * std::sin(angle);
+    return std::cos(angle) * (u == 0 ? 1 : std::sin(u) / u);
+  };
+  double low = 0, high = std::numbers::pi / 2;  // falls steadily over the main lobe, and beyond it stays below 0.71
+  for (int i = 0; i < 60; ++i) {
+    const double middle = (low + high) / 2;
+    (directivity(middle) > 0.71 ? low : high) = middle;
+  }
+  return 1 / (2 * std::tan(low));
+}
+
+std::vector<ComplexMap> DelayAndSum::beamform(const Acquisition& acquisition, const PixelGrid& grid) const {
+  check();
+  check_acquisition(acquisition);
+  const double speed = sound_speed.value_or(acquisition.sound_speed);
+  require(speed > 0, "the speed of sound is not positive (delays cannot be found). Set the beamformer's sound_speed");
+  double frequency = acquisition.demodulation_frequency;
+  if (!acquisition.is_iq()) {
+    frequency = demodulation_frequency.value_or(acquisition.centre_frequency > 0 ? acquisition.centre_frequency
+                                                                                 : acquisition.probe.frequency);
+    require(frequency > 0, "the centre frequency is not known (RF cannot be demodulated). Set demodulation_frequency");
+    if (signal == Signal::rf && acquisition.sampling_rate < 2 * frequency)
+      throw ConfigError("signal", "the RF is band-pass sampled (its rate is below twice its centre frequency, so values "
+                                  "between its samples are not defined). Write 'signal: iq'");
+  }
+  const bool rotate = acquisition.is_iq() || signal == Signal::iq;
+  const std::size_t step = acquisition.is_iq() ? 1 : static_cast<std::size_t>(decimation);
+
+  DelayAndSumGeometry geometry;
+  geometry.probe = &acquisition.probe;
+  geometry.lines = acquisition.sequence.lines && acquisition.transmits() > 1;
+  for (const Transmit& transmit : acquisition.sequence.transmits) {
+    for (const TransmitLaw& law : transmit.laws)
+      require(law.delays.size() == acquisition.probe.size() && law.apodization.size() == acquisition.probe.size(),
+              "a transmit does not have one delay and one weight an element. Check the file");
+    geometry.arrivals.emplace_back(transmit, acquisition.probe, speed, transmit_delay);
+    // Several beams in one transmit have no axis of their own: such data are compounded.
+    if (transmit.wave == Transmit::Wave::custom) geometry.lines = false;
+    geometry.line_origins.push_back(transmit.origin);
+    geometry.line_directions.push_back(transmit.direction);
+  }
+  geometry.start = acquisition.start;
+  geometry.receive_delays = acquisition.sequence.receive_delays;
+  geometry.sampling_rate = acquisition.sampling_rate / static_cast<double>(step);
+  geometry.rotation_frequency = rotate ? frequency : 0;
+  geometry.sound_speed = speed;
+  geometry.f_number = f_number == auto_f_number ? directivity_f_number(acquisition.probe, speed) : f_number;
+  geometry.window = window;
+  geometry.interpolation = interpolation;
+  geometry.incoherent = compounding == Compounding::incoherent;
+
+  std::vector<Vec3> points;
+  points.reserve(grid.size());
+  for (std::size_t iz = 0; iz < grid.z.count; ++iz)
+    for (std::size_t iy = 0; iy < grid.y.count; ++iy)
+      for (std::size_t ix = 0; ix < grid.x.count; ++ix) points.push_back(grid.position(iz, iy, ix));
+
+  const RecordPreparation prepare(acquisition, signal, frequency, step);
+  const std::size_t frames = acquisition.frames(), channels = acquisition.channels();
+  std::vector<ComplexMap> images(frames, ComplexMap(grid));
+  for (std::size_t first = 0; first < frames; first += FrameInterleaved<float>::max_frames) {
+    const std::size_t count = std::min(frames - first, FrameInterleaved<float>::max_frames);
+    FrameInterleaved<float> data(acquisition.transmits(), channels, prepare.samples(), count);
+    parallel_for(acquisition.transmits() * channels, [&](std::size_t i) {
+      std::vector<std::complex<float>> record;
+      for (std::size_t f = 0; f < count; ++f) {
+        prepare(first + f, i / channels, i % channels, record);
+        data.set(i / channels, i % channels, f, record);
+      }
+    });
+    const std::vector<std::complex<float>> sums = delay_and_sum<float>(data, geometry, points);
+    for (std::size_t f = 0; f < count; ++f)
+      for (std::size_t i = 0; i < points.size(); ++i) images[first + f].values.data()[i] = sums[i * data.lanes() + f];
+  }
+  return images;
+}
+
+const Catalog& beamformer_catalog() {
+  static const Catalog catalog{
+      .kind = "beamformer",
+      .doc = "How channel data become an image.",
+      .types = {row_of<DelayAndSum>("delay_and_sum", "Delay and sum with dynamic receive focus, on IQ or RF data.")},
+      .presets = {},
+      .default_type = "delay_and_sum"};
+  return catalog;
+}
+
+}  // namespace sonoforge

@@ -1,0 +1,39 @@
+#pragma once
+#include <optional>
+
+#include "recon/beamformer.hpp"
+#include "recon/das_kernel.hpp"
+
+namespace sonoforge {
+
+/// Delay and sum with dynamic receive focus. The value of a pixel is the sum over transmits and elements of the analytic
+/// signal at the instant at which the echo of that point arrives, weighted over the aperture; it is not divided by
+/// the number of elements, so deeper pixels of a growing aperture get brighter as in the usual toolboxes.
+struct DelayAndSum : Beamformer {
+  enum class Signal { iq, rf };
+  enum class Compounding { coherent, incoherent };
+
+  double f_number = 1.5;  ///< depth over aperture; 0 = all elements, `auto_f_number` = from the element directivity
+  Window window = Window::none;
+  Interpolation interpolation = Interpolation::linear;
+  Signal signal = Signal::iq;
+  std::optional<double> sound_speed;  ///< default: the acquisition's [m/s]
+  Compounding compounding = Compounding::coherent;
+  TransmitDelay transmit_delay = TransmitDelay::virtual_source;
+  std::optional<double> demodulation_frequency;  ///< default: the acquisition's centre frequency [Hz]
+  std::int64_t decimation = 1;                   ///< of IQ data made from RF: every n-th sample is kept
+
+  static constexpr double auto_f_number = -1;
+
+  void fields(FieldVisitor& visit) override;
+  void check() const override;
+  /// Throws `UserError` where the acquisition contradicts itself or holds values that are not finite, `ConfigError`
+  /// where a key does not fit it.
+  std::vector<ComplexMap> beamform(const Acquisition& acquisition, const PixelGrid& grid) const override;
+
+  /// F = 1 / (2 tan a), where a is the angle at which the directivity cos(a) sinc(width sin(a) / wavelength) of a soft
+  /// element has fallen to 0.71 at the upper edge of the band [perrot2021].
+  static double directivity_f_number(const Probe& probe, double sound_speed);
+};
+
+}  // namespace sonoforge

@@ -1,0 +1,142 @@
+#include "recon/delays.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace sonoforge {
+namespace {
+
+bool fires(const TransmitLaw& law, std::size_t element) {
+  return !std::isnan(law.delays[element]) && law.apodization[element] != 0;
+}
+
+/// Cosine of the half angle of the cone from the active elements to the focus.
+double cone_cosine(const Transmit& transmit, const Probe& probe) {
+  double cosine = 1;
+  for (const TransmitLaw& law : transmit.laws)
+    for (std::size_t i = 0; i < probe.size(); ++i) {
+      if (!fires(law, i)) continue;
+      const Vec3 ray = transmit.focus - probe.elements[i].position;
+      const double length = norm(ray);
+      if (length > 0) cosine = std::min(cosine, dot(ray, transmit.direction) / length);
+    }
+  return std::max(cosine, 0.05);  // a focus in the face itself would leave nothing outside the cone
+}
+
+}  // namespace
+
+IndexSpline::IndexSpline(std::span<const double> values)
+    : values_(values.begin(), values.end()), curvatures_(values.size(), 0.0) {
+  const std::size_t n = values_.size();
+  if (n == 3) curvatures_.assign(3, values_[0] - 2 * values_[1] + values_[2]);
+  if (n < 4) return;
+  // Second derivatives M: M[i-1] + 4 M[i] + M[i+1] = 6 (second difference). Not a knot: M[0] = 2 M[1] - M[2], likewise
+  // at the end, so that the first and last equations read 6 M[1] = 6 (...) .
+  std::vector<double> right(n), diagonal(n, 4.0);
+  for (std::size_t i = 1; i + 1 < n; ++i) right[i] = 6 * (values_[i - 1] - 2 * values_[i] + values_[i + 1]);
+  curvatures_[1] = right[1] / 6;
+  curvatures_[n - 2] = right[n - 2] / 6;
+  if (n > 4) {
+    right[2] -= curvatures_[1];
+    right[n - 3] -= curvatures_[n - 2];
+    for (std::size_t i = 3; i + 2 < n; ++i) {  // Thomas algorithm on the unknowns 2 .. n-3
+      const double factor = 1 / diagonal[i - 1];
+      diagonal[i] -= factor;
+      right[i] -= factor * right[i - 1];
+    }
+    curvatures_[n - 3] = right[n - 3] / diagonal[n - 3];
+    for (std::size_t i = n - 3; i-- > 2;) curvatures_[i] = (right[i] - curvatures_[i + 1]) / diagonal[i];
+  }
+  curvatures_[0] = 2 * curvatures_[1] - curvatures_[2];
+  curvatures_[n - 1] = 2 * curvatures_[n - 2] - curvatures_[n - 3];
+}
+
+double IndexSpline::operator()(double index) const {
+  const std::size_t n = values_.size();
+  if (n == 1) return values_[0];
+  const auto i = static_cast<std::size_t>(std::clamp(std::floor(index), 0.0, static_cast<double>(n - 2)));
+  const double b = index - static_cast<double>(i), a = 1 - b;
+  return a * values_[i] + b * values_[i + 1] +
+         ((a * a * a - a) * curvatures_[i] + (b * b * b - b) * curvatures_[i + 1]) / 6;
+}
+
+TransmitArrival::TransmitArrival(const Transmit& transmit, const Probe& probe, double sound_speed, TransmitDelay how)
+    : wave_(transmit.wave),
+      slowness_(1 / sound_speed),
+      time_of_origin_(transmit.time_of_origin),
+      focus_(transmit.focus),
+      direction_(transmit.direction) {
+  if (how == TransmitDelay::earliest_arrival) wave_ = Transmit::Wave::custom;
+  if (wave_ == Transmit::Wave::focused) cone_cosine_ = cone_cosine(transmit, probe);
+  if (wave_ == Transmit::Wave::custom)
+    for (const TransmitLaw& law : transmit.laws) add_sources(law, probe);
+}
+
+void TransmitArrival::add_sources(const TransmitLaw& law, const Probe& probe) {
+  std::vector<std::size_t> active;
+  for (std::size_t i = 0; i < probe.size(); ++i)
+    if (fires(law, i)) active.push_back(i);
+  if (active.empty()) return;
+  const bool one_row = probe.kind == Probe::Kind::linear || probe.kind == Probe::Kind::phased ||
+                       probe.kind == Probe::Kind::curved;
+  const bool one_run = active.back() - active.front() + 1 == active.size();
+  if (!(one_row && one_run) || active.size() == 1) {
+    for (std::size_t i : active) {
+      const Element& element = probe.elements[i];
+      Source source{element.position.x, element.position.y, element.position.z, 0, 0, law.delays[i]};
+      if (probe.kind == Probe::Kind::row_column) {
+        const bool row = std::abs(element.lateral.y) > std::abs(element.lateral.x);
+        (row ? source.half_width : source.half_length) = element.height / 2;
+      }
+      sources_.push_back(source);
+    }
+    return;
+  }
+  const std::size_t n = active.size(), fine = 4 * n;
+  std::vector<double> x(n), y(n), z(n), delay(n);
+  for (std::size_t k = 0; k < n; ++k) {
+    const Vec3 p = probe.elements[active[k]].position;
+    x[k] = p.x, y[k] = p.y, z[k] = p.z, delay[k] = law.delays[active[k]];
+  }
+  const IndexSpline sx(x), sy(y), sz(z), sd(delay);
+  for (std::size_t k = 0; k < fine; ++k) {
+    const double index = static_cast<double>(n - 1) * static_cast<double>(k) / static_cast<double>(fine - 1);
+    sources_.push_back({sx(index), sy(index), sz(index), 0, 0, sd(index)});
+  }
+}
+
+double TransmitArrival::earliest(Vec3 x) const {
+  double first = std::numeric_limits<double>::infinity();
+  for (const Source& s : sources_) {
+    const double dx = std::max(std::abs(x.x - s.x) - s.half_width, 0.0);
+    const double dy = std::max(std::abs(x.y - s.y) - s.half_length, 0.0), dz = x.z - s.z;
+    first = std::min(first, s.delay + slowness_ * std::sqrt(dx * dx + dy * dy + dz * dz));
+  }
+  return first;
+}
+
+double TransmitArrival::operator()(Vec3 x) const {
+  switch (wave_) {
+    case Transmit::Wave::plane:
+      return time_of_origin_ + slowness_ * dot(x, direction_);
+    case Transmit::Wave::diverging:
+    case Transmit::Wave::element:
+      return time_of_origin_ + slowness_ * norm(x - focus_);
+    case Transmit::Wave::focused: {
+      const Vec3 ray = x - focus_;
+      // d clamp(C / C0, -1, 1) with d C = dot(ray, direction)
+      const double distance = norm(ray), along = dot(ray, direction_) / cone_cosine_;
+      return time_of_origin_ + slowness_ * std::clamp(along, -distance, distance);
+    }
+    case Transmit::Wave::custom:
+      break;
+  }
+  return earliest(x);
+}
+
+void TransmitArrival::operator()(std::span<const Vec3> points, std::span<double> times) const {
+  for (std::size_t i = 0; i < points.size(); ++i) times[i] = (*this)(points[i]);
+}
+
+}  // namespace sonoforge
