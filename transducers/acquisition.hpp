@@ -12,7 +12,8 @@ namespace sonoforge {
 /// Channel data with all that is needed to make an image of it; simulated or measured.
 struct Acquisition {
   /// Echoes, shape [frame, transmit, channel, sample]; each channel contiguous in time. In IQ data `samples_q` holds
-  /// the quadrature part and has the same shape; it is empty for RF.
+  /// the quadrature part and has the same shape; it is empty for RF. The phase of IQ data counts from sample 0 of each
+  /// record: RF = Re((I + i Q) exp(+i 2 pi demodulation_frequency (t - start))).
   NdArray<float, 4> samples;
   NdArray<float, 4> samples_q;
   double sampling_rate = 0;     ///< [Hz]
