@@ -1,0 +1,362 @@
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "core/error.hpp"
+#include "formats/exact_store.hpp"
+#include "formats/zea.hpp"
+#include "io/file_checks.hpp"
+#include "io/hdf5.hpp"
+
+namespace sonoforge {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr const char* track = "tracks/track_0/";
+constexpr int light = 1;   ///< deflate: values of images and maps
+constexpr int strong = 4;  ///< deflate: coordinates and masks, which shrink a hundredfold
+
+[[noreturn]] void refuse(const fs::path& file, const std::string& text) {
+  refuse_file(file, "cannot store the acquisition: " + text);
+}
+
+/// A name that can be a link in an HDF5 file and is not taken.
+void check_name(const fs::path& file, const std::string& what, const std::string& name, std::set<std::string>& taken) {
+  if (name.empty() || name == "." || name == ".." || name.find('/') != std::string::npos ||
+      name.find('\0') != std::string::npos)
+    refuse(file, what + " '" + name + "' has a name that HDF5 cannot hold. Choose another, without '/'");
+  if (!taken.insert(name).second) refuse(file, what + " '" + name + "' occurs twice. Give each its own name");
+}
+
+std::string label_dataset(const std::string& name) {
+  return name == "sound_speed" ? "sos_map" : name;
+}
+
+/// Values [channel, sample] of one transmit to [sample, channel], `step` apart; in blocks that stay in the cache.
+void transpose(std::span<const float> from, std::size_t channels, std::size_t samples, float* to, std::size_t step) {
+  constexpr std::size_t block = 32;
+  for (std::size_t c0 = 0; c0 < channels; c0 += block)
+    for (std::size_t s0 = 0; s0 < samples; s0 += block)
+      for (std::size_t s = s0; s < std::min(s0 + block, samples); ++s)
+        for (std::size_t c = c0; c < std::min(c0 + block, channels); ++c)
+          to[(s * channels + c) * step] = from[c * samples + s];
+}
+
+void write_samples(Hdf5Writer& writer, const fs::path& file, const Acquisition& acquisition) {
+  const std::size_t parts = acquisition.is_iq() ? 2 : 1;
+  const auto [frames, transmits, channels, samples] = acquisition.samples.shape();
+  check_memory(file, "writing the samples", acquisition.samples.size() * parts * sizeof(float));
+  std::vector<float> values(acquisition.samples.size() * parts);
+  const std::size_t record = channels * samples;
+  for (std::size_t i = 0; i < frames * transmits; ++i) {
+    float* to = values.data() + i * record * parts;
+    transpose(acquisition.samples.flat().subspan(i * record, record), channels, samples, to, parts);
+    if (parts == 2) transpose(acquisition.samples_q.flat().subspan(i * record, record), channels, samples, to + 1, 2);
+  }
+  writer.write<float>(std::string(track) + "data/raw_data", values, {frames, transmits, samples, channels, parts},
+                      {"-", "Raw channel data."});
+}
+
+/// zea's angles of a direction: polar from +z, signed in the x-z plane; azimuth around z from +x.
+std::pair<double, double> zea_angles(Vec3 direction) {
+  if (direction.y == 0) return {std::atan2(direction.x, direction.z), 0.0};
+  return {std::atan2(std::hypot(direction.x, direction.y), direction.z), std::atan2(direction.y, direction.x)};
+}
+
+double focus_distance(const Transmit& transmit) {
+  const double distance = norm(transmit.focus - transmit.origin);
+  if (transmit.wave == Transmit::Wave::focused) return distance;
+  if (transmit.wave == Transmit::Wave::diverging) return -distance;
+  return std::numeric_limits<double>::infinity();  // readers then take the earliest arrival of all elements
+}
+
+void write_scan(Hdf5Writer& writer, const Acquisition& acquisition, std::size_t frames) {
+  const std::string group = std::string(track) + "scan/";
+  const auto& transmits = acquisition.sequence.transmits;
+  const std::size_t count = transmits.size(), elements = acquisition.probe.size();
+  std::vector<float> delays(count * elements, 0.0F), apodization(count * elements, 0.0F), starts, distances, origins;
+  std::vector<float> polar, azimuths;
+  for (std::size_t t = 0; t < count; ++t) {
+    const Transmit& transmit = transmits[t];
+    for (std::size_t e = 0; e < elements; ++e) {
+      // Where laws overlap, the first firing of the element stands for it; all laws are kept under /sonoforge.
+      double first = std::numeric_limits<double>::infinity(), weight = 0;
+      for (const TransmitLaw& law : transmit.laws)
+        if (law.apodization[e] != 0 && law.delays[e] < first) first = law.delays[e], weight = law.apodization[e];
+      if (weight == 0) continue;
+      delays[t * elements + e] = static_cast<float>(first);
+      apodization[t * elements + e] = static_cast<float>(weight);
+    }
+    const bool has_axis = transmit.wave != Transmit::Wave::custom;
+    const auto [angle, azimuth] = has_axis ? zea_angles(transmit.direction) : std::pair{0.0, 0.0};
+    const Vec3 origin = has_axis ? transmit.origin : Vec3{};
+    polar.push_back(static_cast<float>(angle));
+    azimuths.push_back(static_cast<float>(azimuth));
+    distances.push_back(static_cast<float>(focus_distance(transmit)));
+    for (double v : {origin.x, origin.y, origin.z}) origins.push_back(static_cast<float>(v));
+    starts.push_back(static_cast<float>(acquisition.start[t] + 1 / acquisition.centre_frequency));
+  }
+  const auto centre = static_cast<float>(acquisition.centre_frequency);
+  const auto demodulation = acquisition.is_iq() ? static_cast<float>(acquisition.demodulation_frequency) : centre;
+  writer.write_scalar(group + "sampling_frequency", static_cast<float>(acquisition.sampling_rate),
+                      {"Hz", "Sampling frequency."});
+  writer.write_scalar(group + "center_frequency", centre, {"Hz", "Center frequency of the transmit pulse."});
+  writer.write_scalar(group + "demodulation_frequency", demodulation, {"Hz", "Demodulation frequency."});
+  writer.write_scalar(group + "sound_speed", static_cast<float>(acquisition.sound_speed), {"m/s", "Speed of sound."});
+  writer.write<float>(group + "initial_times", starts, {count},
+                      {"s",
+                       "Time from the first firing to the first sample, one period of the center frequency added "
+                       "for the pulse's peak."});
+  writer.write<float>(group + "t0_delays", delays, {count, elements}, {"s", "Transmit delays per element."});
+  writer.write<float>(group + "tx_apodizations", apodization, {count, elements},
+                      {"-", "Transmit apodization per element."});
+  writer.write<float>(group + "focus_distances", distances, {count},
+                      {"m", "Transmit focus distances; infinite for plane waves, negative for diverging ones."});
+  writer.write<float>(group + "transmit_origins", origins, {count, 3}, {"m", "Transmit beam origins (x, y, z)."});
+  writer.write<float>(group + "polar_angles", polar, {count}, {"rad", "Polar angles of transmit beams."});
+  writer.write<float>(group + "azimuth_angles", azimuths, {count}, {"rad", "Azimuthal angles of transmit beams."});
+  if (acquisition.sequence.frame_rate > 0) {
+    const double interval = 1 / (acquisition.sequence.frame_rate * static_cast<double>(count));
+    const std::vector<float> intervals(frames * count, static_cast<float>(interval));
+    writer.write<float>(group + "time_to_next_transmit", intervals, {frames, count},
+                        {"s", "Time between transmit events."});
+  }
+}
+
+void write_probe(Hdf5Writer& writer, const Probe& probe) {
+  std::string type = "custom";
+  if (probe.kind == Probe::Kind::linear) type = "linear";
+  if (probe.kind == Probe::Kind::phased) type = "phased";
+  if (probe.kind == Probe::Kind::curved) type = "curved";
+  if (probe.kind == Probe::Kind::matrix) type = "matrix";
+  writer.write_text("probe/name", probe.name, {"-", "Name of the probe."});
+  writer.write_text("probe/type", type, {"-", "Type of the probe."});
+  std::vector<float> geometry;
+  for (const Element& element : probe.elements)
+    for (double v : {element.position.x, element.position.y, element.position.z})
+      geometry.push_back(static_cast<float>(v));
+  writer.write<float>("probe/probe_geometry", geometry, {probe.size(), 3},
+                      {"m", "Probe geometry (x, y, z) per element."});
+  if (probe.frequency > 0)
+    writer.write_scalar("probe/probe_center_frequency", static_cast<float>(probe.frequency),
+                        {"Hz", "Center frequency of the probe."});
+  if (probe.bandwidth > 0)
+    writer.write_scalar("probe/probe_bandwidth_percent", static_cast<float>(100 * probe.bandwidth),
+                        {"%", "Two-way -6 dB bandwidth of the probe."});
+  const double width = probe.elements.front().width, height = probe.elements.front().height;
+  if (width > 0) writer.write_scalar("probe/element_width", static_cast<float>(width), {"m", "Width of the elements."});
+  if (height > 0)
+    writer.write_scalar("probe/element_height", static_cast<float>(height), {"m", "Height of the elements."});
+}
+
+/// What a map group holds beside its values.
+struct MapTexts {
+  std::string unit, description;
+  std::vector<std::string> labels;
+};
+
+void write_map_texts(Hdf5Writer& writer, const std::string& group, const PixelGrid& grid, const MapTexts& texts) {
+  std::vector<float> coordinates;
+  coordinates.reserve(3 * grid.size());
+  for (std::size_t z = 0; z < grid.z.count; ++z)
+    for (std::size_t x = 0; x < grid.x.count; ++x)
+      for (std::size_t y = 0; y < grid.y.count; ++y) {
+        const Vec3 point = grid.position(z, y, x);
+        for (double v : {point.x, point.y, point.z}) coordinates.push_back(static_cast<float>(v));
+      }
+  std::vector<std::size_t> shape{grid.z.count, grid.x.count, grid.y.count, 3};
+  // Without an elevation axis the values have none either; masks always do.
+  if (grid.y.count == 1 && texts.labels.empty()) shape.erase(shape.begin() + 2);
+  writer.write<float>(group + "coordinates", coordinates, shape, {"m", "Position (x, y, z) of each pixel.", strong});
+  if (!texts.labels.empty()) writer.write_texts(group + "labels", texts.labels, {"-", "Name of each channel."});
+  writer.write_text(group + "description", texts.description, {"-", "What the map shows."});
+  writer.write_text(group + "unit", texts.unit.empty() ? "-" : texts.unit, {"-", "Unit of the values."});
+}
+
+void write_range(Hdf5Writer& writer, const std::string& group, std::span<const float> values, const std::string& unit) {
+  float least = std::numeric_limits<float>::infinity(), most = -least;
+  for (float v : values)
+    if (std::isfinite(v)) least = std::min(least, v), most = std::max(most, v);
+  if (least > most) return;
+  writer.write_scalar(group + "min", least, {unit, "Least finite value."});
+  writer.write_scalar(group + "max", most, {unit, "Largest finite value."});
+}
+
+void write_images(Hdf5Writer& writer, const fs::path& file, const ZeaFile& content) {
+  const std::string group = std::string(track) + "data/image/";
+  const PixelGrid& grid = content.images.front().grid;
+  if (content.image_grid && !(*content.image_grid == grid))
+    refuse(file, "the image grid differs from the images' own. Store images on one grid");
+  std::vector<float> values;
+  values.reserve(content.images.size() * grid.size());
+  for (const RealMap& image : content.images) {
+    if (!(image.grid == grid)) refuse(file, "its images lie on different grids. Store images on one grid");
+    for (std::size_t z = 0; z < grid.z.count; ++z)
+      for (std::size_t x = 0; x < grid.x.count; ++x)
+        for (std::size_t y = 0; y < grid.y.count; ++y) {
+          const float v = image.values(z, y, x);
+          if (!(v <= 0))
+            refuse(file, "an image holds " + std::to_string(v) + " (decibels <= 0 are needed). Normalise it");
+          values.push_back(v);
+        }
+  }
+  std::vector<std::size_t> shape{content.images.size(), grid.z.count, grid.x.count, grid.y.count};
+  if (grid.y.count == 1) shape.pop_back();
+  writer.write<float>(group + "values", values, shape, {"dB", "Log-compressed image; 0 dB is the brightest.", light});
+  write_map_texts(writer, group, grid, {"dB", "B-mode image", {}});
+  write_range(writer, group, values, "dB");
+}
+
+void write_label(Hdf5Writer& writer, const fs::path& file, const LabelMap& label, std::size_t frames) {
+  const std::string group = std::string(track) + "data/" + label_dataset(label.name) + "/";
+  const PixelGrid& grid = label.grid;
+  const bool masks = label.name == "segmentation";
+  const std::size_t channels = label.values.extent(0);
+  if (label.values.shape() != NdArray<float, 4>::Shape{channels, grid.z.count, grid.y.count, grid.x.count})
+    refuse(file, "label '" + label.name + "' does not have the shape of its grid");
+  const bool scalar = !masks && label.channels.empty();
+  if (scalar ? channels != 1 : channels != label.channels.size())
+    refuse(file, "label '" + label.name + "' has " + std::to_string(channels) + " channels and " +
+                     std::to_string(label.channels.size()) + " channel names");
+  std::vector<float> one;
+  one.reserve(label.values.size());
+  for (std::size_t z = 0; z < grid.z.count; ++z)
+    for (std::size_t x = 0; x < grid.x.count; ++x)
+      for (std::size_t y = 0; y < grid.y.count; ++y)
+        for (std::size_t c = 0; c < channels; ++c) one.push_back(label.values(c, z, y, x));
+  // The truth of one frame stands for all: zea wants every map to have all frames.
+  check_memory(file, "label '" + label.name + "'", one.size() * frames * sizeof(float));
+  std::vector<std::size_t> shape{frames, grid.z.count, grid.x.count, grid.y.count};
+  const Hdf5Storage storage{label.unit.empty() ? "-" : label.unit, label.description, masks ? strong : light};
+  if (!scalar) shape.push_back(channels);
+  if (scalar && grid.y.count == 1) shape.pop_back();
+  if (masks) {
+    std::vector<std::uint8_t> values;
+    values.reserve(one.size() * frames);
+    for (std::size_t f = 0; f < frames; ++f)
+      for (float v : one) values.push_back(v > 0.5F ? 1 : 0);
+    writer.write_bools(group + "values", values, shape, storage);
+  } else {
+    std::vector<float> values;
+    values.reserve(one.size() * frames);
+    for (std::size_t f = 0; f < frames; ++f) values.insert(values.end(), one.begin(), one.end());
+    writer.write<float>(group + "values", values, shape, storage);
+  }
+  const bool speed = label.name == "sound_speed";
+  write_map_texts(writer, group, grid, {speed ? "m/s" : label.unit, label.description, label.channels});
+  if (!masks) write_range(writer, group, one, speed ? "m/s" : storage.unit);
+}
+
+void write_own(Hdf5Writer& writer, const fs::path& file, const ZeaFile& content) {
+  writer.group("sonoforge");
+  if (!content.config.empty())
+    writer.write_text("sonoforge/config", content.config, {"-", "resolved configuration (YAML)"});
+  if (!content.acquisition.notes.empty())
+    writer.write_texts("sonoforge/notes", content.acquisition.notes, {"-", "assumptions made about the source"});
+  if (!content.acquisition.probe.elements.empty()) write_exact_acquisition(writer, content.acquisition);
+  if (!content.images.empty())
+    write_grid(writer, "sonoforge/image_grid", content.images.front().grid);
+  else if (content.image_grid)
+    write_grid(writer, "sonoforge/image_grid", *content.image_grid);
+  std::int64_t index = 0;
+  for (const LabelMap& label : content.labels) {
+    const std::string group = "sonoforge/label_grids/" + label_dataset(label.name);
+    write_grid(writer, group, label.grid);
+    writer.attribute(group, "index", index++);
+  }
+  if (!content.scatterer_positions.empty()) {
+    const std::size_t count = content.scatterer_positions.size();
+    if (content.scatterer_amplitudes.size() != count) refuse(file, "its scatterers lack amplitudes");
+    std::vector<double> positions;
+    for (const Vec3& p : content.scatterer_positions) positions.insert(positions.end(), {p.x, p.y, p.z});
+    writer.write<double>("sonoforge/scatterers/positions", positions, {count, 3}, {"m", "positions (x, y, z)"});
+    writer.write<double>("sonoforge/scatterers/amplitudes", content.scatterer_amplitudes, {count},
+                         {"-", "reflection amplitudes"});
+  }
+  std::set<std::string> taken;
+  for (const auto& [name, factor] : content.factors) {
+    check_name(file, "factor", name, taken);
+    const std::string dataset = "sonoforge/factors/" + name;
+    if (factor.numeric) {
+      writer.write_scalar(dataset, factor.value);
+      writer.attribute(dataset, "unit", factor.unit);
+      writer.attribute(dataset, "text", factor.text);
+    } else {
+      writer.write_text(dataset, factor.text);
+    }
+  }
+  taken.clear();
+  index = 0;
+  for (const Measurement& measurement : content.measurements) {
+    check_name(file, "measurement", measurement.name, taken);
+    const std::string dataset = "sonoforge/measurements/" + measurement.name;
+    writer.write_scalar(dataset, measurement.value);
+    writer.attribute(dataset, "unit", measurement.unit);
+    writer.attribute(dataset, "index", index++);
+  }
+}
+
+void check_acquisition(const fs::path& file, const Acquisition& acquisition) {
+  const std::size_t transmits = acquisition.sequence.transmits.size(), elements = acquisition.probe.size();
+  if (!acquisition.samples.empty()) {
+    if (acquisition.transmits() != transmits || acquisition.channels() != elements)
+      refuse(file, "its samples have " + std::to_string(acquisition.transmits()) + " transmits and " +
+                       std::to_string(acquisition.channels()) + " channels (its sequence " + std::to_string(transmits) +
+                       ", its probe " + std::to_string(elements) + ")");
+    if (acquisition.is_iq() && acquisition.samples_q.shape() != acquisition.samples.shape())
+      refuse(file, "its two IQ parts differ in shape");
+  }
+  if (transmits > 0 && elements > 0) {
+    if (acquisition.start.size() != transmits) refuse(file, "it lacks start times of its transmits");
+    if (!(acquisition.centre_frequency > 0)) refuse(file, "its centre frequency is not positive");
+  }
+  for (const Transmit& transmit : acquisition.sequence.transmits) {
+    if (transmit.laws.empty()) refuse(file, "a transmit has no delays");
+    for (const TransmitLaw& law : transmit.laws)
+      if (law.delays.size() != elements || law.apodization.size() != elements)
+        refuse(file, "a transmit has delays of another probe");
+  }
+}
+
+}  // namespace
+
+void write_zea(const fs::path& file, const ZeaFile& content) {
+  const Acquisition& acquisition = content.acquisition;
+  check_acquisition(file, acquisition);
+  std::set<std::string> taken{"raw_data", "aligned_data", "image", "envelope_data", "beamformed_data"};
+  for (const LabelMap& label : content.labels) {
+    if (label.name == "sos_map") refuse(file, "label 'sos_map' must be named 'sound_speed'");
+    check_name(file, "label", label_dataset(label.name), taken);
+  }
+  const bool has_samples = !acquisition.samples.empty();
+  if (!has_samples && content.images.empty() && content.labels.empty())
+    refuse(file, "it has neither samples nor images nor labels (one is needed)");
+  std::size_t frames = has_samples ? acquisition.frames() : std::max<std::size_t>(content.images.size(), 1);
+  if (!content.images.empty() && content.images.size() != frames)
+    refuse(file, "it has " + std::to_string(frames) + " frames of samples and " +
+                     std::to_string(content.images.size()) + " images (one a frame is needed)");
+
+  Hdf5Writer writer(file);
+  writer.attribute("", "zea_version", std::string("0.1.6"));
+  writer.attribute("", "us_machine", acquisition.probe.name.empty() ? std::string("unknown") : acquisition.probe.name);
+  writer.attribute("", "description", acquisition.description);
+  writer.attribute("", "sonoforge_version", std::string(SONOFORGE_VERSION));
+  // Readers of attributes see numbers as double: larger seeds would lose digits.
+  if (content.seed <= (std::uint64_t{1} << 53))
+    writer.attribute("", "sonoforge_seed", static_cast<std::int64_t>(content.seed));
+  else
+    writer.attribute("", "sonoforge_seed", std::to_string(content.seed));
+  if (!acquisition.probe.elements.empty()) write_probe(writer, acquisition.probe);
+  if (has_samples) write_samples(writer, file, acquisition);
+  if (!content.images.empty()) write_images(writer, file, content);
+  for (const LabelMap& label : content.labels) write_label(writer, file, label, frames);
+  if (!acquisition.probe.elements.empty() && !acquisition.sequence.transmits.empty())
+    write_scan(writer, acquisition, frames);
+  if (!content.subject_id.empty()) writer.write_text("metadata/subject/id", content.subject_id, {"-", "Subject ID."});
+  write_own(writer, file, content);
+  writer.commit();
+}
+
+}  // namespace sonoforge
