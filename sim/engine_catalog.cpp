@@ -1,0 +1,18 @@
+#include "sim/exact.hpp"
+#include "sim/refused_engines.hpp"
+
+namespace sonoforge {
+
+const Catalog& engine_catalog() {
+  static const Catalog catalog{
+      .kind = "engine",
+      .doc = "How echoes and fields are computed.",
+      .types = {row_of<Exact>("exact", "The linear model computed without shortcuts: the yardstick of the others."),
+                row_of<ScattererEngine>("scatterers", "The same model, fast (not in this version)."),
+                row_of<FullWaveEngine>("full_wave", "Full wave, k-space pseudospectral (not in this version).")},
+      .presets = {},
+      .default_type = "exact"};
+  return catalog;
+}
+
+}  // namespace sonoforge
