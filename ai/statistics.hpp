@@ -1,0 +1,56 @@
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/random.hpp"
+
+namespace sonoforge {
+
+/// Overlap of two masks of one size, 2 |A and B| / (|A| + |B|); any value but 0 counts as inside. Two empty masks agree: 1.
+/// One empty mask of two: 0. Throws `std::invalid_argument` where the sizes differ.
+double dice(std::span<const std::uint8_t> mask, std::span<const std::uint8_t> truth);
+/// |A and B| / |A or B|, with the rules of `dice`.
+double intersection_over_union(std::span<const std::uint8_t> mask, std::span<const std::uint8_t> truth);
+
+/// Standard normal distribution function, and its inverse for a probability in (0, 1).
+double normal_probability(double z);
+double normal_quantile(double probability);
+
+/// Linear interpolation between order statistics at (n - 1) * probability; `values` need not be sorted. NaN without
+/// values.
+double quantile(std::vector<double> values, double probability);
+
+struct Interval {
+  double low = 0;
+  double high = 0;
+};
+
+/// Bias-corrected and accelerated bootstrap interval [efron1987]: `estimate` of the whole sample, its values in bootstrap
+/// samples, its values with one unit (patient) left out at a time. Ties with the estimate count half. NaN without either.
+Interval bca_interval(double estimate, const std::vector<double>& bootstrap, const std::vector<double>& jackknife,
+                      double level = 0.95);
+/// The two constants inside: bias correction z0 and acceleration a.
+double bca_bias_correction(double estimate, const std::vector<double>& bootstrap);
+double bca_acceleration(const std::vector<double>& jackknife);
+
+/// A mean over cases with an interval that respects clusters.
+struct MeanWithInterval {
+  double mean = 0;        ///< over cases; NaN without any
+  Interval interval;      ///< NaN where fewer than two patients leave nothing to resample
+  std::size_t cases = 0;
+  std::size_t patients = 0;
+};
+
+/// Mean over cases with a BCa interval from `resamples` samples that draw whole patients with replacement: cases of one
+/// patient are alike, and an interval over cases would be too narrow. The result depends on the stream and on the order
+/// of values only, not on threads. `patients[i]` is the patient of case i.
+MeanWithInterval clustered_mean(const std::vector<double>& values, const std::vector<std::string>& patients,
+                                const RandomStream& random, std::size_t resamples = 2000, double level = 0.95);
+
+/// Interval of a proportion `successes / trials` [wilson1927]; [0, 1] without trials.
+Interval wilson_interval(std::size_t successes, std::size_t trials, double level = 0.95);
+
+}  // namespace sonoforge
