@@ -32,13 +32,18 @@ inline void cis_turns(double turns, T& cosine, T& sine) {
     s = y * (1 + y2 * (T(-1.0 / 6) + y2 * (T(1.0 / 120) - y2 * T(1.0 / 5040))));
     c = 1 + y2 * (T(-0.5) + y2 * (T(1.0 / 24) + y2 * (T(-1.0 / 720) + y2 * T(1.0 / 40320))));
   } else {
-    s = y * (1 + y2 * (-1.0 / 6 + y2 * (1.0 / 120 + y2 * (-1.0 / 5040 + y2 * (1.0 / 362880 + y2 * (-1.0 / 39916800 +
-             y2 * (1.0 / 6227020800 - y2 / 1307674368000)))))));
-    c = 1 + y2 * (-0.5 + y2 * (1.0 / 24 + y2 * (-1.0 / 720 + y2 * (1.0 / 40320 + y2 * (-1.0 / 3628800 +
-             y2 * (1.0 / 479001600 - y2 * (1.0 / 87178291200 - y2 / 20922789888000)))))));
+    s = y * (1 + y2 * (-1.0 / 6 +
+                       y2 * (1.0 / 120 + y2 * (-1.0 / 5040 + y2 * (1.0 / 362880 + y2 * (-1.0 / 39916800 +
+                                                                                        y2 * (1.0 / 6227020800 -
+                                                                                              y2 / 1307674368000)))))));
+    c = 1 + y2 * (-0.5 + y2 * (1.0 / 24 +
+                               y2 * (-1.0 / 720 +
+                                     y2 * (1.0 / 40320 + y2 * (-1.0 / 3628800 +
+                                                               y2 * (1.0 / 479001600 - y2 * (1.0 / 87178291200 -
+                                                                                             y2 / 20922789888000)))))));
   }
   const double half = std::floor(quarters * 0.5);
-  const bool odd = quarters - 2 * half != 0;              // first or third quarter: sine and cosine change places
+  const bool odd = quarters - 2 * half != 0;                   // first or third quarter: sine and cosine change places
   const bool second = half - 2 * std::floor(half * 0.5) != 0;  // half a turn: both change sign
   const T sign = second ? T(-1) : T(1);
   cosine = sign * (odd ? -s : c);
@@ -129,12 +134,14 @@ struct Contributions {
 
 /// Interpolates, rotates and adds. The loops over frames are what all time goes into.
 template <class T, std::size_t Lanes, std::size_t TapCount>
-void add_contributions(const Contributions<T>& c, const T* channel, Interpolation interpolation, int first_tap, T* sums) {
+void add_contributions(const Contributions<T>& c, const T* channel, Interpolation interpolation, int first_tap,
+                       T* sums) {
   for (std::size_t k = 0; k < c.count; ++k) {
     if (c.sample[k] < 0) continue;
     T w[max_taps] = {};
     tap_weights<T>(interpolation, c.fraction[k], w);
-    const T* s = channel + (static_cast<std::ptrdiff_t>(c.sample[k]) + first_tap) * static_cast<std::ptrdiff_t>(2 * Lanes);
+    const T* s =
+        channel + (static_cast<std::ptrdiff_t>(c.sample[k]) + first_tap) * static_cast<std::ptrdiff_t>(2 * Lanes);
     T* sum = sums + c.point[k] * 2 * Lanes;
     const T a = c.real[k], b = c.imaginary[k];
 #pragma omp simd
@@ -155,9 +162,8 @@ using AddContributions = void (*)(const Contributions<T>&, const T*, Interpolati
 
 template <class T, std::size_t Lanes>
 AddContributions<T> with_taps(std::size_t taps) {
-  constexpr std::array<AddContributions<T>, 4> table{
-      add_contributions<T, Lanes, 1>, add_contributions<T, Lanes, 2>, add_contributions<T, Lanes, 3>,
-      add_contributions<T, Lanes, 4>};
+  constexpr std::array<AddContributions<T>, 4> table{add_contributions<T, Lanes, 1>, add_contributions<T, Lanes, 2>,
+                                                     add_contributions<T, Lanes, 3>, add_contributions<T, Lanes, 4>};
   return table[taps - 1];
 }
 
@@ -335,7 +341,8 @@ FrameInterleaved<T>::FrameInterleaved(std::size_t transmits, std::size_t channel
   constexpr double limit = 64.0 * 1024 * 1024 * 1024;
   if (bytes > limit)
     throw UserError("the channel data are too large to beamform at once (they need " +
-                    std::to_string(static_cast<long long>(bytes / 1073741824.0)) + " GiB). Reconstruct fewer transmits");
+                    std::to_string(static_cast<long long>(bytes / 1073741824.0)) +
+                    " GiB). Reconstruct fewer transmits");
   values_.resize(transmits * channels * (samples + 3) * 2 * lanes_);
 }
 

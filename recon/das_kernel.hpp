@@ -62,8 +62,8 @@ struct DelayAndSumGeometry {
 };
 
 /// Weights of the beams at a point where each transmit makes its own line: the two beams whose axes pass next to the
-/// point on either side share it in proportion to their nearness, so that the image has no seams; beyond the outermost axis that beam
-/// fades out over one line distance. In 3-D, where there are no sides, the nearest axis counts alone.
+/// point on either side share it in proportion to their nearness, so that the image has no seams; beyond the outermost
+/// axis that beam fades out over one line distance. In 3-D, where there are no sides, the nearest axis counts alone.
 void line_weights(std::span<const Vec3> origins, std::span<const Vec3> directions, Vec3 x, std::span<double> weights);
 
 /// Sum over transmits n and channels m of w_m(x) exp(i 2 pi f (t - start)) s_nm(t), t = arrival_n(x) + |x - x_m| / c +

@@ -96,8 +96,9 @@ void DelayAndSum::fields(FieldVisitor& visit) {
                       .max = 20'000});
   visit.choice(compounding, {"coherent", "incoherent"},
                {.key = "compounding", .doc = "Add the transmits as complex values or as magnitudes."});
-  visit.choice(transmit_delay, {"virtual_source", "earliest_arrival"},
-               {.key = "transmit_delay", .doc = "When the pulse passes a pixel: from the wave's geometry or its elements."});
+  visit.choice(
+      transmit_delay, {"virtual_source", "earliest_arrival"},
+      {.key = "transmit_delay", .doc = "When the pulse passes a pixel: from the wave's geometry or its elements."});
   visit(demodulation_frequency, {.key = "demodulation_frequency",
                                  .doc = "What becomes 0 Hz; by default the acquisition's centre frequency.",
                                  .unit = Unit::hertz,
@@ -111,10 +112,12 @@ void DelayAndSum::fields(FieldVisitor& visit) {
 
 void DelayAndSum::check() const {
   if (!(f_number >= 0) && f_number != auto_f_number)
-    throw ConfigError("f_number", "f_number is negative (an aperture cannot be). Write 0 for all elements or for example 1.5");
+    throw ConfigError("f_number",
+                      "f_number is negative (an aperture cannot be). Write 0 for all elements or for example 1.5");
   if (decimation < 1) throw ConfigError("decimation", "decimation is below 1 (1 keeps all samples). Write 1");
   if (signal == Signal::rf && decimation != 1)
-    throw ConfigError("decimation", "decimation needs baseband data (RF would fold over). Write 'signal: iq' or leave it out");
+    throw ConfigError("decimation",
+                      "decimation needs baseband data (RF would fold over). Write 'signal: iq' or leave it out");
 }
 
 double DelayAndSum::directivity_f_number(const Probe& probe, double sound_speed) {
@@ -145,8 +148,9 @@ std::vector<ComplexMap> DelayAndSum::beamform(const Acquisition& acquisition, co
                                                                                  : acquisition.probe.frequency);
     require(frequency > 0, "the centre frequency is not known (RF cannot be demodulated). Set demodulation_frequency");
     if (signal == Signal::rf && acquisition.sampling_rate < 2 * frequency)
-      throw ConfigError("signal", "the RF is band-pass sampled (its rate is below twice its centre frequency, so values "
-                                  "between its samples are not defined). Write 'signal: iq'");
+      throw ConfigError("signal",
+                        "the RF is band-pass sampled (its rate is below twice its centre frequency, so values "
+                        "between its samples are not defined). Write 'signal: iq'");
   }
   const bool rotate = acquisition.is_iq() || signal == Signal::iq;
   const std::size_t step = acquisition.is_iq() ? 1 : static_cast<std::size_t>(decimation);

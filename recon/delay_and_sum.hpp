@@ -6,9 +6,9 @@
 
 namespace sonoforge {
 
-/// Delay and sum with dynamic receive focus. The value of a pixel is the sum over transmits and elements of the analytic
-/// signal at the instant at which the echo of that point arrives, weighted over the aperture; it is not divided by
-/// the number of elements, so deeper pixels of a growing aperture get brighter as in the usual toolboxes.
+/// Delay and sum with dynamic receive focus. The value of a pixel is the sum over transmits and elements of the
+/// analytic signal at the instant at which the echo of that point arrives, weighted over the aperture; it is not
+/// divided by the number of elements, so deeper pixels of a growing aperture get brighter as in the usual toolboxes.
 struct DelayAndSum : Beamformer {
   enum class Signal { iq, rf };
   enum class Compounding { coherent, incoherent };

@@ -78,8 +78,8 @@ void TransmitArrival::add_sources(const TransmitLaw& law, const Probe& probe) {
   for (std::size_t i = 0; i < probe.size(); ++i)
     if (fires(law, i)) active.push_back(i);
   if (active.empty()) return;
-  const bool one_row = probe.kind == Probe::Kind::linear || probe.kind == Probe::Kind::phased ||
-                       probe.kind == Probe::Kind::curved;
+  const bool one_row =
+      probe.kind == Probe::Kind::linear || probe.kind == Probe::Kind::phased || probe.kind == Probe::Kind::curved;
   const bool one_run = active.back() - active.front() + 1 == active.size();
   if (!(one_row && one_run) || active.size() == 1) {
     for (std::size_t i : active) {

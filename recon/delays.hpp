@@ -18,8 +18,8 @@ enum class TransmitDelay {
 ///
 /// virtual_source follows the table at `Transmit`. For a focused transmit let d be the distance to the focus and C the
 /// cosine of the angle between the beam axis and the ray from the focus: inside the double cone that the active
-/// aperture spans through the focus (|C| >= C0) the time is time_of_origin + sign(C) d / c; outside of it sign(C) gives way
-/// to C / C0. So the time has no jump beside the focus, where the plain change of sign has one of 2 d / c.
+/// aperture spans through the focus (|C| >= C0) the time is time_of_origin + sign(C) d / c; outside of it sign(C) gives
+/// way to C / C0. So the time has no jump beside the focus, where the plain change of sign has one of 2 d / c.
 /// Transmits without such a geometry (custom, multi-line) take the earliest arrival.
 ///
 /// earliest_arrival: min over points e of delay_e + |x - e| / c. For a transmit from one run of neighbouring elements

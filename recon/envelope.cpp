@@ -24,14 +24,17 @@ RealMap log_compress(const RealMap& envelope, double reference, double floor) {
   std::transform(envelope.values.flat().begin(), envelope.values.flat().end(), result.values.flat().begin(),
                  [&](float v) {
                    if (!(v >= 0))
-                     throw UserError("an envelope value is negative or not a number (it has no level in dB). "
-                                     "Take the envelope of the image first");
+                     throw UserError(
+                         "an envelope value is negative or not a number (it has no level in dB). "
+                         "Take the envelope of the image first");
                    if (v == 0 || !(reference > 0)) return static_cast<float>(floor);
                    return static_cast<float>(std::max(floor, 20 * std::log10(static_cast<double>(v) / reference)));
                  });
   return result;
 }
 
-RealMap log_compress(const RealMap& envelope) { return log_compress(envelope, maximum(envelope)); }
+RealMap log_compress(const RealMap& envelope) {
+  return log_compress(envelope, maximum(envelope));
+}
 
 }  // namespace sonoforge

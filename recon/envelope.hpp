@@ -6,8 +6,8 @@ namespace sonoforge {
 /// |values|: the envelope of a beamformed image.
 RealMap envelope(const ComplexMap& image);
 
-/// 20 log10(value / reference) [dB], bounded below by `floor`. Values of zero become `floor`; without a positive reference (an empty
-/// image) all do. Throws `UserError` if an envelope value is negative or not a number.
+/// 20 log10(value / reference) [dB], bounded below by `floor`. Values of zero become `floor`; without a positive
+/// reference (an empty image) all do. Throws `UserError` if an envelope value is negative or not a number.
 RealMap log_compress(const RealMap& envelope, double reference, double floor = -200);
 /// Relative to the image's own maximum: values <= 0 dB.
 RealMap log_compress(const RealMap& envelope);

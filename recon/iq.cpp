@@ -12,7 +12,9 @@ namespace {
 using std::numbers::pi;
 
 /// Room for the low pass to ring without wrapping round to the other end of the record.
-std::size_t padded_size(std::size_t samples) { return good_fft_size(samples + samples / 8 + 64); }
+std::size_t padded_size(std::size_t samples) {
+  return good_fft_size(samples + samples / 8 + 64);
+}
 
 /// 1 up to 0.8 of the cut-off, then a raised cosine down to 0.
 double low_pass_response(double frequency, double cutoff) {
@@ -51,8 +53,8 @@ void filter_in_place(std::span<const double> b, std::span<const double> a, std::
 double demodulation_cutoff(double sampling_rate, double frequency) {
   const double image = std::abs(std::remainder(2 * frequency, sampling_rate));
   if (!(image > 0.05 * frequency))
-    throw UserError("the RF cannot be demodulated at " + std::to_string(frequency * 1e-6) +
-                    " MHz (sampled at " + std::to_string(sampling_rate * 1e-6) +
+    throw UserError("the RF cannot be demodulated at " + std::to_string(frequency * 1e-6) + " MHz (sampled at " +
+                    std::to_string(sampling_rate * 1e-6) +
                     " MHz its mirror image falls onto the band itself). Give the right demodulation frequency or "
                     "sampling rate");
   return image / 2;
@@ -91,8 +93,9 @@ std::vector<std::complex<double>> filter_both_ways(std::span<const double> b, st
                                                    std::span<const std::complex<double>> signal) {
   const std::size_t n = signal.size(), edge = 3 * std::max(a.size(), b.size());
   if (n <= edge)
-    throw UserError("records of " + std::to_string(n) + " samples are too short for the Butterworth low pass (it needs " +
-                    std::to_string(edge + 1) + "). Record longer or use the Fourier low pass");
+    throw UserError("records of " + std::to_string(n) +
+                    " samples are too short for the Butterworth low pass (it needs " + std::to_string(edge + 1) +
+                    "). Record longer or use the Fourier low pass");
   std::vector<std::complex<double>> extended(n + 2 * edge);
   for (std::size_t i = 0; i < edge; ++i) {
     extended[i] = 2.0 * signal[0] - signal[edge - i];
@@ -104,7 +107,8 @@ std::vector<std::complex<double>> filter_both_ways(std::span<const double> b, st
     filter_in_place(b, a, state, extended);
     std::reverse(extended.begin(), extended.end());
   }
-  return {extended.begin() + static_cast<std::ptrdiff_t>(edge), extended.begin() + static_cast<std::ptrdiff_t>(edge + n)};
+  return {extended.begin() + static_cast<std::ptrdiff_t>(edge),
+          extended.begin() + static_cast<std::ptrdiff_t>(edge + n)};
 }
 
 template <class T>
@@ -136,8 +140,7 @@ template <class T>
 void Demodulator<T>::operator()(std::span<const T> rf, std::span<std::complex<T>> iq) const {
   if (low_pass_ == Demodulation::LowPass::butterworth) {
     std::vector<std::complex<double>> mixed(samples_);
-    for (std::size_t n = 0; n < samples_; ++n)
-      mixed[n] = std::complex<double>(mixer_[n]) * static_cast<double>(rf[n]);
+    for (std::size_t n = 0; n < samples_; ++n) mixed[n] = std::complex<double>(mixer_[n]) * static_cast<double>(rf[n]);
     mixed = filter_both_ways(b_, a_, mixed);
     for (std::size_t n = 0; n < samples_; ++n) iq[n] = std::complex<T>(mixed[n]);
     return;

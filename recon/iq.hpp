@@ -25,9 +25,9 @@ struct Demodulation {
 /// Throws `UserError` where image and band fall together.
 double demodulation_cutoff(double sampling_rate, double frequency);
 
-/// Turns records of one length into baseband: 2 low_pass(rf exp(-i 2 pi frequency n / sampling_rate)), n counted from the
-/// first sample of the record; so rf = Re(iq exp(+i 2 pi frequency n / sampling_rate)) inside the band and |iq| is the
-/// envelope. One object serves many threads. T is float or double.
+/// Turns records of one length into baseband: 2 low_pass(rf exp(-i 2 pi frequency n / sampling_rate)), n counted from
+/// the first sample of the record; so rf = Re(iq exp(+i 2 pi frequency n / sampling_rate)) inside the band and |iq| is
+/// the envelope. One object serves many threads. T is float or double.
 template <class T>
 class Demodulator {
  public:

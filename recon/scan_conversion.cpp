@@ -81,8 +81,9 @@ PixelGrid enclosing_grid(const PixelGrid& polar, double pixel) {
   }
   const double nx = std::ceil((x1 - x0) / pixel - 1e-6) + 1, nz = std::ceil((z1 - z0) / pixel - 1e-6) + 1;
   if (!(nx * nz * static_cast<double>(polar.y.count) <= 1e8))
-    throw UserError("the scan-converted image would have over 100 million pixels (a pixel is too small for the sector). "
-                    "Choose larger pixels");
+    throw UserError(
+        "the scan-converted image would have over 100 million pixels (a pixel is too small for the sector). "
+        "Choose larger pixels");
   PixelGrid grid;
   grid.x = {(x0 + x1) / 2 - pixel * (nx - 1) / 2, pixel, static_cast<std::size_t>(nx)};
   grid.y = polar.y;

@@ -45,7 +45,8 @@ TEST_P(DasReference, AgreesWithMust) {
 
   const double cutoff = test.bandwidth_cutoff ? fc * scalar("bandwidth") / 100 / 2 : std::min(fc, fs / 4);
   const Demodulator<double> demodulate(
-      {.sampling_rate = fs, .frequency = fc, .low_pass = Demodulation::LowPass::butterworth, .cutoff = cutoff}, samples);
+      {.sampling_rate = fs, .frequency = fc, .low_pass = Demodulation::LowPass::butterworth, .cutoff = cutoff},
+      samples);
   FrameInterleaved<double> data(1, channels, samples, 1);
   std::vector<double> record(samples);
   std::vector<std::complex<double>> signal(samples);
@@ -80,7 +81,8 @@ TEST_P(DasReference, AgreesWithMust) {
   const auto image = delay_and_sum<double>(data, geometry, points);
 
   std::vector<std::complex<double>> reference;
-  if (test.iq) reference = h5.read<std::complex<double>>("out/bf");
+  if (test.iq)
+    reference = h5.read<std::complex<double>>("out/bf");
   else
     for (double v : h5.read<double>("out/bf")) reference.emplace_back(v);
   ASSERT_EQ(reference.size(), image.size());
