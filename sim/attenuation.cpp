@@ -1,0 +1,49 @@
+#include "sim/attenuation.hpp"
+
+#include <cmath>
+#include <numbers>
+
+#include "core/error.hpp"
+
+namespace sonoforge {
+namespace {
+constexpr double two_pi = 2 * std::numbers::pi;
+}
+
+UniformMedium::UniformMedium(double sound_speed, Attenuation attenuation, double reference_frequency, bool dispersion)
+    : sound_speed_(sound_speed),
+      attenuation_(attenuation),
+      reference_(two_pi * reference_frequency),
+      dispersive_(dispersion && attenuation.db_per_cm != 0) {
+  if (attenuation.db_per_cm != 0 && !(attenuation.exponent >= 0 && attenuation.exponent < 3))
+    throw ConfigError("attenuation", "attenuation grows with frequency to the power " +
+                                         format_number(attenuation.exponent) +
+                                         " (the causal power law holds from 0 to below 3). Use an exponent near 1");
+}
+
+double UniformMedium::attenuation(double frequency) const {
+  return lossless() ? 0 : attenuation_.nepers_per_metre(frequency);
+}
+
+double UniformMedium::slowness(double frequency) const {
+  if (!dispersive_ || frequency <= 0) return 1 / sound_speed_;
+  const double y = attenuation_.exponent, w = two_pi * frequency;
+  // a0 w^(y-1) is the attenuation at w over w, and w0^(y-1) = w^(y-1) exp(-(y-1) ln(w/w0)): expm1 keeps all digits as
+  // y comes near 1, where the tangent grows without bound and the difference vanishes.
+  const double loss_per_frequency = attenuation(frequency) / w, log_ratio = std::log(w / reference_);
+  if (y == 1) return 1 / sound_speed_ - 2 / std::numbers::pi * loss_per_frequency * log_ratio;
+  return 1 / sound_speed_ -
+         std::tan(std::numbers::pi * y / 2) * loss_per_frequency * std::expm1(-(y - 1) * log_ratio);
+}
+
+double UniformMedium::wavenumber(double frequency) const {
+  return two_pi * frequency * slowness(frequency);
+}
+
+double UniformMedium::group_slowness(double frequency) const {
+  const double step = 1e-4 * frequency;
+  if (!dispersive_ || step <= 0) return 1 / sound_speed_;
+  return (wavenumber(frequency + step) - wavenumber(frequency - step)) / (two_pi * 2 * step);
+}
+
+}  // namespace sonoforge

@@ -1,0 +1,167 @@
+#include "sim/element_response.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
+#include "sim/phasor.hpp"
+
+namespace sonoforge {
+
+std::complex<double> scaled_hankel(std::complex<double> z) {
+  using std::numbers::pi;
+  constexpr std::complex<double> i(0, 1);
+  if (std::abs(z) < 12) {
+    // J0 and Y0 by their power series; terms reach 2e3 at most here, so 12 digits remain.
+    const auto quarter = -z * z / 4.0;
+    std::complex<double> term = 1, bessel = 1, sum = 0;
+    double harmonic = 0;
+    for (int k = 1; k < 60; ++k) {
+      term *= quarter / static_cast<double>(k * k);
+      harmonic += 1.0 / k;
+      bessel += term;
+      sum += harmonic * term;
+      if (std::abs(term) < 1e-18) break;
+    }
+    const auto neumann = 2 / pi * ((std::log(z / 2.0) + std::numbers::egamma) * bessel - sum);
+    return (bessel - i * neumann) * std::exp(i * z);
+  }
+  // Hankel's asymptotic series, cut where its terms stop to fall (4e-11 at |z| = 12).
+  std::complex<double> term = 1, sum = 1;
+  for (int k = 1; k < 40; ++k) {
+    const double odd = 2 * k - 1;
+    const auto next = term * (odd * odd / (8.0 * k)) * i / z;
+    if (std::abs(next) >= std::abs(term)) break;
+    term = next;
+    sum += term;
+    if (std::abs(term) < 1e-15) break;
+  }
+  return std::sqrt(2.0 / (pi * z)) * std::polar(1.0, pi / 4) * sum;
+}
+
+ElementResponses::ElementResponses(const Probe& probe, const Band& band, int dimensions, double tolerance)
+    : probe_(probe),
+      band_(band),
+      integral_{dimensions, probe.baffle, probe.elevation_focus, band.largest_wavenumber(), tolerance / 4} {
+  if (dimensions == 2)
+    for (double f : band.frequency()) bin_factor_.push_back(std::sqrt(band.frequency().back() / f));
+}
+
+PointResponse ElementResponses::evaluate(std::size_t element, Vec3 point, Workspace& workspace,
+                                         std::vector<double>& store) const {
+  SurfaceNodes& nodes = workspace.nodes;
+  place_nodes(probe_.elements[element], point, integral_, nodes);
+  PointResponse response;
+  if (nodes.size() == 0) return response;
+  const auto [shortest, longest] = std::minmax_element(nodes.path.begin(), nodes.path.end());
+  const auto [nearest, farthest] = std::minmax_element(nodes.distance.begin(), nodes.distance.end());
+  response.path = (*shortest + *longest) / 2;
+  response.distance = (*nearest + *farthest) / 2;
+  const double span = band_.half_span() * (*longest - *shortest) / 2;
+  // In two dimensions the amplitude depends on frequency too, by some per cent at most once its square root is out.
+  const int extra = bin_factor_.empty() ? 1 : 4;
+  response.level = band_.level_for(static_cast<std::size_t>(oscillation_terms(span, integral_.tolerance) + extra));
+  const BandNodes& band_nodes = band_.nodes(response.level);
+  response.count = band_nodes.frequency.size();
+  response.offset = store.size();
+  store.resize(store.size() + 2 * response.count);
+  double* values = store.data() + response.offset;
+  if (bin_factor_.empty()) values_3d(nodes, response, band_nodes, values);
+  else values_2d(nodes, response, band_nodes, values);
+  return response;
+}
+
+void ElementResponses::values_3d(const SurfaceNodes& nodes, const PointResponse& response, const BandNodes& band_nodes,
+                                 double* values) const {
+  const std::size_t n = nodes.size();
+  const double *path = nodes.path.data(), *distance = nodes.distance.data(), *weight = nodes.weight.data();
+  for (std::size_t j = 0; j < response.count; ++j) {
+    const double k = band_nodes.wavenumber[j], a = band_nodes.attenuation[j];
+    double real = 0, imaginary = 0;
+    if (a == 0) {
+#pragma omp simd reduction(+ : real, imaginary)
+      for (std::size_t q = 0; q < n; ++q) {
+        double sine, cosine;
+        sin_cos(k * (path[q] - response.path), sine, cosine);
+        real += weight[q] * cosine;
+        imaginary -= weight[q] * sine;
+      }
+    } else {
+#pragma omp simd reduction(+ : real, imaginary)
+      for (std::size_t q = 0; q < n; ++q) {
+        double sine, cosine;
+        sin_cos(k * (path[q] - response.path), sine, cosine);
+        const double amplitude = weight[q] * exp_of_loss(-a * (distance[q] - response.distance));
+        real += amplitude * cosine;
+        imaginary -= amplitude * sine;
+      }
+    }
+    values[j] = real;
+    values[response.count + j] = imaginary;
+  }
+}
+
+void ElementResponses::values_2d(const SurfaceNodes& nodes, const PointResponse& response, const BandNodes& band_nodes,
+                                 double* values) const {
+  const double top = band_.frequency().back();
+  for (std::size_t j = 0; j < response.count; ++j) {
+    const std::complex<double> k(band_nodes.wavenumber[j], -band_nodes.attenuation[j]);
+    std::complex<double> sum = 0;
+    for (std::size_t q = 0; q < nodes.size(); ++q) {
+      const double phase = -k.real() * (nodes.path[q] - response.path);
+      const double loss = k.imag() * (nodes.distance[q] - response.distance);
+      sum += nodes.weight[q] * std::polar(std::exp(loss), phase) * scaled_hankel(k * nodes.distance[q]);
+    }
+    sum *= std::complex<double>(0, -0.5) * std::sqrt(band_nodes.frequency[j] / top);
+    values[j] = sum.real();
+    values[response.count + j] = sum.imag();
+  }
+}
+
+void ElementResponses::expand(const PointResponse& response, const double* values, std::size_t begin, std::size_t end,
+                              double* real, double* imaginary) const {
+  const std::size_t n = end - begin;
+  std::fill(real, real + n, 0.0);
+  std::fill(imaginary, imaginary + n, 0.0);
+  if (response.count == 0) return;
+  const BandNodes& band_nodes = band_.nodes(response.level);
+  if (band_nodes.matrix.empty()) {
+    std::copy(values + begin, values + end, real);
+    std::copy(values + response.count + begin, values + response.count + end, imaginary);
+  } else {
+    for (std::size_t j = 0; j < response.count; ++j) {
+      const double* row = band_nodes.matrix.data() + j * band_.size() + begin;
+      const double value_real = values[j], value_imaginary = values[response.count + j];
+#pragma omp simd
+      for (std::size_t b = 0; b < n; ++b) {
+        real[b] += row[b] * value_real;
+        imaginary[b] += row[b] * value_imaginary;
+      }
+    }
+  }
+  const double *wavenumber = band_.wavenumber().data() + begin, *attenuation = band_.attenuation().data() + begin;
+  const double path = response.path, distance = response.distance;
+#pragma omp simd
+  for (std::size_t b = 0; b < n; ++b) {
+    double sine, cosine;
+    sin_cos(wavenumber[b] * path, sine, cosine);
+    const double turned = real[b] * cosine + imaginary[b] * sine;
+    imaginary[b] = imaginary[b] * cosine - real[b] * sine;
+    real[b] = turned;
+  }
+  if (!band_.lossless()) {
+#pragma omp simd
+    for (std::size_t b = 0; b < n; ++b) {
+      const double loss = exp_of_loss(-attenuation[b] * distance);
+      real[b] *= loss;
+      imaginary[b] *= loss;
+    }
+  }
+  if (!bin_factor_.empty())
+    for (std::size_t b = 0; b < n; ++b) {
+      real[b] *= bin_factor_[begin + b];
+      imaginary[b] *= bin_factor_[begin + b];
+    }
+}
+
+}  // namespace sonoforge

@@ -1,0 +1,615 @@
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+#include <numbers>
+#include <unistd.h>
+
+#include "core/error.hpp"
+#include "core/parallel.hpp"
+#include "core/progress.hpp"
+#include "sim/element_response.hpp"
+#include "sim/linear_models.hpp"
+#include "sim/phasor.hpp"
+#include "sim/signal_grid.hpp"
+#include "transducers/transmit_laws.hpp"
+
+// The linear pulse-echo model. Work is split twice: the responses of all elements at a batch of points are worked out
+// pair by pair, then each block of frequencies sums over elements and points by itself. No sum crosses a block, so its
+// order - and with it every bit of the result - is the same for any number of threads.
+
+namespace sonoforge {
+namespace {
+
+using Complex = std::complex<double>;
+constexpr double two_pi = 2 * std::numbers::pi;
+
+constexpr std::size_t lanes = 32;              // frequencies of one block
+constexpr std::size_t pairs_in_batch = 8192;   // responses held at a time
+constexpr std::size_t pairs_in_chunk = 32;     // responses worked out in one go
+constexpr double group_memory = 1e9;           // of weights and echo spectra of the transmits worked out together [bytes]
+
+/// Real and imaginary parts of one block of frequencies.
+struct Lanes {
+  std::array<double, lanes> real{}, imaginary{};
+};
+
+/// sum += a * b
+inline void multiply_add(const Lanes& a, const Lanes& b, Lanes& sum) {
+#pragma omp simd
+  for (std::size_t i = 0; i < lanes; ++i) {
+    sum.real[i] += a.real[i] * b.real[i] - a.imaginary[i] * b.imaginary[i];
+    sum.imaginary[i] += a.real[i] * b.imaginary[i] + a.imaginary[i] * b.real[i];
+  }
+}
+
+inline void multiply(Lanes& a, const Lanes& b) {
+#pragma omp simd
+  for (std::size_t i = 0; i < lanes; ++i) {
+    const double real = a.real[i] * b.real[i] - a.imaginary[i] * b.imaginary[i];
+    a.imaginary[i] = a.real[i] * b.imaginary[i] + a.imaginary[i] * b.real[i];
+    a.real[i] = real;
+  }
+}
+
+inline void scale(Lanes& a, const std::array<double, lanes>& factor, double amplitude) {
+#pragma omp simd
+  for (std::size_t i = 0; i < lanes; ++i) {
+    a.real[i] *= factor[i] * amplitude;
+    a.imaginary[i] *= factor[i] * amplitude;
+  }
+}
+
+void check_memory(double bytes, const char* what) {
+  const double installed = static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGESIZE));
+  if (bytes > 0.9 * installed)
+    throw UserError(std::string(what) + " would take " + format_quantity(std::ceil(bytes / 1e6) * 1e6, Unit::bytes) +
+                    " (this machine has " + format_quantity(std::floor(installed / 1e6) * 1e6, Unit::bytes) +
+                    "). Use a shorter record, a lower sampling rate, or fewer transmits, frames or points");
+}
+
+/// One element fires with these delays and weights (one pair a law).
+struct Firing {
+  std::size_t element = 0;
+  std::vector<std::pair<double, double>> delays_and_weights;
+};
+
+std::vector<Firing> firings_of(const Transmit& transmit, std::size_t elements) {
+  std::vector<Firing> firings;
+  for (std::size_t n = 0; n < elements; ++n) {
+    Firing firing{n, {}};
+    for (const TransmitLaw& law : transmit.laws) {
+      const double delay = law.delays[n], weight = law.apodization.empty() ? 1 : law.apodization[n];
+      if (std::isfinite(delay) && weight != 0) firing.delays_and_weights.emplace_back(delay, weight);
+    }
+    if (!firing.delays_and_weights.empty()) firings.push_back(std::move(firing));
+  }
+  return firings;
+}
+
+double half_extent(const Element& element) {
+  return element.shape == Element::Shape::rectangle ? std::hypot(element.width, element.height) / 2
+                                                    : std::max(element.width, element.height);
+}
+
+void check_two_dimensional(const Probe& probe) {
+  for (const Element& element : probe.elements)
+    if (element.shape != Element::Shape::rectangle || std::abs(element.normal.y) > 1e-9 ||
+        std::abs(element.lateral.y) > 1e-9 || std::abs(element.position.y - probe.elements[0].position.y) > 1e-9)
+      throw UserError(
+          "a two-dimensional simulation of this probe (only rows of rectangular elements in the x-z plane have a "
+          "two-dimensional counterpart). Set 'dimensions: 3'");
+}
+
+/// What simulate and field share: the checked input, its medium, and the spectrum of the drive.
+class Setup {
+ public:
+  Setup(const SimulationInput& input, const PhysicalOptions& options)
+      : probe(input.probe),
+        pulse(input.pulse),
+        dimensions(options.dimensions),
+        tolerance(options.tolerance),
+        medium(input.phantom.background.sound_speed, input.phantom.background.attenuation, input.pulse.frequency(),
+               options.dispersion) {
+    if (dimensions == 2) check_two_dimensional(probe);
+    if (!(tolerance > 0 && tolerance <= 0.1))
+      throw ConfigError("tolerance", "tolerance = " + format_number(tolerance) +
+                                         " (must be above 0 and at most 0.1). Write for example 'tolerance: 1e-4'");
+  }
+
+  const Probe& probe;
+  const Pulse& pulse;
+  int dimensions;
+  double tolerance;
+  UniformMedium medium;
+
+  double highest_frequency(double sampling_rate) const {
+    return std::max(sampling_rate / 2, 5 * std::max(pulse.frequency(), probe.frequency));
+  }
+  double response(double f, int ways) const {
+    return ways == 2 ? probe.two_way_response(f) : probe.one_way_response(f);
+  }
+  /// Largest |X(f)| of any element times the response.
+  double magnitude(double f, int ways) const {
+    double largest = 0;
+    for (std::size_t n = 0; n < (pulse.per_element() ? probe.size() : 1); ++n)
+      largest = std::max(largest, std::abs(pulse.spectrum(f, n)));
+    return largest * response(f, ways);
+  }
+  /// How far a drive with its ringing reaches before and after its centre [s].
+  double reach(int ways, double highest) const {
+    const double half = pulse.half_duration();
+    if (probe.bandwidth <= 0) return half;
+    const double ringing = 100 / probe.frequency / std::min(1.0, probe.bandwidth);
+    return std::max(half, signal_half_duration(
+                              [&](double f) { return pulse.spectrum(f, 0) * response(f, ways); }, highest, half + ringing));
+  }
+  BinRange bins(const SignalGrid& grid, int ways) const {
+    BinRange range = significant_bins(grid.spacing(), highest_frequency(grid.sampling_rate()),
+                                      std::min(1e-6, tolerance * 1e-2), [&](double f) { return magnitude(f, ways); });
+    // A static pressure has no two-dimensional Green's function.
+    if (dimensions == 2 && range.first == 0 && range.count > 0) ++range.first, --range.count;
+    return range;
+  }
+  std::vector<double> frequencies(const SignalGrid& grid, const BinRange& range) const {
+    std::vector<double> f;
+    for (std::size_t i = 0; i < range.count; ++i) f.push_back(static_cast<double>(range.first + i) * grid.spacing());
+    for (double value : f)
+      if (!(medium.slowness(value) > 0))
+        throw UserError("the dispersion that belongs to this attenuation makes the sound speed infinite at " +
+                        format_quantity(value, Unit::hertz) +
+                        " (the power law does not hold for losses that strong). Lower the attenuation or set "
+                        "'dispersion: off'");
+    return f;
+  }
+  /// Smallest and largest travel time a metre over the frequencies that matter [s/m].
+  std::pair<double, double> slowness_range(double highest) const {
+    double least = 1 / medium.sound_speed(), most = least;
+    if (medium.lossless()) return {least, most};
+    const double step = highest / 400;
+    const auto magnitude_at = [&](double f) { return magnitude(f, 1); };
+    const BinRange range = significant_bins(step, highest, 1e-4, magnitude_at);
+    for (std::size_t i = 0; i < range.count; ++i) {
+      const double f = static_cast<double>(std::max<std::size_t>(range.first + i, 1)) * step;
+      least = std::min(least, std::min(medium.group_slowness(f), medium.slowness(f)));
+      most = std::max(most, std::max(medium.group_slowness(f), medium.slowness(f)));
+    }
+    return {least, most};
+  }
+  double distance(std::size_t element, Vec3 point) const {
+    Vec3 d = point - probe.elements[element].position;
+    if (dimensions == 2) d.y = 0;
+    return norm(d);
+  }
+};
+
+/// Earliest and latest instants at which the pulse centre of a transmit passes a point, over all parts of all elements.
+struct Arrival {
+  double first = std::numeric_limits<double>::infinity(), last = -std::numeric_limits<double>::infinity();
+};
+
+Arrival arrival_at(const Setup& setup, std::pair<double, double> slowness, const std::vector<Firing>& firings, Vec3 point) {
+  Arrival arrival;
+  for (const Firing& firing : firings) {
+    const double r = setup.distance(firing.element, point), extent = half_extent(setup.probe.elements[firing.element]);
+    // The lens takes off at most what the edge of the element gains.
+    const double lens = std::isfinite(setup.probe.elevation_focus) ? extent : 0;
+    for (const auto& [delay, weight] : firing.delays_and_weights) {
+      arrival.first = std::min(arrival.first, delay + std::max(r - extent - lens, 0.0) * slowness.first);
+      arrival.last = std::max(arrival.last, delay + (r + extent) * slowness.second);
+    }
+  }
+  return arrival;
+}
+
+/// Responses of all elements at a batch of points.
+class ResponseBatch {
+ public:
+  ResponseBatch(const ElementResponses& responses, std::size_t elements) : responses_(responses), elements_(elements) {}
+
+  void evaluate(std::span<const Vec3> points) {
+    const std::size_t pairs = points.size() * elements_;
+    heads_.resize(pairs);
+    stores_.resize((pairs + pairs_in_chunk - 1) / pairs_in_chunk);
+    parallel_blocks(pairs, pairs_in_chunk, [&](std::size_t begin, std::size_t end) {
+      thread_local ElementResponses::Workspace workspace;
+      auto& store = stores_[begin / pairs_in_chunk];
+      store.clear();
+      for (std::size_t pair = begin; pair < end; ++pair)
+        heads_[pair] = responses_.evaluate(pair % elements_, points[pair / elements_], workspace, store);
+    });
+  }
+  /// False where the response is zero.
+  bool expand(std::size_t point, std::size_t element, std::size_t begin, std::size_t end, Lanes& out) const {
+    const std::size_t pair = point * elements_ + element;
+    const PointResponse& head = heads_[pair];
+    if (head.count == 0) return false;
+    responses_.expand(head, stores_[pair / pairs_in_chunk].data() + head.offset, begin, end, out.real.data(),
+                      out.imaginary.data());
+    return true;
+  }
+
+ private:
+  const ElementResponses& responses_;
+  std::size_t elements_;
+  std::vector<PointResponse> heads_;
+  std::vector<std::vector<double>> stores_;
+};
+
+/// Weights sum over laws of apodization exp(-i 2 pi f tau) of each firing element, times its drive where elements
+/// differ: [firing][block].
+std::vector<Lanes> transmit_weights(const Setup& setup, const std::vector<Firing>& firings,
+                                    const std::vector<double>& frequency, bool with_drive) {
+  const std::size_t blocks = (frequency.size() + lanes - 1) / lanes;
+  std::vector<Lanes> weights(firings.size() * blocks);
+  parallel_for(firings.size(), [&](std::size_t i) {
+    for (std::size_t b = 0; b < frequency.size(); ++b) {
+      Complex sum = 0;
+      for (const auto& [delay, weight] : firings[i].delays_and_weights)
+        sum += std::polar(weight, -two_pi * frequency[b] * delay);
+      if (with_drive) sum *= setup.pulse.spectrum(frequency[b], firings[i].element);
+      Lanes& block = weights[i * blocks + b / lanes];
+      block.real[b % lanes] = sum.real(), block.imaginary[b % lanes] = sum.imag();
+    }
+  });
+  return weights;
+}
+
+/// The scatterers as one transmit sees them.
+struct Targets {
+  std::vector<Vec3> positions;
+  std::vector<double> amplitudes;
+  std::vector<std::size_t> laws;    // index into exponents
+  std::vector<double> exponents;    // n of (f/f0)^n
+};
+
+Targets targets_of(const Phantom& phantom, double time) {
+  const Scatterers& scatterers = phantom.scatterers;
+  Targets targets;
+  for (std::size_t s = 0; s < scatterers.size(); ++s) {
+    if (scatterers.amplitudes[s] == 0) continue;
+    Vec3 position = scatterers.positions[s];
+    if (!scatterers.velocities.empty()) position = position + time * scatterers.velocities[s];
+    const Tissue& tissue = phantom.tissue_of(scatterers.regions.empty() ? -1 : scatterers.regions[s]);
+    const double exponent = tissue.scattering_exponent.value_or(2);
+    const auto found = std::find(targets.exponents.begin(), targets.exponents.end(), exponent);
+    targets.laws.push_back(static_cast<std::size_t>(found - targets.exponents.begin()));
+    if (found == targets.exponents.end()) targets.exponents.push_back(exponent);
+    targets.positions.push_back(position);
+    targets.amplitudes.push_back(scatterers.amplitudes[s]);
+  }
+  return targets;
+}
+
+/// Echoes of some transmits from targets at rest. `out(transmit, channel)` is the record to fill.
+class EchoSimulation {
+ public:
+  EchoSimulation(const Setup& setup, const SimulationInput& input, double first_time, std::size_t samples)
+      : setup_(setup), input_(input), rate_(input.receive.sampling_rate), first_time_(first_time), samples_(samples) {
+    const double highest = setup.highest_frequency(rate_);
+    reach_ = setup.reach(2, highest);
+    slowness_ = setup.slowness_range(highest);
+  }
+
+  double cut_level() const { return cut_level_; }
+
+  void run(Targets targets, std::span<const Transmit> transmits, Progress& progress,
+           const std::function<std::span<float>(std::size_t, std::size_t)>& out) {
+    const std::size_t elements = setup_.probe.size();
+    std::vector<std::vector<Firing>> firings;
+    for (const Transmit& transmit : transmits) firings.push_back(firings_of(transmit, elements));
+    const double period = keep_audible(targets, firings);
+    if (targets.positions.empty()) return;
+
+    const SignalGrid grid(rate_, period);
+    const BinRange range = setup_.bins(grid, 2);
+    cut_level_ = std::max(cut_level_, range.cut_level);
+    if (range.count == 0) return;
+    const Band band(setup_.frequencies(grid, range), setup_.medium);
+    const std::size_t blocks = (band.size() + lanes - 1) / lanes;
+    const double transmit_memory = static_cast<double>(2 * elements * blocks * sizeof(Lanes));
+    check_memory(transmit_memory, "the echo spectra of one transmit");
+    const std::size_t group = std::max<std::size_t>(1, static_cast<std::size_t>(group_memory / transmit_memory));
+    for (std::size_t begin = 0; begin < transmits.size(); begin += group) {
+      const std::size_t end = std::min(begin + group, transmits.size());
+      run_group(targets, std::span(firings).subspan(begin, end - begin), grid, range, band, progress,
+                [&](std::size_t t, std::size_t m) { return out(begin + t, m); });
+    }
+  }
+
+ private:
+  /// Drops the targets none of whose echoes falls into the record. Returns how long the period of the signals must be
+  /// for the rest not to wrap into the record.
+  double keep_audible(Targets& targets, const std::vector<std::vector<Firing>>& firings) const {
+    const std::size_t n = targets.positions.size();
+    const double last_time = first_time_ + static_cast<double>(samples_) / rate_;
+    std::vector<Arrival> arrivals(n);
+    const auto delays = input_.sequence.receive_delays;
+    parallel_blocks(n, 64, [&](std::size_t begin, std::size_t end) {
+      for (std::size_t s = begin; s < end; ++s) {
+        Arrival receive;
+        for (std::size_t m = 0; m < setup_.probe.size(); ++m) {
+          const double r = setup_.distance(m, targets.positions[s]), extent = half_extent(setup_.probe.elements[m]);
+          const double lens = std::isfinite(setup_.probe.elevation_focus) ? extent : 0;
+          const double delay = delays.empty() ? 0 : delays[m];
+          receive.first = std::min(receive.first, delay + std::max(r - extent - lens, 0.0) * slowness_.first);
+          receive.last = std::max(receive.last, delay + (r + extent) * slowness_.second);
+        }
+        for (const auto& firing : firings) {
+          const Arrival transmit = arrival_at(setup_, slowness_, firing, targets.positions[s]);
+          arrivals[s].first = std::min(arrivals[s].first, transmit.first + receive.first - reach_);
+          arrivals[s].last = std::max(arrivals[s].last, transmit.last + receive.last + reach_);
+        }
+      }
+    });
+    Arrival all;
+    std::size_t kept = 0;
+    for (std::size_t s = 0; s < n; ++s) {
+      if (!(arrivals[s].first < last_time && arrivals[s].last > first_time_)) continue;
+      all.first = std::min(all.first, arrivals[s].first), all.last = std::max(all.last, arrivals[s].last);
+      targets.positions[kept] = targets.positions[s];
+      targets.amplitudes[kept] = targets.amplitudes[s];
+      targets.laws[kept++] = targets.laws[s];
+    }
+    targets.positions.resize(kept), targets.amplitudes.resize(kept), targets.laws.resize(kept);
+    return kept == 0 ? 0 : std::max(all.last - first_time_, last_time - all.first);
+  }
+
+  void run_group(const Targets& targets, std::span<const std::vector<Firing>> firings, const SignalGrid& grid,
+                 const BinRange& range, const Band& band, Progress& progress,
+                 const std::function<std::span<float>(std::size_t, std::size_t)>& out) const {
+    const std::size_t elements = setup_.probe.size(), transmits = firings.size();
+    const std::size_t blocks = (band.size() + lanes - 1) / lanes;
+    const auto& frequency = band.frequency();
+    std::vector<std::vector<Lanes>> weights;
+    for (const auto& firing : firings)
+      weights.push_back(transmit_weights(setup_, firing, frequency, setup_.pulse.per_element()));
+    std::vector<std::vector<std::array<double, lanes>>> scattering(targets.exponents.size());
+    for (std::size_t law = 0; law < scattering.size(); ++law) {
+      scattering[law].resize(blocks);
+      for (std::size_t b = 0; b < frequency.size(); ++b)
+        scattering[law][b / lanes][b % lanes] =
+            std::pow(frequency[b] / setup_.pulse.frequency(), targets.exponents[law]);
+    }
+
+    std::vector<Lanes> echoes(transmits * elements * blocks);  // [block][transmit][element]
+    const ElementResponses responses(setup_.probe, band, setup_.dimensions, setup_.tolerance);
+    ResponseBatch batch(responses, elements);
+    const std::size_t step = std::max<std::size_t>(1, pairs_in_batch / elements);
+    for (std::size_t first = 0; first < targets.positions.size(); first += step) {
+      const std::size_t count = std::min(step, targets.positions.size() - first);
+      batch.evaluate(std::span(targets.positions).subspan(first, count));
+      parallel_for(blocks, [&](std::size_t block) {
+        const std::size_t begin = block * lanes, end = std::min(begin + lanes, band.size());
+        std::vector<Lanes> response(elements);
+        std::vector<char> reached(elements);
+        Lanes* const echo = echoes.data() + block * transmits * elements;
+        for (std::size_t s = 0; s < count; ++s) {
+          for (std::size_t m = 0; m < elements; ++m) reached[m] = batch.expand(s, m, begin, end, response[m]);
+          const auto& law = scattering[targets.laws[first + s]][block];
+          for (std::size_t t = 0; t < transmits; ++t) {
+            Lanes pressure;
+            for (std::size_t i = 0; i < firings[t].size(); ++i)
+              if (const std::size_t n = firings[t][i].element; reached[n])
+                multiply_add(weights[t][i * blocks + block], response[n], pressure);
+            scale(pressure, law, targets.amplitudes[first + s]);
+            for (std::size_t m = 0; m < elements; ++m)
+              if (reached[m]) multiply_add(pressure, response[m], echo[t * elements + m]);
+          }
+        }
+      });
+      progress.advance(count * transmits);
+    }
+    weights.clear();
+    write(echoes, transmits, grid, range, band, out);
+  }
+
+  void write(const std::vector<Lanes>& echoes, std::size_t transmits, const SignalGrid& grid, const BinRange& range,
+             const Band& band, const std::function<std::span<float>(std::size_t, std::size_t)>& out) const {
+    const std::size_t elements = setup_.probe.size();
+    const auto& frequency = band.frequency();
+    const auto& delays = input_.sequence.receive_delays;
+    std::vector<Complex> common(frequency.size());
+    parallel_for(frequency.size(), [&](std::size_t b) {
+      common[b] = setup_.probe.two_way_response(frequency[b]);
+      if (!setup_.pulse.per_element()) common[b] *= setup_.pulse.spectrum(frequency[b], 0);
+    });
+    parallel_for(transmits * elements, [&](std::size_t i) {
+      const std::size_t t = i / elements, m = i % elements;
+      std::vector<Complex> spectrum(frequency.size());
+      for (std::size_t b = 0; b < frequency.size(); ++b) {
+        const Lanes& block = echoes[(b / lanes * transmits + t) * elements + m];
+        spectrum[b] = common[b] * Complex(block.real[b % lanes], block.imaginary[b % lanes]);
+        if (!delays.empty()) spectrum[b] *= std::polar(1.0, -two_pi * frequency[b] * delays[m]);
+      }
+      std::vector<double> samples(samples_);
+      grid.synthesize(spectrum, range.first, first_time_, samples);
+      const std::span<float> record = out(t, m);
+      for (std::size_t n = 0; n < samples_; ++n) record[n] = static_cast<float>(samples[n]);
+    });
+  }
+
+  const Setup& setup_;
+  const SimulationInput& input_;
+  double rate_, first_time_;
+  std::size_t samples_;
+  double reach_ = 0, cut_level_ = 0;
+  std::pair<double, double> slowness_;
+};
+
+/// The largest |p| of a periodic signal between its samples: the top of the parabola through the largest and its
+/// neighbours.
+double largest_magnitude(std::span<const double> signal) {
+  std::size_t top = 0;
+  for (std::size_t i = 1; i < signal.size(); ++i)
+    if (std::abs(signal[i]) > std::abs(signal[top])) top = i;
+  const double before = signal[(top + signal.size() - 1) % signal.size()], here = signal[top],
+               after = signal[(top + 1) % signal.size()];
+  const double curvature = before - 2 * here + after;
+  return std::abs(curvature == 0 ? here : here - (after - before) * (after - before) / (8 * curvature));
+}
+
+}  // namespace
+
+Acquisition simulate_physical(const SimulationInput& input, const PhysicalOptions& options) {
+  const Setup setup(input, options);
+  const double rate = input.receive.sampling_rate, half = input.pulse.half_duration();
+  const Sequence& sequence = input.sequence;
+  const std::size_t frames = sequence.frames, transmits = sequence.transmits.size(), channels = input.probe.size();
+  const std::size_t samples = input.receive.sample_count(setup.medium.sound_speed(), last_firing(sequence), 2 * half);
+  check_memory(4.0 * static_cast<double>(frames) * static_cast<double>(transmits) * static_cast<double>(channels) *
+                   static_cast<double>(samples),
+               "the record of all frames");
+  // Times count from the pulse centre's departure; a causal pulse begins at the receiver's zero, half its length earlier.
+  const bool causal = input.receive.pulse == ReceiveConfig::Pulse::causal;
+  const double first_time = input.receive.start - (causal ? half : 0);
+
+  Acquisition acquisition;
+  acquisition.samples = NdArray<float, 4>({frames, transmits, channels, samples});
+  acquisition.sampling_rate = rate;
+  acquisition.start.assign(transmits, first_time);
+  acquisition.centre_frequency = input.pulse.frequency();
+  acquisition.sound_speed = setup.medium.sound_speed();
+  acquisition.probe = input.probe;
+  acquisition.sequence = sequence;
+  acquisition.description = "Simulated by the exact linear model in " + std::to_string(options.dimensions) + " dimensions";
+  if (causal)
+    acquisition.notes.push_back("The pulse begins at time zero of the receiver; its centre lags by " +
+                                format_quantity(half, Unit::second) + ", which the start times take into account.");
+
+  const bool moving = !input.phantom.scatterers.velocities.empty() && sequence.frame_rate > 0;
+  if (!input.phantom.scatterers.velocities.empty() && !moving && frames * transmits > 1)
+    acquisition.notes.push_back("Scatterers stand still although they have velocities, since no frame rate is stated.");
+  EchoSimulation simulation(setup, input, first_time, samples);
+  Progress progress("Echoes", input.phantom.scatterers.size() * transmits * (moving ? frames : 1), "scatterers");
+  if (moving) {
+    // Each transmit sees the scatterers where they are when it fires.
+    for (std::size_t frame = 0; frame < frames; ++frame)
+      for (std::size_t t = 0; t < transmits; ++t) {
+        const double time = (static_cast<double>(frame) + static_cast<double>(t) / static_cast<double>(transmits)) /
+                            sequence.frame_rate;
+        simulation.run(targets_of(input.phantom, time), std::span(sequence.transmits).subspan(t, 1), progress,
+                       [&](std::size_t, std::size_t m) { return acquisition.samples.row(frame, t, m); });
+      }
+  } else {
+    simulation.run(targets_of(input.phantom, 0), sequence.transmits, progress,
+                   [&](std::size_t t, std::size_t m) { return acquisition.samples.row(0, t, m); });
+    const auto all = acquisition.samples.flat();
+    for (std::size_t frame = 1; frame < frames; ++frame)
+      std::copy_n(all.begin(), all.size() / frames,
+                  all.begin() + static_cast<std::ptrdiff_t>(frame * (all.size() / frames)));
+  }
+  if (simulation.cut_level() > 1e-6)
+    acquisition.notes.push_back("Frequencies above " +
+                                format_quantity(setup.highest_frequency(rate), Unit::hertz) +
+                                " are left out; there the drive's spectrum still has " +
+                                format_number(std::round(2000 * std::log10(simulation.cut_level())) / 100) +
+                                " dB of its maximum.");
+  return acquisition;
+}
+
+FieldResult field_physical(const SimulationInput& input, const PhysicalOptions& options, const FieldRequest& request,
+                           std::size_t transmit, Engine::FieldOutput output) {
+  const Setup setup(input, options);
+  const std::vector<Firing> firings = firings_of(input.sequence.transmits[transmit], input.probe.size());
+  const std::size_t elements = input.probe.size(), points = request.points.size();
+  const bool continuous = request.frequency > 0;
+  FieldResult result;
+  if (points == 0 || firings.empty()) return result;
+
+  // Each point has its own period of time, as long as the longest stay of the wave at any of them.
+  const double top = setup.highest_frequency(0);
+  const double rate = request.sampling_rate > 0 ? request.sampling_rate : 10 * input.pulse.frequency();
+  std::vector<Arrival> arrivals(points);
+  double reach = 0, stay = 0;
+  if (!continuous) {
+    reach = setup.reach(1, top);
+    const auto slowness = setup.slowness_range(top);
+    parallel_blocks(points, 256, [&](std::size_t begin, std::size_t end) {
+      for (std::size_t i = begin; i < end; ++i)
+        arrivals[i] = arrival_at(setup, slowness, firings, request.points[i]);
+    });
+    for (Arrival& arrival : arrivals) {
+      arrival.first -= reach, arrival.last += reach;
+      stay = std::max(stay, arrival.last - arrival.first);
+    }
+  }
+  const bool waveforms = output == Engine::FieldOutput::waveforms && !continuous;
+  const SignalGrid grid(waveforms ? rate : 2 * top, continuous ? 0 : stay + 2 / rate);
+  const BinRange range = continuous ? BinRange{0, 1, 0} : setup.bins(grid, 1);
+  const Band band(continuous ? std::vector<double>{request.frequency} : setup.frequencies(grid, range), setup.medium);
+  if (waveforms) {
+    double first = std::numeric_limits<double>::infinity(), last = -first;
+    for (const Arrival& arrival : arrivals) first = std::min(first, arrival.first), last = std::max(last, arrival.last);
+    result.start = std::floor(first * rate) / rate;
+    result.sampling_rate = rate;
+    const auto samples = static_cast<std::size_t>(std::ceil((last - result.start) * rate)) + 1;
+    check_memory(4.0 * static_cast<double>(samples) * static_cast<double>(points), "the waveforms of the field");
+    result.waveforms = NdArray<float, 2>({points, samples});
+  }
+  if (continuous) result.continuous.assign(points, 0);
+  else result.rms.assign(points, 0), result.peak.assign(points, 0);
+  if (range.count == 0) return result;
+
+  const std::size_t blocks = (band.size() + lanes - 1) / lanes;
+  const bool own_drive = !continuous && setup.pulse.per_element();
+  const auto weights = transmit_weights(setup, firings, band.frequency(), own_drive);
+  std::vector<Complex> common(band.size(), 1);
+  if (!continuous)
+    parallel_for(band.size(), [&](std::size_t b) {
+      common[b] = setup.probe.one_way_response(band.frequency()[b]);
+      if (!own_drive) common[b] *= setup.pulse.spectrum(band.frequency()[b], 0);
+    });
+
+  const ElementResponses responses(setup.probe, band, setup.dimensions, setup.tolerance);
+  ResponseBatch batch(responses, elements);
+  const std::size_t step = std::max<std::size_t>(1, pairs_in_batch / elements);
+  // At least 16 samples a period of the highest frequency, so that a parabola through three finds the peak.
+  std::size_t refinement = 1;
+  while (grid.sampling_rate() * static_cast<double>(refinement) < 16 * band.frequency().back()) refinement *= 2;
+  const SignalGrid fine = grid.refined(refinement);
+  // The rms is that of a pressure with the same energy which lasts as long as the drive.
+  const double duration = 2 * setup.pulse.half_duration();
+  Progress progress("Field", points, "points");
+  for (std::size_t first = 0; first < points; first += step) {
+    const std::size_t count = std::min(step, points - first);
+    batch.evaluate(std::span(request.points).subspan(first, count));
+    std::vector<Lanes> pressure(count * blocks);  // [point][block]
+    parallel_for(blocks, [&](std::size_t block) {
+      const std::size_t begin = block * lanes, end = std::min(begin + lanes, band.size());
+      Lanes response;
+      for (std::size_t p = 0; p < count; ++p)
+        for (std::size_t i = 0; i < firings.size(); ++i)
+          if (batch.expand(p, firings[i].element, begin, end, response))
+            multiply_add(weights[i * blocks + block], response, pressure[p * blocks + block]);
+    });
+    parallel_for(count, [&](std::size_t p) {
+      std::vector<Complex> spectrum(band.size());
+      double energy = 0;
+      for (std::size_t b = 0; b < band.size(); ++b) {
+        const Lanes& block = pressure[p * blocks + b / lanes];
+        spectrum[b] = common[b] * Complex(block.real[b % lanes], block.imaginary[b % lanes]);
+        energy += 2 * std::norm(spectrum[b]) * grid.spacing();
+      }
+      if (continuous) {
+        result.continuous[first + p] = spectrum[0];
+        return;
+      }
+      // The period begins at the sample before the wave comes to this point.
+      const double offset = std::floor((arrivals[first + p].first - result.start) * rate);
+      const double start = waveforms ? result.start + offset / rate : arrivals[first + p].first;
+      std::vector<double> signal(fine.length());
+      fine.synthesize(spectrum, range.first, start, signal);
+      result.rms[first + p] = std::sqrt(energy / duration);
+      result.peak[first + p] = largest_magnitude(signal);
+      if (!waveforms) return;
+      const std::span<float> record = result.waveforms.row(first + p);
+      for (std::size_t n = 0, at = static_cast<std::size_t>(offset); n < grid.length() && at < record.size(); ++n, ++at)
+        record[at] = static_cast<float>(signal[n * refinement]);
+    });
+    progress.advance(count);
+  }
+  return result;
+}
+
+}  // namespace sonoforge
