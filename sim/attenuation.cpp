@@ -28,12 +28,13 @@ double UniformMedium::attenuation(double frequency) const {
 double UniformMedium::slowness(double frequency) const {
   if (!dispersive_ || frequency <= 0) return 1 / sound_speed_;
   const double y = attenuation_.exponent, w = two_pi * frequency;
-  // a0 w^(y-1) is the attenuation at w over w, and w0^(y-1) = w^(y-1) exp(-(y-1) ln(w/w0)): expm1 keeps all digits as
-  // y comes near 1, where the tangent grows without bound and the difference vanishes.
+  // a0 w^(y-1) is the attenuation at w over w, and w0^(y-1) = w^(y-1) exp(-(y-1) ln(w/w0)). The tangent of pi y / 2 is
+  // -1 / tan(pi (y-1) / 2): so all digits remain as y comes near 1, where it grows without bound and the difference of
+  // the powers vanishes.
   const double loss_per_frequency = attenuation(frequency) / w, log_ratio = std::log(w / reference_);
   if (y == 1) return 1 / sound_speed_ - 2 / std::numbers::pi * loss_per_frequency * log_ratio;
-  return 1 / sound_speed_ -
-         std::tan(std::numbers::pi * y / 2) * loss_per_frequency * std::expm1(-(y - 1) * log_ratio);
+  return 1 / sound_speed_ +
+         loss_per_frequency * std::expm1(-(y - 1) * log_ratio) / std::tan(std::numbers::pi * (y - 1) / 2);
 }
 
 double UniformMedium::wavenumber(double frequency) const {

@@ -1,6 +1,7 @@
 #include "sim/element_response.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <numbers>
 
@@ -43,8 +44,17 @@ ElementResponses::ElementResponses(const Probe& probe, const Band& band, int dim
     : probe_(probe),
       band_(band),
       integral_{dimensions, probe.baffle, probe.elevation_focus, band.largest_wavenumber(), tolerance / 4} {
-  if (dimensions == 2)
-    for (double f : band.frequency()) bin_factor_.push_back(std::sqrt(band.frequency().back() / f));
+  if (dimensions != 2) return;
+  for (std::size_t b = 0; b < band.size(); ++b) {
+    const std::complex<double> k(band.wavenumber()[b], -band.attenuation()[b]);
+    inverse_wavenumber_.push_back(std::complex<double>(0, 1) / k);
+    far_amplitude_.push_back(std::sqrt(2.0 / (std::numbers::pi * k)) * std::polar(1.0, std::numbers::pi / 4));
+  }
+  const double low = band.frequency().front(), high = band.frequency().back();
+  if (high > low) {
+    const double zero = (high + low) / (high - low);
+    ellipse_ = zero + std::sqrt(zero * zero - 1);
+  }
 }
 
 PointResponse ElementResponses::evaluate(std::size_t element, Vec3 point, Workspace& workspace,
@@ -58,15 +68,22 @@ PointResponse ElementResponses::evaluate(std::size_t element, Vec3 point, Worksp
   response.path = (*shortest + *longest) / 2;
   response.distance = (*nearest + *farthest) / 2;
   const double span = band_.half_span() * (*longest - *shortest) / 2;
-  // In two dimensions the amplitude depends on frequency too, by some per cent at most once its square root is out.
-  const int extra = bin_factor_.empty() ? 1 : 4;
-  response.level = band_.level_for(static_cast<std::size_t>(oscillation_terms(span, integral_.tolerance) + extra));
+  int terms = oscillation_terms(span, integral_.tolerance) + 1;
+  if (integral_.dimensions == 2) {
+    // The ratio of the cylindrical waves from two parts of the element tends to a constant as 1/(8 k r), with a
+    // singularity at 0 Hz: its Chebyshev series falls as ellipse^(-n).
+    const double difference = (1 / *nearest - 1 / response.distance) / (8 * band_.wavenumber().front());
+    if (difference > integral_.tolerance)
+      terms += static_cast<int>(
+          std::min(1e6, std::ceil(std::log(difference / integral_.tolerance) / std::log(std::max(ellipse_, 1.0001)))));
+  }
+  response.level = band_.level_for(static_cast<std::size_t>(terms));
   const BandNodes& band_nodes = band_.nodes(response.level);
   response.count = band_nodes.frequency.size();
   response.offset = store.size();
   store.resize(store.size() + 2 * response.count);
   double* values = store.data() + response.offset;
-  if (bin_factor_.empty()) values_3d(nodes, response, band_nodes, values);
+  if (integral_.dimensions == 3) values_3d(nodes, response, band_nodes, values);
   else values_2d(nodes, response, band_nodes, values);
   return response;
 }
@@ -103,7 +120,6 @@ void ElementResponses::values_3d(const SurfaceNodes& nodes, const PointResponse&
 
 void ElementResponses::values_2d(const SurfaceNodes& nodes, const PointResponse& response, const BandNodes& band_nodes,
                                  double* values) const {
-  const double top = band_.frequency().back();
   for (std::size_t j = 0; j < response.count; ++j) {
     const std::complex<double> k(band_nodes.wavenumber[j], -band_nodes.attenuation[j]);
     std::complex<double> sum = 0;
@@ -112,7 +128,7 @@ void ElementResponses::values_2d(const SurfaceNodes& nodes, const PointResponse&
       const double loss = k.imag() * (nodes.distance[q] - response.distance);
       sum += nodes.weight[q] * std::polar(std::exp(loss), phase) * scaled_hankel(k * nodes.distance[q]);
     }
-    sum *= std::complex<double>(0, -0.5) * std::sqrt(band_nodes.frequency[j] / top);
+    sum *= std::complex<double>(0, -0.5) / scaled_hankel(k * response.distance);
     values[j] = sum.real();
     values[response.count + j] = sum.imag();
   }
@@ -157,11 +173,46 @@ void ElementResponses::expand(const PointResponse& response, const double* value
       imaginary[b] *= loss;
     }
   }
-  if (!bin_factor_.empty())
-    for (std::size_t b = 0; b < n; ++b) {
-      real[b] *= bin_factor_[begin + b];
-      imaginary[b] *= bin_factor_[begin + b];
+  if (integral_.dimensions == 2) multiply_by_cylindrical_wave(distance, begin, end, real, imaginary);
+}
+
+void ElementResponses::multiply_by_cylindrical_wave(double distance, std::size_t begin, std::size_t end, double* real,
+                                                    double* imaginary) const {
+  // From |z| = 25 on nine terms of Hankel's asymptotic series, prod (2j-1)^2 / (k! 8^k) (i/z)^k, hold to 1e-11.
+  constexpr double far = 25;
+  constexpr std::size_t terms = 9;
+  static const auto coefficients = [] {
+    std::array<double, terms + 1> c{1};
+    for (std::size_t k = 1; k <= terms; ++k) {
+      const double odd = 2 * static_cast<double>(k) - 1;
+      c[k] = c[k - 1] * odd * odd / (8 * static_cast<double>(k));
     }
+    return c;
+  }();
+  const double inverse_root = 1 / std::sqrt(distance);
+  std::size_t b = begin;
+  for (; b < end && band_.wavenumber()[b] * distance < far; ++b) {
+    const std::complex<double> k(band_.wavenumber()[b], -band_.attenuation()[b]);
+    const auto value = std::complex<double>(real[b - begin], imaginary[b - begin]) * scaled_hankel(k * distance);
+    real[b - begin] = value.real(), imaginary[b - begin] = value.imag();
+  }
+  const auto* const inverse = reinterpret_cast<const double*>(inverse_wavenumber_.data());
+  const auto* const amplitude = reinterpret_cast<const double*>(far_amplitude_.data());
+#pragma omp simd
+  for (std::size_t i = b; i < end; ++i) {
+    const double v = inverse[2 * i] / distance, w = inverse[2 * i + 1] / distance;
+    double x = coefficients[terms], y = 0;
+    for (std::size_t k = terms; k-- > 0;) {
+      const double next = x * v - y * w + coefficients[k];
+      y = x * w + y * v;
+      x = next;
+    }
+    const double p = (x * amplitude[2 * i] - y * amplitude[2 * i + 1]) * inverse_root;
+    const double q = (x * amplitude[2 * i + 1] + y * amplitude[2 * i]) * inverse_root;
+    const double turned = real[i - begin] * p - imaginary[i - begin] * q;
+    imaginary[i - begin] = real[i - begin] * q + imaginary[i - begin] * p;
+    real[i - begin] = turned;
+  }
 }
 
 }  // namespace sonoforge

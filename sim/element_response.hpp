@@ -12,7 +12,8 @@ namespace sonoforge {
 std::complex<double> scaled_hankel(std::complex<double> z);
 
 /// The response G(x, f) of one element at one point, held as its values at a few frequencies once the phase of a mean
-/// path and the loss over it are taken out: what remains is smooth.
+/// path, the loss over it and, in two dimensions, the cylindrical wave's amplitude there are taken out: what remains is
+/// smooth.
 struct PointResponse {
   double path = 0;           ///< mean path with lens [m]: phase exp(-i k path)
   double distance = 0;       ///< mean distance [m]: loss exp(-a distance)
@@ -47,8 +48,13 @@ class ElementResponses {
 
   const Probe& probe_;
   const Band& band_;
+  void multiply_by_cylindrical_wave(double distance, std::size_t begin, std::size_t end, double* real,
+                                    double* imaginary) const;
+
   SurfaceIntegral integral_;
-  std::vector<double> bin_factor_;  // two dimensions: 1/sqrt(f / f_max), taken out of what is interpolated
+  // Two dimensions: i / k and sqrt(2 / (pi k)) exp(i pi / 4) of each bin, k the complex wavenumber k - i a.
+  std::vector<std::complex<double>> inverse_wavenumber_, far_amplitude_;
+  double ellipse_ = 1;  // sum of half axes of the ellipse with foci at the band's edges through 0 Hz
 };
 
 }  // namespace sonoforge

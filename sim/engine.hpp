@@ -30,7 +30,7 @@ struct FieldRequest {
 
 /// Transmitted pressure at points. rms and peak are taken over the whole pulse at each point.
 struct FieldResult {
-  std::vector<double> rms;                          ///< [point]: sqrt(integral p^2 dt / pulse record), see exact.hpp
+  std::vector<double> rms;                          ///< [point]: sqrt(integral p^2 dt / length of the drive); simus: see exact.hpp
   std::vector<double> peak;                         ///< [point] max |p|
   NdArray<float, 2> waveforms;                      ///< [point, time] where asked for
   double start = 0;                                 ///< time of the first sample of waveforms [s]

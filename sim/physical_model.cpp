@@ -138,7 +138,9 @@ class Setup {
   }
   /// How far a drive with its ringing reaches before and after its centre [s].
   double reach(int ways, double highest) const {
-    const double half = pulse.half_duration();
+    // In two dimensions a pulse has a tail: all the line's parts out of the plane come later and later.
+    const double tail = dimensions == 2 ? 20 / pulse.frequency() : 0;
+    const double half = pulse.half_duration() + tail;
     if (probe.bandwidth <= 0) return half;
     const double ringing = 100 / probe.frequency / std::min(1.0, probe.bandwidth);
     return std::max(half, signal_half_duration(

@@ -81,15 +81,15 @@ TEST(UniformMedium, ReferencePowerLaws) {
     const UniformMedium medium(c0, {a0, exponents[i]}, f0, true);
     for (std::size_t j = 0; j < frequencies.size(); ++j) {
       const std::size_t at = i * frequencies.size() + j;
-      // Both are closed forms; the file takes 8.686 or 20 log10(e), which differ by 1.2e-6.
-      EXPECT_NEAR(medium.attenuation(frequencies[j]) / losses[at], 1, 2e-6);
-      EXPECT_NEAR(1 / medium.slowness(frequencies[j]) / speeds[at], 1, 1e-7);
+      // The same closed forms twice: rounding alone.
+      EXPECT_NEAR(medium.attenuation(frequencies[j]) / losses[at], 1, 1e-10);
+      EXPECT_NEAR(1 / medium.slowness(frequencies[j]) / speeds[at], 1, 1e-10);
     }
     // The pulse after the distance L: its spectrum times exp(-a L - i (k - w/c0) L), Gaussian centred at 8 sigma.
     constexpr std::size_t n = 4096;
     const RealFft<double> fft(n);
     std::vector<std::complex<double>> spectrum(fft.bins());
-    for (std::size_t k = 1; k < fft.bins(); ++k) {
+    for (std::size_t k = 0; k < fft.bins(); ++k) {
       const double f = static_cast<double>(k) * fs / n, w = 2 * std::numbers::pi * f;
       const double envelope = sigma * std::sqrt(2 * std::numbers::pi) / 2 *
                               (std::exp(-std::pow(2 * std::numbers::pi * (f - f0) * sigma, 2) / 2) +
@@ -104,8 +104,8 @@ TEST(UniformMedium, ReferencePowerLaws) {
       largest = std::max(largest, std::abs(pulses[i * n + j]));
       difference = std::max(difference, std::abs(pulse[j] - pulses[i * n + j]));
     }
-    // 1.2e-6 of the attenuation (below 10 Np) makes 1e-5 at most.
-    EXPECT_LT(difference / largest, 1e-5) << "exponent " << exponents[i];
+    // The dispersion at 0 Hz, where the phase has no meaning, makes the reference differ by 2e-9.
+    EXPECT_LT(difference / largest, 1e-8) << "exponent " << exponents[i];
   }
 }
 
