@@ -77,6 +77,9 @@ class Hdf5Writer {
   void attribute(const std::string& object, const std::string& name, const std::string& text);
   void attribute(const std::string& object, const std::string& name, double value);
   void attribute(const std::string& object, const std::string& name, std::int64_t value);
+  void attribute(const std::string& object, const std::string& name, const std::vector<double>& values);
+  /// A text of fixed length, padded by NULs, for readers that know no variable length.
+  void fixed_attribute(const std::string& object, const std::string& name, const std::string& text);
   void commit();
 
  private:

@@ -168,11 +168,13 @@ bool write_dataset(hid_t file, const std::string& path, hid_t type, const void* 
   return dataset.reset();
 }
 
-bool write_attribute(hid_t file, const std::string& object, const std::string& name, hid_t type, const void* value) {
+bool write_attribute(hid_t file, const std::string& object, const std::string& name, hid_t type, const void* value,
+                     std::size_t count = 0) {
   ObjectHandle target(H5Oopen(file, object.empty() ? "/" : object.c_str(), H5P_DEFAULT));
   if (!target) return false;
   if (H5Aexists(target.get(), name.c_str()) > 0) H5Adelete(target.get(), name.c_str());
-  SpaceHandle space(H5Screate(H5S_SCALAR));
+  const hsize_t extent = count;
+  SpaceHandle space(count == 0 ? H5Screate(H5S_SCALAR) : H5Screate_simple(1, &extent, nullptr));
   AttributeHandle attribute(H5Acreate2(target.get(), name.c_str(), type, space.get(), H5P_DEFAULT, H5P_DEFAULT));
   return attribute && H5Awrite(attribute.get(), type, value) >= 0;
 }
@@ -252,6 +254,18 @@ void Hdf5Writer::attribute(const std::string& object, const std::string& name, d
 void Hdf5Writer::attribute(const std::string& object, const std::string& name, std::int64_t value) {
   const auto held = lock();
   impl_->check(write_attribute(impl_->file.get(), object, name, H5T_NATIVE_INT64, &value), "attribute '" + name + "'");
+}
+void Hdf5Writer::attribute(const std::string& object, const std::string& name, const std::vector<double>& values) {
+  const auto held = lock();
+  impl_->check(write_attribute(impl_->file.get(), object, name, H5T_NATIVE_DOUBLE, values.data(), values.size()),
+               "attribute '" + name + "'");
+}
+void Hdf5Writer::fixed_attribute(const std::string& object, const std::string& name, const std::string& text) {
+  const auto held = lock();
+  TypeHandle type(H5Tcopy(H5T_C_S1));
+  H5Tset_size(type.get(), text.size() + 1);
+  H5Tset_strpad(type.get(), H5T_STR_NULLPAD);
+  impl_->check(write_attribute(impl_->file.get(), object, name, type.get(), text.c_str()), "attribute '" + name + "'");
 }
 
 #define SONOFORGE_INSTANTIATE(T)                                                                              \

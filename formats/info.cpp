@@ -1,0 +1,114 @@
+#include "formats/info.hpp"
+
+#include <cmath>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "core/error.hpp"
+#include "formats/exact_store.hpp"
+#include "formats/reader.hpp"
+#include "io/hdf5.hpp"
+
+namespace sonoforge {
+namespace {
+
+using nlohmann::json;
+
+json describe_axis(const Axis& axis) {
+  return {{"from", axis.from}, {"to", axis.last()}, {"step", axis.step}, {"count", axis.count}};
+}
+
+json describe_grid(const PixelGrid& grid) {
+  const bool polar = grid.kind == PixelGrid::Kind::polar;
+  json described{{"kind", polar ? "polar" : "cartesian"}};
+  described[polar ? "angle" : "x"] = describe_axis(grid.x);
+  if (grid.y.count > 1) described["y"] = describe_axis(grid.y);
+  described[polar ? "range" : "z"] = describe_axis(grid.z);
+  if (polar) described["apex_depth"] = grid.apex_depth;
+  return described;
+}
+
+json describe_probe(const Probe& probe) {
+  json described{{"name", probe.name}, {"kind", to_text(probe.kind)}, {"elements", probe.size()}};
+  if (probe.frequency > 0) described["frequency"] = probe.frequency;
+  if (probe.bandwidth > 0) described["bandwidth"] = probe.bandwidth;
+  if (probe.pitch > 0) described["pitch"] = probe.pitch;
+  if (std::isfinite(probe.curvature_radius)) described["curvature_radius"] = probe.curvature_radius;
+  if (!probe.elements.empty()) {
+    described["element_width"] = probe.elements.front().width;
+    described["element_height"] = probe.elements.front().height;
+  }
+  return described;
+}
+
+json describe_sequence(const Acquisition& acquisition) {
+  const Sequence& sequence = acquisition.sequence;
+  std::map<std::string, std::size_t> waves;
+  double least = INFINITY, most = -INFINITY;
+  for (const Transmit& transmit : sequence.transmits) {
+    ++waves[to_text(transmit.wave)];
+    least = std::min(least, transmit.angle);
+    most = std::max(most, transmit.angle);
+  }
+  json described{{"transmits", sequence.transmits.size()}, {"waves", waves}, {"lines", sequence.lines}};
+  if (!sequence.transmits.empty()) described["angles"] = {least, most};
+  if (sequence.frame_rate > 0) described["frame_rate"] = sequence.frame_rate;
+  return described;
+}
+
+}  // namespace
+
+json describe_file(const std::filesystem::path& file) {
+  const std::string format = detect_format(file);
+  const ZeaFile content = read_any(file);
+  const Acquisition& acquisition = content.acquisition;
+  json described{{"file", file.string()}, {"format", format}, {"description", acquisition.description}};
+  if (acquisition.probe.size() > 0) described["probe"] = describe_probe(acquisition.probe);
+  if (!acquisition.sequence.transmits.empty()) {
+    described["sequence"] = describe_sequence(acquisition);
+    described["sampling_rate"] = acquisition.sampling_rate;
+    described["centre_frequency"] = acquisition.centre_frequency;
+    described["sound_speed"] = acquisition.sound_speed;
+  }
+  if (!acquisition.samples.empty()) {
+    described["data"] = {
+        {"kind", acquisition.is_iq() ? "IQ" : "RF"},
+        {"frames", acquisition.frames()},
+        {"transmits", acquisition.transmits()},
+        {"channels", acquisition.channels()},
+        {"samples", acquisition.samples_per_channel()},
+        {"start", acquisition.start.front()},
+        {"duration", static_cast<double>(acquisition.samples_per_channel()) / acquisition.sampling_rate}};
+    if (acquisition.is_iq()) described["data"]["demodulation_frequency"] = acquisition.demodulation_frequency;
+  }
+  described["images"] = content.images.size();
+  if (content.image_grid) described["image_grid"] = describe_grid(*content.image_grid);
+  json labels = json::array();
+  for (const LabelMap& label : content.labels)
+    labels.push_back({{"name", label.name},
+                      {"unit", label.unit},
+                      {"channels", label.channels},
+                      {"grid", describe_grid(label.grid)}});
+  described["labels"] = labels;
+  if (!content.scatterer_positions.empty()) described["scatterers"] = content.scatterer_positions.size();
+  for (const auto& [name, factor] : content.factors) {
+    if (factor.numeric)
+      described["factors"][name] = {{"value", factor.value}, {"unit", factor.unit}, {"text", factor.text}};
+    else
+      described["factors"][name] = factor.text;
+  }
+  for (const Measurement& measurement : content.measurements)
+    described["measurements"][measurement.name] = {{"value", measurement.value}, {"unit", measurement.unit}};
+  if (!content.subject_id.empty()) described["subject"] = content.subject_id;
+  if (format == "zea") {
+    const Hdf5Reader reader(file);
+    for (const char* name : {"zea_version", "sonoforge_version"})
+      if (reader.has_attribute("/", name)) described[name] = reader.text_attribute("/", name);
+    if (reader.has_attribute("/", "sonoforge_seed")) described["seed"] = content.seed;
+  }
+  described["has_config"] = !content.config.empty();
+  described["notes"] = acquisition.notes;
+  return described;
+}
+
+}  // namespace sonoforge
