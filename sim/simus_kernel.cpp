@@ -11,7 +11,8 @@ namespace sonoforge {
 namespace {
 
 constexpr double pi = std::numbers::pi;
-constexpr std::size_t tile_size = 4;  // points worked on together: their phasors stay in the first-level cache
+constexpr std::size_t tile_size = 4;      // points worked on together
+constexpr std::size_t bins_together = 4;  // bins for which phasors stay in registers
 
 double sinc(double x) {
   return std::abs(x) < 1e-8 ? 1 : std::sin(x) / x;
@@ -38,17 +39,68 @@ struct SimusKernel::Block {
   double elevation_wavenumber = 0;  ///< [1/m]
 };
 
-/// The running phasors of a few points: terms exp(i k path) and their steps from bin to bin.
+/// The running phasors of a few points. A geometric progression s_n with ratio rho exp(i delta) obeys
+/// s_(n+1) = 2 rho cos(delta) s_n - rho^2 s_(n-1), two real factors for its real and imaginary part alike: half the
+/// work of a complex product. Over the few bins of a block rounding stays below 1e-12.
 struct SimusKernel::Tile {
   Tile(std::size_t terms, std::size_t padded_elements) : row(terms * padded_elements), padded(padded_elements) {
-    for (auto* v : {&state_re, &state_im, &step_re, &step_im}) v->resize(tile_size * row);
-    for (auto* v : {&g_re, &g_im, &e_re, &e_im}) v->resize(tile_size * padded);
+    for (auto* v : {&before_re, &before_im, &now_re, &now_im, &factor, &damping}) v->resize(tile_size * row);
+    for (auto* v : {&g_re, &g_im}) v->resize(bins_together * tile_size * padded);
+    for (auto* v : {&e_re, &e_im}) v->resize(padded);
   }
   std::size_t row, padded;
-  std::vector<double> state_re, state_im, step_re, step_im;  ///< [slot, term, element]
-  std::vector<double> g_re, g_im;                            ///< [slot, element] G at the present bin
-  std::vector<double> e_re, e_im;                            ///< [element] elevation factor
+  std::vector<double> before_re, before_im, now_re, now_im, factor, damping;  ///< [slot, term, element]
+  std::vector<double> g_re, g_im;                                             ///< [bin, slot, element] G at a few bins
+  std::vector<double> e_re, e_im;                                             ///< [element] elevation factor
+
+  std::size_t g_row(std::size_t bin, std::size_t slot) const { return (bin * tile_size + slot) * padded; }
 };
+
+namespace {
+
+/// Advances `terms` (1 or 2) terms of all elements by bins_together bins and writes their sums to g [bin, stride], or
+/// adds.
+template <std::size_t terms, bool lossy, bool add>
+void advance(double* __restrict before, double* __restrict now, const double* __restrict factor,
+             const double* __restrict damping, std::size_t padded, double* __restrict g, std::size_t stride) {
+  static_assert(bins_together == 4 && (terms == 1 || terms == 2));
+#pragma omp simd
+  for (std::size_t e = 0; e < padded; ++e) {
+    const double f = factor[e], d = lossy ? damping[e] : 1;
+    const double s0 = now[e];
+    const double s1 = f * s0 - d * before[e];
+    const double s2 = f * s1 - d * s0;
+    const double s3 = f * s2 - d * s1;
+    now[e] = f * s3 - d * s2;
+    before[e] = s3;
+    double sum0 = s0, sum1 = s1, sum2 = s2, sum3 = s3;
+    if constexpr (terms == 2) {
+      const double h = factor[padded + e], q = lossy ? damping[padded + e] : 1;
+      const double t0 = now[padded + e];
+      const double t1 = h * t0 - q * before[padded + e];
+      const double t2 = h * t1 - q * t0;
+      const double t3 = h * t2 - q * t1;
+      now[padded + e] = h * t3 - q * t2;
+      before[padded + e] = t3;
+      sum0 += t0, sum1 += t1, sum2 += t2, sum3 += t3;
+    }
+    g[e] = add ? g[e] + sum0 : sum0;
+    g[stride + e] = add ? g[stride + e] + sum1 : sum1;
+    g[2 * stride + e] = add ? g[2 * stride + e] + sum2 : sum2;
+    g[3 * stride + e] = add ? g[3 * stride + e] + sum3 : sum3;
+  }
+}
+
+template <std::size_t terms, bool lossy>
+void advance(double* before, double* now, const double* factor, const double* damping, std::size_t padded, bool add,
+             double* g, std::size_t stride) {
+  if (add)
+    advance<terms, lossy, true>(before, now, factor, damping, padded, g, stride);
+  else
+    advance<terms, lossy, false>(before, now, factor, damping, padded, g, stride);
+}
+
+}  // namespace
 
 SimusKernel::SimusKernel(const Probe& probe, const Tissue& medium, int dimensions, bool full_frequency_directivity)
     : elements_(probe.size()),
@@ -230,36 +282,46 @@ std::vector<SimusKernel::Block> SimusKernel::blocks(const FrequencyBand& band) c
   return blocks;
 }
 
-void SimusKernel::elevation(const Geometry& geometry, std::size_t point, double k, double* re, double* im) const {
-  // [wen1988] with the coefficients of [cigier2022]: sum over four terms of A sqrt(pi/a) exp(g + b^2/(4a)) with
-  // a = B/h^2 + (ik/2)(1/F - 1/r), b = -iky/r, g = iky^2/(2r). The last two terms are conjugates of the first two.
-  constexpr double a_re[] = {0.187, 0.288}, a_im[] = {0.275, -1.954};
-  constexpr double b_re[] = {4.558, 8.598}, b_im[] = {-25.59, -7.924};
+namespace {
+
+/// Adds A sqrt(1/a) exp(g + b^2/(4a)), a = (a_re, a_im) with a_re > 0, b^2 real and negative, g imaginary.
+inline void add_gaussian_beam(double A_re, double A_im, double a_re, double a_im, double b_squared, double g_im,
+                              double& sum_re, double& sum_im) {
+  const double inverse_norm2 = 1 / (a_re * a_re + a_im * a_im);
+  const double q_re = a_re * inverse_norm2, q_im = -a_im * inverse_norm2;  // 1/a
+  const double root_re = std::sqrt((std::sqrt(inverse_norm2) + q_re) / 2), root_im = q_im / (2 * root_re);
+  const double magnitude = exp_bounded(b_squared / 4 * q_re);
+  double c, s;
+  cis_turns((g_im + b_squared / 4 * q_im) * (0.5 / pi), c, s);
+  const double w_re = magnitude * (root_re * c - root_im * s), w_im = magnitude * (root_re * s + root_im * c);
+  sum_re += A_re * w_re - A_im * w_im;
+  sum_im += A_re * w_im + A_im * w_re;
+}
+
+}  // namespace
+
+void SimusKernel::elevation(const Geometry& geometry, std::size_t point, double k, double* __restrict re,
+                            double* __restrict im) const {
+  // [wen1988] as in [cigier2022]: sum over four terms of A sqrt(pi/a) exp(g + b^2/(4a)) with a = B/h^2 + (ik/2)(1/F -
+  // 1/r), b = -iky/r, g = iky^2/(2r); the last two A and B are the conjugates of the first two.
   const double* range = geometry.mean_range.data() + point * padded_;
   const double* height = geometry.elevation.data() + point * padded_;
   const double inverse_height = 1 / (height_ * height_), inverse_focus = 1 / elevation_focus_;
+  const double root_pi = std::sqrt(pi);
+  const std::size_t n = padded_;
 #pragma omp simd
-  for (std::size_t e = 0; e < padded_; ++e) {
+  for (std::size_t e = 0; e < n; ++e) {
     const double inverse_range = 1 / range[e], y = height[e];
-    const double b2 = -k * k * y * y * inverse_range * inverse_range;  // b^2, real
-    const double g = k * y * y * inverse_range / 2;                    // imaginary part of g
+    const double b2 = -k * k * y * y * inverse_range * inverse_range;
+    const double g = k * y * y * inverse_range / 2;
+    const double curvature = k / 2 * (inverse_focus - inverse_range);
     double sum_re = 0, sum_im = 0;
-    for (int term = 0; term < 4; ++term) {
-      const double sign = term < 2 ? 1 : -1;
-      const int i = term & 1;
-      const double ar = b_re[i] * inverse_height;
-      const double ai = sign * b_im[i] * inverse_height + k / 2 * (inverse_focus - inverse_range);
-      const double norm2 = 1 / (ar * ar + ai * ai);
-      const double qr = ar * norm2, qi = -ai * norm2;  // 1/a, in the right half plane
-      const double root_re = std::sqrt((std::sqrt(norm2) + qr) / 2), root_im = qi / (2 * root_re);
-      const double magnitude = exp_bounded(b2 / 4 * qr);
-      double c, s;
-      cis_turns((g + b2 / 4 * qi) * (0.5 / pi), c, s);
-      const double wr = magnitude * (root_re * c - root_im * s), wi = magnitude * (root_re * s + root_im * c);
-      sum_re += a_re[i] * wr - sign * a_im[i] * wi;
-      sum_im += a_re[i] * wi + sign * a_im[i] * wr;
-    }
-    const double root_pi = 1.7724538509055160273;
+    const double B1 = 4.558 * inverse_height, D1 = 25.59 * inverse_height;
+    const double B2 = 8.598 * inverse_height, D2 = 7.924 * inverse_height;
+    add_gaussian_beam(0.187, 0.275, B1, curvature - D1, b2, g, sum_re, sum_im);
+    add_gaussian_beam(0.288, -1.954, B2, curvature - D2, b2, g, sum_re, sum_im);
+    add_gaussian_beam(0.187, -0.275, B1, curvature + D1, b2, g, sum_re, sum_im);
+    add_gaussian_beam(0.288, 1.954, B2, curvature + D2, b2, g, sum_re, sum_im);
     re[e] = root_pi * sum_re;
     im[e] = root_pi * sum_im;
   }
@@ -275,14 +337,13 @@ void SimusKernel::begin(Tile& tile, std::size_t slot, const Geometry& geometry, 
     std::fill_n(e_re, padded_, 1.0), std::fill_n(e_im, padded_, 0.0);
 
   const double start_turns = frequency / sound_speed_, step_turns = band.step / sound_speed_;
-  const bool lossy = attenuation_.db_per_cm != 0;
   const auto bins = static_cast<double>(block.end - block.begin);
   // 8.69 stands for 20 log10 e, as in SIMUS.
   const auto loss = [&](double f) {
     return attenuation_.db_per_cm * std::pow(f / 1e6, attenuation_.exponent) * 1e2 / 8.69;
   };
-  const double start_loss = lossy ? loss(frequency) : 0;
-  const double step_loss = lossy ? (loss(frequency + bins * band.step) - start_loss) / bins : 0;
+  const double start_loss = lossy() ? loss(frequency) : 0;
+  const double step_loss = lossy() ? (loss(frequency + bins * band.step) - start_loss) / bins : 0;
 
   const std::size_t signs_u = full_directivity_ ? 2 : 1, signs_v = full_directivity_ && planar_ ? 2 : 1;
   std::size_t term = 0;
@@ -299,10 +360,12 @@ void SimusKernel::begin(Tile& tile, std::size_t slot, const Geometry& geometry, 
         const double factor_re = signs_v == 2 ? -sign_u * sign_v : (full_directivity_ ? 0 : 1);
         const double factor_im = signs_v == 2 ? 0 : (full_directivity_ ? -sign_u : 0);
         const std::size_t at = slot * tile.row + term * padded_;
-        double* state_re = tile.state_re.data() + at;
-        double* state_im = tile.state_im.data() + at;
-        double* step_re = tile.step_re.data() + at;
-        double* step_im = tile.step_im.data() + at;
+        double* before_re = tile.before_re.data() + at;
+        double* before_im = tile.before_im.data() + at;
+        double* now_re = tile.now_re.data() + at;
+        double* now_im = tile.now_im.data() + at;
+        double* factor = tile.factor.data() + at;
+        double* damping = tile.damping.data() + at;
 #pragma omp simd
         for (std::size_t e = 0; e < padded_; ++e) {
           const double path = range[e] + along_u * shift_u[e] + along_v * shift_v[e];
@@ -310,98 +373,92 @@ void SimusKernel::begin(Tile& tile, std::size_t slot, const Geometry& geometry, 
           cis_turns(start_turns * path, c, s);
           const double weight_re = factor_re * e_re[e] - factor_im * e_im[e];
           const double weight_im = factor_re * e_im[e] + factor_im * e_re[e];
-          state_re[e] = amplitude[e] * (c * weight_re - s * weight_im);
-          state_im[e] = amplitude[e] * (c * weight_im + s * weight_re);
+          const double re = amplitude[e] * (c * weight_re - s * weight_im);
+          const double im = amplitude[e] * (c * weight_im + s * weight_re);
           cis_turns(step_turns * path, c, s);
-          step_re[e] = c;
-          step_im[e] = s;
+          now_re[e] = re;
+          now_im[e] = im;
+          before_re[e] = re * c + im * s;
+          before_im[e] = im * c - re * s;
+          factor[e] = 2 * c;
         }
-        if (!lossy) continue;
+        if (!lossy()) continue;
 #pragma omp simd
         for (std::size_t e = 0; e < padded_; ++e) {
-          const double at_start = exp_bounded(-start_loss * range[e]), per_bin = exp_bounded(-step_loss * range[e]);
-          state_re[e] *= at_start;
-          state_im[e] *= at_start;
-          step_re[e] *= per_bin;
-          step_im[e] *= per_bin;
+          const double at_start = exp_bounded(-start_loss * range[e]);
+          const double per_bin = exp_bounded(-step_loss * range[e]), at_before = at_start / per_bin;
+          now_re[e] *= at_start;
+          now_im[e] *= at_start;
+          before_re[e] *= at_before;
+          before_im[e] *= at_before;
+          factor[e] *= per_bin;
+          damping[e] = per_bin * per_bin;
         }
       }
 }
 
 /// Runs through the bins of a block for the points point .. point + tile_size - 1 (the last one repeated past the end);
-/// per_bin(bin) finds G of each slot in tile.g_re, tile.g_im.
+/// per_bin(bin, i, scale) finds G / scale of each slot at tile.g_row(i, slot).
 template <class PerBin>
 void SimusKernel::sweep(const Geometry& geometry, std::size_t point, const Block& block, const FrequencyBand& band,
                         Tile& tile, PerBin&& per_bin) const {
   for (std::size_t slot = 0; slot < tile_size; ++slot)
     begin(tile, slot, geometry, std::min(point + slot, geometry.points - 1), block, band.at(block.begin), band);
-  const std::size_t padded = padded_, terms = terms_;
-  const double wave_scale = 2 * pi / sound_speed_;
-  for (std::size_t bin = block.begin; bin < block.end; ++bin) {
-    const double k = wave_scale * band.at(bin);
-    const double scale = !full_directivity_ || k == 0 ? 1 : (planar_ ? 1 / (k * k) : 1 / k);
-    for (std::size_t slot = 0; slot < tile_size; ++slot) {
-      double* __restrict g_re = tile.g_re.data() + slot * padded;
-      double* __restrict g_im = tile.g_im.data() + slot * padded;
-      std::size_t term = 0;
-      const auto pointers = [&](std::size_t t) { return slot * tile.row + t * padded; };
-      if (terms % 2 == 0) {
-        for (; term < terms; term += 2) {
-          double* __restrict ar = tile.state_re.data() + pointers(term);
-          double* __restrict ai = tile.state_im.data() + pointers(term);
-          double* __restrict br = tile.state_re.data() + pointers(term + 1);
-          double* __restrict bi = tile.state_im.data() + pointers(term + 1);
-          const double* __restrict ur = tile.step_re.data() + pointers(term);
-          const double* __restrict ui = tile.step_im.data() + pointers(term);
-          const double* __restrict vr = tile.step_re.data() + pointers(term + 1);
-          const double* __restrict vi = tile.step_im.data() + pointers(term + 1);
-          const double keep = term == 0 ? 0 : 1;
-#pragma omp simd
-          for (std::size_t e = 0; e < padded; ++e) {
-            const double pr = ar[e], pi_ = ai[e], qr = br[e], qi = bi[e];
-            g_re[e] = keep * g_re[e] + (pr + qr);
-            g_im[e] = keep * g_im[e] + (pi_ + qi);
-            ar[e] = pr * ur[e] - pi_ * ui[e];
-            ai[e] = pr * ui[e] + pi_ * ur[e];
-            br[e] = qr * vr[e] - qi * vi[e];
-            bi[e] = qr * vi[e] + qi * vr[e];
-          }
-        }
-      } else {
-        for (; term < terms; ++term) {
-          double* __restrict ar = tile.state_re.data() + pointers(term);
-          double* __restrict ai = tile.state_im.data() + pointers(term);
-          const double* __restrict ur = tile.step_re.data() + pointers(term);
-          const double* __restrict ui = tile.step_im.data() + pointers(term);
-          const double keep = term == 0 ? 0 : 1;
-#pragma omp simd
-          for (std::size_t e = 0; e < padded; ++e) {
-            const double pr = ar[e], pi_ = ai[e];
-            g_re[e] = keep * g_re[e] + pr;
-            g_im[e] = keep * g_im[e] + pi_;
-            ar[e] = pr * ur[e] - pi_ * ui[e];
-            ai[e] = pr * ui[e] + pi_ * ur[e];
-          }
-        }
+  const auto run = [&](auto terms_together, auto with_loss, std::size_t slot, std::size_t term) {
+    const std::size_t at = slot * tile.row + term * padded_, out = tile.g_row(0, slot);
+    const double *factor = tile.factor.data() + at, *damping = tile.damping.data() + at;
+    constexpr std::size_t n = decltype(terms_together)::value;
+    constexpr bool loss = decltype(with_loss)::value;
+    advance<n, loss>(tile.before_re.data() + at, tile.now_re.data() + at, factor, damping, padded_, term > 0,
+                     tile.g_re.data() + out, tile_size * padded_);
+    advance<n, loss>(tile.before_im.data() + at, tile.now_im.data() + at, factor, damping, padded_, term > 0,
+                     tile.g_im.data() + out, tile_size * padded_);
+  };
+  using One = std::integral_constant<std::size_t, 1>;
+  using Two = std::integral_constant<std::size_t, 2>;
+  for (std::size_t bin = block.begin; bin < block.end; bin += bins_together) {
+    for (std::size_t slot = 0; slot < tile_size; ++slot)
+      for (std::size_t term = 0; term < terms_; term += 2) {
+        const bool pair = term + 1 < terms_;
+        if (pair && lossy())
+          run(Two{}, std::true_type{}, slot, term);
+        else if (pair)
+          run(Two{}, std::false_type{}, slot, term);
+        else if (lossy())
+          run(One{}, std::true_type{}, slot, term);
+        else
+          run(One{}, std::false_type{}, slot, term);
       }
+    for (std::size_t i = 0; i < bins_together && bin + i < block.end; ++i) {
+      // What sinc at every frequency leaves to each bin: 1/k, or 1/k^2 for two sincs.
+      const double k = 2 * pi * band.at(bin + i) / sound_speed_;
+      per_bin(bin + i, i, !full_directivity_ || k == 0 ? 1 : (planar_ ? 1 / (k * k) : 1 / k));
     }
-    per_bin(bin, scale);
   }
 }
 
 namespace {
 
-/// sum_e drive_e G_e
-void transmit_sum(const double* __restrict d_re, const double* __restrict d_im, const double* __restrict g_re,
-                  const double* __restrict g_im, std::size_t n, double& re, double& im) {
-  double sum_re = 0, sum_im = 0;
-#pragma omp simd reduction(+ : sum_re, sum_im)
+/// sum_e drive_e G_e of all slots
+void transmit_sums(const double* __restrict d_re, const double* __restrict d_im, const double* __restrict g_re,
+                   const double* __restrict g_im, std::size_t n, double* re, double* im) {
+  double r0 = 0, r1 = 0, r2 = 0, r3 = 0, i0 = 0, i1 = 0, i2 = 0, i3 = 0;
+  static_assert(tile_size == 4);
+#pragma omp simd reduction(+ : r0, r1, r2, r3, i0, i1, i2, i3)
   for (std::size_t e = 0; e < n; ++e) {
-    sum_re += d_re[e] * g_re[e] - d_im[e] * g_im[e];
-    sum_im += d_re[e] * g_im[e] + d_im[e] * g_re[e];
+    const double a = d_re[e], b = d_im[e];
+    r0 += a * g_re[e] - b * g_im[e];
+    i0 += a * g_im[e] + b * g_re[e];
+    r1 += a * g_re[n + e] - b * g_im[n + e];
+    i1 += a * g_im[n + e] + b * g_re[n + e];
+    r2 += a * g_re[2 * n + e] - b * g_im[2 * n + e];
+    i2 += a * g_im[2 * n + e] + b * g_re[2 * n + e];
+    r3 += a * g_re[3 * n + e] - b * g_im[3 * n + e];
+    i3 += a * g_im[3 * n + e] + b * g_re[3 * n + e];
   }
-  re = sum_re;
-  im = sum_im;
+  const double all_re[] = {r0, r1, r2, r3}, all_im[] = {i0, i1, i2, i3};
+  std::copy_n(all_re, tile_size, re);
+  std::copy_n(all_im, tile_size, im);
 }
 
 }  // namespace
@@ -420,7 +477,7 @@ void SimusKernel::add_echoes(std::span<const Vec3> points, std::span<const doubl
     parallel_for(parts.size(), [&](std::size_t b) {
       Tile tile(terms_, padded_);
       for (std::size_t p = 0; p < count; p += tile_size) {
-        sweep(g, p, parts[b], band, tile, [&](std::size_t bin, double scale) {
+        sweep(g, p, parts[b], band, tile, [&](std::size_t bin, std::size_t at, double scale) {
           double weight[tile_size];
           const double relative = band.at(bin) / frequency_;
           for (std::size_t slot = 0; slot < tile_size; ++slot) {
@@ -431,17 +488,16 @@ void SimusKernel::add_echoes(std::span<const Vec3> points, std::span<const doubl
           for (std::size_t t = 0; t < transmits; ++t) {
             const double* d_re = drive.re.row(t, bin).data();
             const double* d_im = drive.im.row(t, bin).data();
+            const double* __restrict g_re = tile.g_re.data() + tile.g_row(at, 0);
+            const double* __restrict g_im = tile.g_im.data() + tile.g_row(at, 0);
             double w_re[tile_size], w_im[tile_size];
+            transmit_sums(d_re, d_im, g_re, g_im, padded_, w_re, w_im);
             for (std::size_t slot = 0; slot < tile_size; ++slot) {
-              transmit_sum(d_re, d_im, tile.g_re.data() + slot * padded_, tile.g_im.data() + slot * padded_, padded_,
-                           w_re[slot], w_im[slot]);
               w_re[slot] *= weight[slot];
               w_im[slot] *= weight[slot];
             }
             double* __restrict out_re = echoes.re.row(t, bin).data();
             double* __restrict out_im = echoes.im.row(t, bin).data();
-            const double* __restrict g_re = tile.g_re.data();
-            const double* __restrict g_im = tile.g_im.data();
             const std::size_t n = padded_;
             static_assert(tile_size == 4);
 #pragma omp simd
@@ -474,13 +530,12 @@ NdArray<std::complex<double>, 2> SimusKernel::pressure(std::span<const Vec3> poi
   parallel_for(parts.size(), [&](std::size_t b) {
     Tile tile(terms_, padded_);
     for (std::size_t p = 0; p < points.size(); p += tile_size)
-      sweep(g, p, parts[b], band, tile, [&](std::size_t bin, double scale) {
-        for (std::size_t slot = 0; slot < tile_size && p + slot < points.size(); ++slot) {
-          double re, im;
-          transmit_sum(drive.re.row(0, bin).data(), drive.im.row(0, bin).data(), tile.g_re.data() + slot * padded_,
-                       tile.g_im.data() + slot * padded_, padded_, re, im);
-          result(p + slot, bin) = {scale * re, scale * im};
-        }
+      sweep(g, p, parts[b], band, tile, [&](std::size_t bin, std::size_t at, double scale) {
+        double re[tile_size], im[tile_size];
+        transmit_sums(drive.re.row(0, bin).data(), drive.im.row(0, bin).data(), tile.g_re.data() + tile.g_row(at, 0),
+                      tile.g_im.data() + tile.g_row(at, 0), padded_, re, im);
+        for (std::size_t slot = 0; slot < tile_size && p + slot < points.size(); ++slot)
+          result(p + slot, bin) = {scale * re[slot], scale * im[slot]};
       });
   });
   return result;

@@ -66,6 +66,7 @@ class SimusKernel {
   struct Geometry;
   struct Block;
   struct Tile;
+  bool lossy() const { return attenuation_.db_per_cm != 0; }
   /// Behind the face (or the ends of the arc) there is no pressure.
   bool is_behind(const Vec3& point) const;
   Geometry geometry(std::span<const Vec3> points) const;

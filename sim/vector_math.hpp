@@ -37,16 +37,17 @@ inline void cis_turns(double turns, double& cosine, double& sine) {
                                                                x2 * (1.0 / 479001600 + x2 * (-1.0 / 87178291200 +
                                                                                              x2 / 20922789888000)))))));
   // Turn by whole quarters: cos and sin of quarter * pi/2 are 1, 0, -1.
-  const double magnitude = quarter < 0 ? -quarter : quarter;
+  const double magnitude = __builtin_fabs(quarter);
   const double qc = 1 - magnitude, qs = quarter * (2 - magnitude);
   cosine = c * qc - s * qs;
   sine = s * qc + c * qs;
 }
 
-/// exp(x); 0 below -700 is approximated by exp(-700), and x above 700 is taken as 700.
+/// exp(x) for -1e6 < x < 700, to 2e-13 relative; below -700 it stays at exp(-700).
 inline double exp_bounded(double x) {
-  x = x < -700 ? -700 : x;
-  x = x > 700 ? 700 : x;
+  // max(x, -700) without a comparison, which would keep loops from being vectorised.
+  const double above = x + 700;
+  x = 0.5 * (above + __builtin_fabs(above)) - 700;
   const double n = nearest_integer(x * std::numbers::log2e);
   const double r = (x - n * 0x1.62e42fee00000p-1) - n * 0x1.a39ef35793c76p-33;  // ln 2 in two parts
   double p = 1.0 / 6227020800;
