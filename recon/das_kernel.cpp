@@ -21,33 +21,51 @@ std::size_t rounded_lanes(std::size_t frames) {
   return 32;
 }
 
-/// exp(i 2 pi turns) without branches, so that the compiler can vectorise it: Taylor series on an eighth of a turn.
+/// exp(i 2 pi turns) without branches, so that the compiler can vectorise it: Taylor series of the half angle, which
+/// lies within a quarter of a turn, then the double-angle formulas.
 template <class T>
 inline void cis_turns(double turns, T& cosine, T& sine) {
-  const double quarters = std::floor(4 * turns + 0.5);
-  const T y = static_cast<T>((turns - 0.25 * quarters) * (2 * std::numbers::pi));
-  const T y2 = y * y;
+  const T y = static_cast<T>((turns - std::floor(turns + 0.5)) * std::numbers::pi);
+  const T u = y * y;
   T s, c;
   if constexpr (std::is_same_v<T, float>) {
-    s = y * (1 + y2 * (T(-1.0 / 6) + y2 * (T(1.0 / 120) - y2 * T(1.0 / 5040))));
-    c = 1 + y2 * (T(-0.5) + y2 * (T(1.0 / 24) + y2 * (T(-1.0 / 720) + y2 * T(1.0 / 40320))));
+    s = y * (1 + u * (T(-1.0 / 6) +
+                      u * (T(1.0 / 120) + u * (T(-1.0 / 5040) + u * (T(1.0 / 362880) + u * T(-1.0 / 39916800))))));
+    c = 1 + u * (T(-1.0 / 2) +
+                 u * (T(1.0 / 24) +
+                      u * (T(-1.0 / 720) + u * (T(1.0 / 40320) + u * (T(-1.0 / 3628800) + u * T(1.0 / 479001600))))));
   } else {
-    s = y * (1 + y2 * (-1.0 / 6 +
-                       y2 * (1.0 / 120 + y2 * (-1.0 / 5040 + y2 * (1.0 / 362880 + y2 * (-1.0 / 39916800 +
-                                                                                        y2 * (1.0 / 6227020800 -
-                                                                                              y2 / 1307674368000)))))));
-    c = 1 + y2 * (-0.5 + y2 * (1.0 / 24 +
-                               y2 * (-1.0 / 720 +
-                                     y2 * (1.0 / 40320 + y2 * (-1.0 / 3628800 +
-                                                               y2 * (1.0 / 479001600 - y2 * (1.0 / 87178291200 -
-                                                                                             y2 / 20922789888000)))))));
+    // 1/n! for odd and even n up to 22: the next terms are below 2e-18 at a quarter of a turn.
+    constexpr T odd[] = {1,
+                         1.0 / 6,
+                         1.0 / 120,
+                         1.0 / 5040,
+                         1.0 / 362880,
+                         1.0 / 39916800,
+                         1.0 / 6227020800.0,
+                         1.0 / 1307674368000.0,
+                         1.0 / 355687428096000.0,
+                         1.0 / 121645100408832000.0,
+                         1.0 / 51090942171709440000.0};
+    constexpr T even[] = {1,
+                          1.0 / 2,
+                          1.0 / 24,
+                          1.0 / 720,
+                          1.0 / 40320,
+                          1.0 / 3628800,
+                          1.0 / 479001600,
+                          1.0 / 87178291200.0,
+                          1.0 / 20922789888000.0,
+                          1.0 / 6402373705728000.0,
+                          1.0 / 2432902008176640000.0,
+                          1.0 / 1124000727777607680000.0};
+    s = odd[10], c = even[11];
+    for (int i = 9; i >= 0; --i) s = odd[i] - u * s;
+    for (int i = 10; i >= 0; --i) c = even[i] - u * c;
+    s *= y;
   }
-  const double half = std::floor(quarters * 0.5);
-  const bool odd = quarters - 2 * half != 0;                   // first or third quarter: sine and cosine change places
-  const bool second = half - 2 * std::floor(half * 0.5) != 0;  // half a turn: both change sign
-  const T sign = second ? T(-1) : T(1);
-  cosine = sign * (odd ? -s : c);
-  sine = sign * (odd ? c : s);
+  cosine = 1 - 2 * s * s;
+  sine = 2 * s * c;
 }
 
 /// The window over u in [0, 1] in a table fine enough for 1e-8.
@@ -69,15 +87,13 @@ class WindowTable {
   std::array<double, 16386> values_;
 };
 
-constexpr std::size_t max_taps = 4;
-
 struct Taps {
   std::size_t count;
   int first;  ///< offset of the first tap from the sample before the instant
   int after;  ///< samples needed behind it
 };
 
-Taps taps_of(Interpolation interpolation) {
+constexpr Taps taps_of(Interpolation interpolation) {
   switch (interpolation) {
     case Interpolation::nearest:
       return {1, 0, 0};
@@ -99,55 +115,49 @@ inline T lanczos_weight(T u) {
   return 2 * std::sin(x) * std::sin(x / 2) / (x * x);
 }
 
-template <class T>
-void tap_weights(Interpolation interpolation, T s, T* w) {
-  switch (interpolation) {
-    case Interpolation::nearest:
-      w[0] = 1;
-      return;
-    case Interpolation::linear:
-      w[0] = 1 - s, w[1] = s;
-      return;
-    case Interpolation::quadratic:
-      w[0] = (s - 1) * (s - 2) / 2, w[1] = s * (2 - s), w[2] = s * (s - 1) / 2;
-      return;
-    case Interpolation::cubic:  // [keys1981], a = -1/2
-      w[0] = s * (-T(0.5) + s * (1 - T(0.5) * s));
-      w[1] = 1 + s * s * (-T(2.5) + T(1.5) * s);
-      w[2] = s * (T(0.5) + s * (2 - T(1.5) * s));
-      w[3] = s * s * (-T(0.5) + T(0.5) * s);
-      return;
-    case Interpolation::lanczos3:
-      for (int k = 0; k < 4; ++k) w[k] = lanczos_weight<T>(s - static_cast<T>(k - 1));
-      return;
+template <class T, Interpolation interpolation>
+[[gnu::always_inline]] inline void tap_weights(T s, T* w) {
+  if constexpr (interpolation == Interpolation::nearest) {
+    w[0] = 1;
+  } else if constexpr (interpolation == Interpolation::linear) {
+    w[0] = 1 - s, w[1] = s;
+  } else if constexpr (interpolation == Interpolation::quadratic) {
+    w[0] = (s - 1) * (s - 2) / 2, w[1] = s * (2 - s), w[2] = s * (s - 1) / 2;
+  } else if constexpr (interpolation == Interpolation::cubic) {  // [keys1981], a = -1/2
+    w[0] = s * (-T(0.5) + s * (1 - T(0.5) * s));
+    w[1] = 1 + s * s * (-T(2.5) + T(1.5) * s);
+    w[2] = s * (T(0.5) + s * (2 - T(1.5) * s));
+    w[3] = s * s * (-T(0.5) + T(0.5) * s);
+  } else {
+    for (int k = 0; k < 4; ++k) w[k] = lanczos_weight<T>(s - static_cast<T>(k - 1));
   }
 }
 
-/// What one element and one transmit contribute to the active points of a tile.
+/// What one element and one transmit contribute to the points of a tile, those in [begin, end).
 template <class T>
 struct Contributions {
-  std::size_t count = 0;
-  std::array<std::uint32_t, tile> point;
-  std::array<std::int32_t, tile> sample;  ///< first tap, or -1 beyond the record
-  std::array<T, tile> fraction, real, imaginary;
+  std::size_t begin = 0, end = 0;
+  std::array<std::int32_t, tile> sample;  ///< before the instant
+  std::array<T, tile> fraction;           ///< of the way to the next one
+  std::array<T, tile> real, imaginary;    ///< weight and rotation; both 0 where nothing is added
 };
 
-/// Interpolates, rotates and adds. The loops over frames are what all time goes into.
-template <class T, std::size_t Lanes, std::size_t TapCount>
-void add_contributions(const Contributions<T>& c, const T* channel, Interpolation interpolation, int first_tap,
-                       T* sums) {
-  for (std::size_t k = 0; k < c.count; ++k) {
-    if (c.sample[k] < 0) continue;
-    T w[max_taps] = {};
-    tap_weights<T>(interpolation, c.fraction[k], w);
-    const T* s =
-        channel + (static_cast<std::ptrdiff_t>(c.sample[k]) + first_tap) * static_cast<std::ptrdiff_t>(2 * Lanes);
-    T* sum = sums + c.point[k] * 2 * Lanes;
+/// Interpolates, rotates and adds. The loop over frames is what most time goes into.
+template <class T, std::size_t Lanes, Interpolation interpolation>
+void add_contributions(const Contributions<T>& c, const T* channel, T* sums) {
+  constexpr Taps taps = taps_of(interpolation);
+  for (std::size_t k = c.begin; k < c.end; ++k) {
     const T a = c.real[k], b = c.imaginary[k];
+    if (a == 0 && b == 0) continue;
+    T w[taps.count];
+    tap_weights<T, interpolation>(c.fraction[k], w);
+    const T* s =
+        channel + (static_cast<std::ptrdiff_t>(c.sample[k]) + taps.first) * static_cast<std::ptrdiff_t>(2 * Lanes);
+    T* sum = sums + k * 2 * Lanes;
 #pragma omp simd
     for (std::size_t l = 0; l < Lanes; ++l) {
       T re = w[0] * s[l], im = w[0] * s[Lanes + l];
-      for (std::size_t t = 1; t < TapCount; ++t) {
+      for (std::size_t t = 1; t < taps.count; ++t) {
         re += w[t] * s[t * 2 * Lanes + l];
         im += w[t] * s[t * 2 * Lanes + Lanes + l];
       }
@@ -158,26 +168,36 @@ void add_contributions(const Contributions<T>& c, const T* channel, Interpolatio
 }
 
 template <class T>
-using AddContributions = void (*)(const Contributions<T>&, const T*, Interpolation, int, T*);
+using AddContributions = void (*)(const Contributions<T>&, const T*, T*);
 
 template <class T, std::size_t Lanes>
-AddContributions<T> with_taps(std::size_t taps) {
-  constexpr std::array<AddContributions<T>, 4> table{add_contributions<T, Lanes, 1>, add_contributions<T, Lanes, 2>,
-                                                     add_contributions<T, Lanes, 3>, add_contributions<T, Lanes, 4>};
-  return table[taps - 1];
+AddContributions<T> choose(Interpolation interpolation) {
+  switch (interpolation) {
+    case Interpolation::nearest:
+      return add_contributions<T, Lanes, Interpolation::nearest>;
+    case Interpolation::linear:
+      return add_contributions<T, Lanes, Interpolation::linear>;
+    case Interpolation::quadratic:
+      return add_contributions<T, Lanes, Interpolation::quadratic>;
+    case Interpolation::cubic:
+      return add_contributions<T, Lanes, Interpolation::cubic>;
+    case Interpolation::lanczos3:
+      return add_contributions<T, Lanes, Interpolation::lanczos3>;
+  }
+  return nullptr;
 }
 
 template <class T>
-AddContributions<T> choose(std::size_t lanes, std::size_t taps) {
+AddContributions<T> choose(std::size_t lanes, Interpolation interpolation) {
   switch (lanes) {
     case 1:
-      return with_taps<T, 1>(taps);
+      return choose<T, 1>(interpolation);
     case 8:
-      return with_taps<T, 8>(taps);
+      return choose<T, 8>(interpolation);
     case 16:
-      return with_taps<T, 16>(taps);
+      return choose<T, 16>(interpolation);
     default:
-      return with_taps<T, 32>(taps);
+      return choose<T, 32>(interpolation);
   }
 }
 
@@ -208,30 +228,69 @@ struct Plan {
   bool radial;
 };
 
-/// The tile's points as coordinates, with what is found for one element.
+/// The points of a tile, with what is found for one element.
 struct TilePoints {
   std::size_t count = 0;
   std::array<double, tile> x, y, z;
+  Vec3 centre;
+  double radius = 0;                  ///< of a sphere about the centre that holds all points [m]
   std::array<double, tile> way_back;  ///< receive time [s]
-  std::array<double, tile> offset;    ///< over the aperture, 1 at its edge
+  std::array<double, tile> offset2;   ///< squared offset over squared half aperture, <= 1 inside
+
+  explicit TilePoints(std::span<const Vec3> points) : count(points.size()) {
+    for (std::size_t i = 0; i < count; ++i) {
+      x[i] = points[i].x, y[i] = points[i].y, z[i] = points[i].z;
+      centre = centre + points[i] / static_cast<double>(count);
+    }
+    for (Vec3 p : points) radius = std::max(radius, norm(p - centre));
+  }
 };
+
+/// Whether no point of the tile can lie in the aperture of an element.
+bool out_of_sight(const TilePoints& t, const Receiver& r, double f_number, bool radial) {
+  if (f_number == 0) return false;
+  const Vec3 d = t.centre - r.position;
+  const double lateral = dot(d, r.lateral), elevation = radial ? dot(d, r.elevation) : 0.0;
+  return (std::hypot(lateral, elevation) - t.radius) * 2 * f_number > dot(d, r.normal) + t.radius;
+}
 
 /// Receive time and place in the aperture of each point. This is the only place that knows the receive delay.
 void look_from(const Receiver& r, double slowness, double f_number, bool radial, TilePoints& tile_points) {
   TilePoints& t = tile_points;
-  const double twice_f = 2 * f_number;
+  const double scale = 4 * f_number * f_number, elevation_share = radial ? 1.0 : 0.0;
+  const double behind = f_number > 0 ? 4.0 : 0.0;  // without f-number all elements count everywhere
 #pragma omp simd
   for (std::size_t i = 0; i < t.count; ++i) {
     const double dx = t.x[i] - r.position.x, dy = t.y[i] - r.position.y, dz = t.z[i] - r.position.z;
     const double depth = dx * r.normal.x + dy * r.normal.y + dz * r.normal.z;
     const double lateral = dx * r.lateral.x + dy * r.lateral.y + dz * r.lateral.z;
     const double elevation = dx * r.elevation.x + dy * r.elevation.y + dz * r.elevation.z;
-    const double beside = std::max(std::abs(elevation) - r.half_length, 0.0);
+    const double over = std::abs(elevation) - r.half_length;
+    const double beside = over > 0 ? over : 0.0;
     t.way_back[i] = r.delay + slowness * std::sqrt(depth * depth + lateral * lateral + beside * beside);
-    const double across = radial ? std::sqrt(lateral * lateral + elevation * elevation) : std::abs(lateral);
-    // Inside while across <= depth / (2 F); behind the element nothing is.
-    const double edge = across * twice_f;
-    t.offset[i] = edge <= depth && depth > 0 ? edge / depth : twice_f > 0 ? 2.0 : 0.0;
+    // Inside while offset <= depth / (2 F); behind the element nothing is.
+    const double safe_depth2 = depth > 0 ? depth * depth : 1.0;
+    const double ratio = scale * (lateral * lateral + elevation_share * (elevation * elevation)) / safe_depth2;
+    t.offset2[i] = depth > 0 ? ratio : behind;
+  }
+}
+
+/// Sample, fraction and weight of the points in [begin, end) of a tile.
+template <class T>
+void find_samples(const TilePoints& t, const double* arrival, const double* weight, double start, double sampling_rate,
+                  double turns_per_sample, double last, double rounding, Contributions<T>& c) {
+#pragma omp simd
+  for (std::size_t i = c.begin; i < c.end; ++i) {
+    const double index = (arrival[i] + t.way_back[i] - start) * sampling_rate;
+    const bool recorded = (index >= 0) & (index <= last);
+    const double inside = recorded ? index : 0.0, w = recorded ? weight[i] : 0.0;
+    const double sample = std::floor(inside + rounding);
+    c.sample[i] = static_cast<std::int32_t>(sample);
+    c.fraction[i] = static_cast<T>(inside - sample);
+    T cosine, sine;
+    cis_turns<T>(inside * turns_per_sample, cosine, sine);
+    c.real[i] = static_cast<T>(w) * cosine;
+    c.imaginary[i] = static_cast<T>(w) * sine;
   }
 }
 
@@ -239,9 +298,7 @@ template <class T>
 void sum_tile(const Plan<T>& plan, std::span<const Vec3> points, std::complex<T>* out) {
   const DelayAndSumGeometry& g = plan.geometry;
   const std::size_t n = points.size(), lanes = plan.data.lanes(), transmits = plan.data.transmits();
-  TilePoints t;
-  t.count = n;
-  for (std::size_t i = 0; i < n; ++i) t.x[i] = points[i].x, t.y[i] = points[i].y, t.z[i] = points[i].z;
+  TilePoints t(points);
 
   std::vector<double> line_weight;
   if (g.lines) {
@@ -262,54 +319,34 @@ void sum_tile(const Plan<T>& plan, std::span<const Vec3> points, std::complex<T>
 
   std::vector<T> sums(2 * lanes * n);
   Contributions<T> c;
-  std::array<double, tile> weight{}, instant{};
+  std::array<double, tile> weight{}, shared{};
   const double turns_per_sample = g.rotation_frequency / g.sampling_rate, slowness = 1 / g.sound_speed;
   const double last = static_cast<double>(plan.data.samples()) - 1 - plan.taps.after;
   const double rounding = g.interpolation == Interpolation::nearest ? 0.5 : 0.0;
+  const bool tapered = g.window != Window::none && g.f_number > 0;
 
   const auto add_transmits = [&](std::span<const std::size_t> group) {
     for (std::size_t m = 0; m < plan.receivers.size(); ++m) {
+      if (out_of_sight(t, plan.receivers[m], g.f_number, plan.radial)) continue;
       look_from(plan.receivers[m], slowness, g.f_number, plan.radial, t);
-      std::array<std::uint32_t, tile> inside{};
-      std::size_t count = 0;
-      for (std::size_t i = 0; i < n; ++i) {
-        inside[count] = static_cast<std::uint32_t>(i);
-        count += t.offset[i] <= 1;
-      }
-      if (count == 0) continue;
-      if (g.window != Window::none && g.f_number > 0)
-        for (std::size_t k = 0; k < count; ++k) weight[k] = plan.window(t.offset[inside[k]]);
-      else
-        std::fill_n(weight.begin(), count, 1.0);
+      std::size_t begin = 0, end = n;
+      while (begin < end && t.offset2[begin] > 1) ++begin;
+      while (end > begin && t.offset2[end - 1] > 1) --end;
+      if (begin == end) continue;
+      c.begin = begin, c.end = end;
+      for (std::size_t i = begin; i < end; ++i) weight[i] = t.offset2[i] <= 1 ? 1.0 : 0.0;
+      if (tapered)
+        for (std::size_t i = begin; i < end; ++i)
+          if (weight[i] > 0) weight[i] = plan.window(std::sqrt(t.offset2[i]));
       for (std::size_t transmit : group) {
-        const double* arrived = &arrival[transmit * n];
-        c.count = count;
-        for (std::size_t k = 0; k < count; ++k) {
-          const std::uint32_t i = inside[k];
-          c.point[k] = i;
-          instant[k] = (arrived[i] + t.way_back[i] - g.start[transmit]) * g.sampling_rate;
+        const double* w = weight.data();
+        if (g.lines) {
+          for (std::size_t i = begin; i < end; ++i) shared[i] = weight[i] * line_weight[transmit * n + i];
+          w = shared.data();
         }
-#pragma omp simd
-        for (std::size_t k = 0; k < count; ++k) {
-          const double index = instant[k];
-          const bool recorded = index >= 0 && index <= last;
-          const double sample = std::floor((recorded ? index : 0.0) + rounding);
-          c.sample[k] = recorded ? static_cast<std::int32_t>(sample) : -1;
-          c.fraction[k] = static_cast<T>(index - sample);
-          T cosine, sine;
-          cis_turns<T>(recorded ? index * turns_per_sample : 0.0, cosine, sine);
-          const T w = static_cast<T>(weight[k]);
-          c.real[k] = w * cosine;
-          c.imaginary[k] = w * sine;
-        }
-        if (g.lines)
-          for (std::size_t k = 0; k < count; ++k) {
-            const double w = line_weight[transmit * n + c.point[k]];
-            if (w == 0) c.sample[k] = -1;
-            c.real[k] *= static_cast<T>(w);
-            c.imaginary[k] *= static_cast<T>(w);
-          }
-        plan.add(c, plan.data.channel(transmit, m), g.interpolation, plan.taps.first, sums.data());
+        find_samples<T>(t, &arrival[transmit * n], w, g.start[transmit], g.sampling_rate, turns_per_sample, last,
+                        rounding, c);
+        plan.add(c, plan.data.channel(transmit, m), sums.data());
       }
     }
   };
@@ -409,7 +446,7 @@ std::vector<std::complex<T>> delay_and_sum(const FrameInterleaved<T>& data, cons
                taps_of(geometry.interpolation),
                {},
                spread_in_two_directions(probe)};
-  plan.add = choose<T>(data.lanes(), plan.taps.count);
+  plan.add = choose<T>(data.lanes(), geometry.interpolation);
   for (std::size_t m = 0; m < probe.size(); ++m) {
     const Element& e = probe.elements[m];
     Receiver r{e.position, e.normal, e.lateral, cross(e.normal, e.lateral), 0, 0};
