@@ -280,11 +280,10 @@ void write_own(Hdf5Writer& writer, const fs::path& file, const ZeaFile& content)
     check_name(file, "factor", name, taken);
     const std::string dataset = "sonoforge/factors/" + name;
     if (factor.numeric) {
-      writer.write_scalar(dataset, factor.value);
-      writer.attribute(dataset, "unit", factor.unit);
+      writer.write_scalar(dataset, factor.value, {factor.unit, "value of a factor"});
       writer.attribute(dataset, "text", factor.text);
     } else {
-      writer.write_text(dataset, factor.text);
+      writer.write_text(dataset, factor.text, {"-", "value of a factor"});
     }
   }
   taken.clear();
@@ -292,8 +291,7 @@ void write_own(Hdf5Writer& writer, const fs::path& file, const ZeaFile& content)
   for (const Measurement& measurement : content.measurements) {
     check_name(file, "measurement", measurement.name, taken);
     const std::string dataset = "sonoforge/measurements/" + measurement.name;
-    writer.write_scalar(dataset, measurement.value);
-    writer.attribute(dataset, "unit", measurement.unit);
+    writer.write_scalar(dataset, measurement.value, {measurement.unit, "true value"});
     writer.attribute(dataset, "index", index++);
   }
 }

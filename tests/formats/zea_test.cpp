@@ -7,6 +7,7 @@
 #include "formats/reader.hpp"
 #include "io/hdf5.hpp"
 #include "tests/formats/support.hpp"
+#include "tests/formats/zea_rules.hpp"
 #include "tests/io/test_folder.hpp"
 
 namespace sonoforge {
@@ -120,6 +121,63 @@ TEST_F(Zea, ImagesAloneComeBack) {
   content.image_grid = test::small_grid();
   write_zea(folder / "a.hdf5", content);
   expect_same(content, read_zea(folder / "a.hdf5"));
+}
+
+TEST_F(Zea, OurFilesKeepTheRulesOfTheFormat) {
+  const auto file = folder / "a.hdf5";
+  const std::vector<std::string> none;
+  write_zea(file, test::everything());
+  EXPECT_EQ(test::ZeaRules::breaches(file), none);
+  ZeaFile iq;
+  iq.acquisition = test::every_wave();
+  iq.acquisition.samples_q = iq.acquisition.samples;
+  iq.acquisition.demodulation_frequency = 5e6;
+  write_zea(file, iq);
+  EXPECT_EQ(test::ZeaRules::breaches(file), none);
+  // A volume: the elevation axis stands last in the file.
+  ZeaFile volume;
+  PixelGrid grid = test::small_grid();
+  grid.y = {-1e-3, 1e-3, 3};
+  volume.images.push_back(RealMap(grid));
+  for (std::size_t i = 0; i < grid.size(); ++i) volume.images[0].values.data()[i] = -static_cast<float>(i);
+  LabelMap label{"attenuation", "dB/(cm MHz)", "", grid, {}, NdArray<float, 4>({1, 5, 3, 7}, 0.5F)};
+  volume.labels = {label};
+  write_zea(file, volume);
+  EXPECT_EQ(test::ZeaRules::breaches(file), none);
+  const Hdf5Reader reader(file);
+  EXPECT_EQ(reader.shape("tracks/track_0/data/image/values"), (std::vector<std::size_t>{1, 5, 7, 3}));
+  // [z, y, x] = (2, 1, 4) is value (2 * 3 + 1) * 7 + 4 = 53 inside, and [z, x, y] = (2 * 7 + 4) * 3 + 1 = 55 in the
+  // file.
+  EXPECT_EQ(reader.read<float>("tracks/track_0/data/image/values")[55], -53.0F);
+  const auto position = reader.read<float>("tracks/track_0/data/image/coordinates");
+  EXPECT_EQ(position[3 * 55], static_cast<float>(grid.x.at(4)));
+  EXPECT_EQ(position[3 * 55 + 1], static_cast<float>(grid.y.at(1)));
+  EXPECT_EQ(position[3 * 55 + 2], static_cast<float>(grid.z.at(2)));
+  EXPECT_EQ(read_zea(file).labels.at(0).values, label.values);
+  EXPECT_EQ(read_zea(file).images.at(0).values, volume.images[0].values);
+}
+
+TEST_F(Zea, TheNumbersInTheFileAreZeas) {
+  const Acquisition acquisition = test::every_wave();
+  ZeaFile content;
+  content.acquisition = acquisition;
+  write_zea(folder / "a.hdf5", content);
+  const Hdf5Reader reader(folder / "a.hdf5");
+  const std::string scan = "tracks/track_0/scan/";
+  const auto starts = reader.read<double>(scan + "initial_times");
+  const auto distances = reader.read<double>(scan + "focus_distances");
+  const auto polar = reader.read<double>(scan + "polar_angles");
+  for (std::size_t t = 0; t < 5; ++t)  // zea adds the pulse's peak, one period, on its own
+    EXPECT_NEAR(starts[t], acquisition.start[t] + 1.01 / 5.1e6, 1e-12);
+  EXPECT_EQ(distances[0], INFINITY);
+  EXPECT_NEAR(distances[1], -3.3e-3, 1e-9);  // along the axis (0, 0, 1) to the face
+  EXPECT_NEAR(distances[2], std::hypot(0.05e-3, 7.7e-3), 1e-9);
+  EXPECT_NEAR(polar[0], 0.123, 1e-7);
+  EXPECT_NEAR(polar[2], std::atan2(0.05, 7.7), 1e-7);
+  const auto raw = reader.read<float>("tracks/track_0/data/raw_data", {2, 5, 37, 6, 1});
+  EXPECT_EQ(raw[((1 * 5 + 3) * 37 + 30) * 6 + 5], acquisition.samples(1, 3, 5, 30));
+  // RF is demodulated at its centre frequency.
+  EXPECT_EQ(reader.read_scalar<float>(scan + "demodulation_frequency"), static_cast<float>(5.1e6 / 1.01));
 }
 
 TEST_F(Zea, EqualContentGivesEqualBytes) {
