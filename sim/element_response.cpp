@@ -28,14 +28,15 @@ std::complex<double> scaled_hankel(std::complex<double> z) {
     return (bessel - i * neumann) * std::exp(i * z);
   }
   // Hankel's asymptotic series, cut where its terms stop to fall (4e-11 at |z| = 12).
+  const auto inverse = i * std::conj(z) / std::norm(z);
   std::complex<double> term = 1, sum = 1;
   for (int k = 1; k < 40; ++k) {
     const double odd = 2 * k - 1;
-    const auto next = term * (odd * odd / (8.0 * k)) * i / z;
-    if (std::abs(next) >= std::abs(term)) break;
+    const auto next = term * (odd * odd / (8.0 * k)) * inverse;
+    if (std::norm(next) >= std::norm(term)) break;
     term = next;
     sum += term;
-    if (std::abs(term) < 1e-15) break;
+    if (std::norm(term) < 1e-30) break;
   }
   return std::sqrt(2.0 / (pi * z)) * std::polar(1.0, pi / 4) * sum;
 }

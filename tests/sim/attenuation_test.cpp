@@ -29,6 +29,7 @@ TEST(Phasor, SineAndCosineHoldToRoundingFarFromZero) {
 TEST(Phasor, ExponentialOfLossHoldsToRounding) {
   for (double x = -600; x <= 1; x += 0.0913) EXPECT_NEAR(exp_of_loss(x) / std::exp(x), 1, 1e-15) << x;
   EXPECT_EQ(exp_of_loss(0), 1);
+  EXPECT_EQ(exp_of_loss(-12345), 0);
 }
 
 TEST(UniformMedium, WithoutAttenuationIsPlain) {
