@@ -358,6 +358,7 @@ void sum_tile(const Plan<T>& plan, std::span<const Vec3> points, std::complex<T>
         out[i * lanes + l] = {sums[i * 2 * lanes + l], sums[i * 2 * lanes + lanes + l]};
     return;
   }
+  std::fill_n(out, n * lanes, std::complex<T>());
   for (std::size_t transmit : used) {
     std::fill(sums.begin(), sums.end(), T(0));
     add_transmits({&transmit, 1});
@@ -436,8 +437,8 @@ void line_weights(std::span<const Vec3> origins, std::span<const Vec3> direction
 }
 
 template <class T>
-std::vector<std::complex<T>> delay_and_sum(const FrameInterleaved<T>& data, const DelayAndSumGeometry& geometry,
-                                           std::span<const Vec3> points) {
+void delay_and_sum(const FrameInterleaved<T>& data, const DelayAndSumGeometry& geometry, std::span<const Vec3> points,
+                   std::span<std::complex<T>> sums) {
   const Probe& probe = *geometry.probe;
   Plan<T> plan{data,
                geometry,
@@ -454,18 +455,16 @@ std::vector<std::complex<T>> delay_and_sum(const FrameInterleaved<T>& data, cons
     if (!geometry.receive_delays.empty()) r.delay = geometry.receive_delays[m];
     plan.receivers.push_back(r);
   }
-  std::vector<std::complex<T>> sums(points.size() * data.lanes());
   parallel_blocks(points.size(), tile, [&](std::size_t begin, std::size_t end) {
     sum_tile<T>(plan, points.subspan(begin, end - begin), sums.data() + begin * data.lanes());
   });
-  return sums;
 }
 
 template class FrameInterleaved<float>;
 template class FrameInterleaved<double>;
-template std::vector<std::complex<float>> delay_and_sum(const FrameInterleaved<float>&, const DelayAndSumGeometry&,
-                                                        std::span<const Vec3>);
-template std::vector<std::complex<double>> delay_and_sum(const FrameInterleaved<double>&, const DelayAndSumGeometry&,
-                                                         std::span<const Vec3>);
+template void delay_and_sum(const FrameInterleaved<float>&, const DelayAndSumGeometry&, std::span<const Vec3>,
+                            std::span<std::complex<float>>);
+template void delay_and_sum(const FrameInterleaved<double>&, const DelayAndSumGeometry&, std::span<const Vec3>,
+                            std::span<std::complex<double>>);
 
 }  // namespace sonoforge

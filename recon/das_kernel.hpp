@@ -70,9 +70,16 @@ void line_weights(std::span<const Vec3> origins, std::span<const Vec3> direction
 /// receive delay, f the rotation frequency; samples outside the record count as zero. w is the window over the
 /// aperture 2 F |lateral offset| <= depth, both measured in the frame of the element; elements spread in both
 /// directions count the offset radially. Real in float to 1e-6, in double to 1e-14 (the windows to 1e-8).
-/// Result: [point][lanes]. The same bits for any number of threads.
+/// Written to `sums`, [point][lanes]. The same bits for any number of threads.
+template <class T>
+void delay_and_sum(const FrameInterleaved<T>& data, const DelayAndSumGeometry& geometry, std::span<const Vec3> points,
+                   std::span<std::complex<T>> sums);
 template <class T>
 std::vector<std::complex<T>> delay_and_sum(const FrameInterleaved<T>& data, const DelayAndSumGeometry& geometry,
-                                           std::span<const Vec3> points);
+                                           std::span<const Vec3> points) {
+  std::vector<std::complex<T>> sums(points.size() * data.lanes());
+  delay_and_sum<T>(data, geometry, points, sums);
+  return sums;
+}
 
 }  // namespace sonoforge
