@@ -12,7 +12,8 @@ namespace sonoforge::testing {
 inline void write_grey(const std::string& name, const RealMap& decibels, double range) {
   Picture picture{decibels.grid.x.count, decibels.grid.z.count, 1, {}};
   for (float v : decibels.values.flat())
-    picture.values.push_back(static_cast<std::uint8_t>(std::clamp(255 * (1 + static_cast<double>(v) / range), 0.0, 255.0)));
+    picture.values.push_back(
+        static_cast<std::uint8_t>(std::clamp(255 * (1 + static_cast<double>(v) / range), 0.0, 255.0)));
   const auto folder = std::filesystem::path(SONOFORGE_BINARY_DIR) / "pictures";
   std::filesystem::create_directories(folder);
   write_png(folder / name, picture);
