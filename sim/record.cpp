@@ -61,6 +61,13 @@ Acquisition empty_acquisition(const SimulationInput& input) {
   acquisition.sound_speed = input.phantom.background.sound_speed;
   acquisition.probe = input.probe;
   acquisition.sequence = sequence;
+  if (input.receive.pulse == ReceiveConfig::Pulse::causal)
+    acquisition.notes.push_back("The pulse begins at time zero of the receiver; its centre lags by " +
+                                format_quantity(input.pulse.half_duration(), Unit::second) +
+                                ", which the start times take into account.");
+  const bool velocities = !input.phantom.scatterers.velocities.empty();
+  if (velocities && !(sequence.frame_rate > 0) && sequence.frames * sequence.transmits.size() > 1)
+    acquisition.notes.push_back("Scatterers stand still although they have velocities, since no frame rate is stated.");
   return acquisition;
 }
 

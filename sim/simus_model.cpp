@@ -318,6 +318,8 @@ Acquisition simulate_simus(const SimulationInput& input, const SimusOptions& opt
   const SimusKernel kernel(input.probe, input.phantom.background, options.dimensions,
                            options.full_frequency_directivity);
   Acquisition acquisition = empty_acquisition(input);
+  acquisition.description =
+      "Simulated by the equations of MUST's simus in " + std::to_string(options.dimensions) + " dimensions";
   const auto& scatterers = input.phantom.scatterers;
   const auto& sequence = input.sequence;
   if (scatterers.size() == 0) return acquisition;
