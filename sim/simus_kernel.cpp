@@ -255,7 +255,7 @@ double SimusKernel::largest_range(std::span<const Vec3> points) const {
       const double v = dimensions_ == 3 ? dot(d, part.vertical) : 0, u = dot(d, part.lateral), w = dot(d, part.normal);
       largest = std::max(largest, u * u + v * v + w * w);
     }
-  return std::sqrt(largest);
+  return std::max(std::sqrt(largest), sound_speed_ / frequency_ / 2);
 }
 
 std::vector<SimusKernel::Block> SimusKernel::blocks(const FrequencyBand& band) const {
@@ -465,7 +465,7 @@ void transmit_sums(const double* __restrict d_re, const double* __restrict d_im,
 
 void SimusKernel::add_echoes(std::span<const Vec3> points, std::span<const double> strengths,
                              std::span<const double> exponents, const FrequencyBand& band, const SplitTable& drive,
-                             SplitTable& echoes) const {
+                             SplitTable& echoes, const std::function<void(std::size_t)>& done) const {
   const std::size_t transmits = drive.re.extent(0);
   const auto parts = blocks(band);
   // Points in portions of about 32 MB of geometry; within one, each block of bins is one task that alone adds to its
@@ -518,6 +518,7 @@ void SimusKernel::add_echoes(std::span<const Vec3> points, std::span<const doubl
         });
       }
     });
+    done(count);
   }
 }
 

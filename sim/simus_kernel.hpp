@@ -1,5 +1,6 @@
 #pragma once
 #include <complex>
+#include <functional>
 #include <limits>
 #include <span>
 #include <vector>
@@ -47,13 +48,14 @@ class SimusKernel {
   bool planar() const { return planar_; }
   std::size_t sub_elements() const { return sub_elements_.size() / elements_; }
 
-  /// The largest distance between a point and a sub-element [m].
+  /// The largest distance between a point and a sub-element, held at half a wavelength or more [m].
   double largest_range(std::span<const Vec3> points) const;
 
   /// Adds sum_s strength_s (f / f0)^exponent_s P_t(x_s, f) G_m(x_s, f) to echoes [transmit, bin, element], where
-  /// P_t = sum_n drive_t,n(f) G_n(x_s, f).
+  /// P_t = sum_n drive_t,n(f) G_n(x_s, f). Calls done(points) after each portion of points.
   void add_echoes(std::span<const Vec3> points, std::span<const double> strengths, std::span<const double> exponents,
-                  const FrequencyBand& band, const SplitTable& drive, SplitTable& echoes) const;
+                  const FrequencyBand& band, const SplitTable& drive, SplitTable& echoes,
+                  const std::function<void(std::size_t)>& done) const;
 
   /// P(x, f) [point, bin] of transmit 0 of `drive`. Meant for a few thousand points at a time.
   NdArray<std::complex<double>, 2> pressure(std::span<const Vec3> points, const FrequencyBand& band,

@@ -46,6 +46,24 @@ struct Grid {
   FrequencyBand band() const { return {step * static_cast<double>(first), step, last - first + 1}; }
 };
 
+/// Multiples of a step up to 2 fc, and the band from the first to the last whose drive is above the threshold.
+Grid band_of_step(const SimulationInput& input, double step, double threshold_db) {
+  Grid grid;
+  grid.step = step;
+  grid.count = static_cast<std::size_t>(std::floor(2 * input.probe.frequency / step * (1 + 1e-12))) + 1;
+  std::vector<double> magnitude(grid.count);
+  for (std::size_t k = 0; k < grid.count; ++k) {
+    const double f = grid.step * static_cast<double>(k);
+    magnitude[k] = std::abs(burst_spectrum(input.pulse, f)) * input.probe.one_way_response(f);
+  }
+  const double largest = *std::max_element(magnitude.begin(), magnitude.end());
+  const auto kept = [&](double m) { return 20 * std::log10(1e-200 + m / largest) > threshold_db; };
+  while (grid.first + 1 < grid.count && !kept(magnitude[grid.first])) ++grid.first;
+  grid.last = grid.count - 1;
+  while (grid.last > grid.first && !kept(magnitude[grid.last])) --grid.last;
+  return grid;
+}
+
 Grid make_grid(const SimulationInput& input, double largest_step, double threshold_db, std::size_t rows) {
   const double fc = input.probe.frequency;
   const double half = std::ceil(fc / largest_step);
@@ -54,20 +72,7 @@ Grid make_grid(const SimulationInput& input, double largest_step, double thresho
                       "the record would need " + format_number(2 * half + 1) +
                           " frequencies (paths or delays are too long for this centre frequency). Move the farthest "
                           "points closer");
-  Grid grid;
-  grid.count = 2 * static_cast<std::size_t>(half) + 1;
-  grid.step = 2 * fc / static_cast<double>(grid.count - 1);
-  std::vector<double> magnitude(grid.count);
-  for (std::size_t k = 0; k < grid.count; ++k) {
-    const double f = grid.step * static_cast<double>(k);
-    magnitude[k] = std::abs(burst_spectrum(input.pulse, f)) * input.probe.one_way_response(f);
-  }
-  const double largest = *std::max_element(magnitude.begin(), magnitude.end());
-  const auto kept = [&](double m) { return 20 * std::log10(1e-200 + m / largest) > threshold_db; };
-  while (!kept(magnitude[grid.first])) ++grid.first;
-  grid.last = grid.count - 1;
-  while (!kept(magnitude[grid.last])) --grid.last;
-  return grid;
+  return band_of_step(input, fc / half, threshold_db);
 }
 
 bool is_active(const TransmitLaw& law, std::size_t e) {
@@ -131,7 +136,8 @@ struct EchoSpectra {
 
 /// `transmits` must share one grid.
 EchoSpectra echo_spectra(const SimulationInput& input, const SimusOptions& options, const SimusKernel& kernel,
-                         const Grid& grid, std::span<const std::size_t> transmits, std::span<const Vec3> positions) {
+                         const Grid& grid, std::span<const std::size_t> transmits, std::span<const Vec3> positions,
+                         Progress& progress) {
   const auto band = grid.band();
   const std::size_t elements = input.probe.size();
   const auto drive = drive_table(input, transmits, band);
@@ -142,7 +148,8 @@ EchoSpectra echo_spectra(const SimulationInput& input, const SimusOptions& optio
     const int region = scatterers.regions.empty() ? -1 : scatterers.regions[i];
     exponents[i] = input.phantom.tissue_of(region).scattering_exponent.value_or(0);
   }
-  kernel.add_echoes(positions, scatterers.amplitudes, exponents, band, drive, echoes);
+  kernel.add_echoes(positions, scatterers.amplitudes, exponents, band, drive, echoes,
+                    [&](std::size_t points) { progress.advance(points * transmits.size()); });
 
   EchoSpectra result{grid, {}};
   const double scale = final_scale(grid, input, kernel, options.dimensions);
@@ -299,7 +306,8 @@ SimusEchoes simus_echoes(const SimulationInput& input, const SimusOptions& optio
   const double distance = largest_distance(positions, input.probe, !kernel.planar());
   const Grid grid = echo_grid(input, options, kernel, distance, transmit);
   const std::size_t transmits[] = {transmit};
-  const auto echoes = echo_spectra(input, options, kernel, grid, transmits, positions);
+  Progress progress("Echoes", positions.size(), "scatterers");
+  const auto echoes = echo_spectra(input, options, kernel, grid, transmits, positions, progress);
   SimusEchoes result;
   result.transform_size = transform_size(grid, input.receive.sampling_rate, input.probe.frequency);
   result.samples = inverse_transform(echoes.spectra[0], grid, result.transform_size);
@@ -325,7 +333,7 @@ Acquisition simulate_simus(const SimulationInput& input, const SimusOptions& opt
   if (scatterers.size() == 0) return acquisition;
   const bool moving = scatterers_move(input);
   const std::size_t count = sequence.transmits.size(), frames = moving ? sequence.frames : 1;
-  Progress progress("simulating", frames * count, "transmits");
+  Progress progress("Echoes", frames * count * scatterers.size(), "scatterers");
   for (std::size_t frame = 0; frame < frames; ++frame) {
     if (moving) {
       for (std::size_t t = 0; t < count; ++t) {
@@ -333,9 +341,8 @@ Acquisition simulate_simus(const SimulationInput& input, const SimusOptions& opt
         const double distance = largest_distance(positions, input.probe, !kernel.planar());
         const Grid grid = echo_grid(input, options, kernel, distance, t);
         const std::size_t transmits[] = {t};
-        write_records(input, echo_spectra(input, options, kernel, grid, transmits, positions), transmits, frame,
-                      acquisition);
-        progress.advance();
+        write_records(input, echo_spectra(input, options, kernel, grid, transmits, positions, progress), transmits,
+                      frame, acquisition);
       }
       continue;
     }
@@ -352,9 +359,8 @@ Acquisition simulate_simus(const SimulationInput& input, const SimusOptions& opt
       for (std::size_t begin = 0; begin < members.size(); begin += 16) {
         const std::span<const std::size_t> part(members.data() + begin,
                                                 std::min<std::size_t>(16, members.size() - begin));
-        write_records(input, echo_spectra(input, options, kernel, grids[size], part, scatterers.positions), part, frame,
-                      acquisition);
-        progress.advance(part.size());
+        write_records(input, echo_spectra(input, options, kernel, grids[size], part, scatterers.positions, progress),
+                      part, frame, acquisition);
       }
   }
   const std::size_t per_frame = acquisition.samples.size() / sequence.frames;
@@ -371,6 +377,23 @@ Grid pressure_grid(const SimulationInput& input, const SimusOptions& options, co
   const double c = input.phantom.background.sound_speed;
   const double time = kernel.largest_range(points) / c + largest_delay(input.sequence.transmits[transmit], {});
   return make_grid(input, 1 / time, options.threshold_db, points.size() > 4096 ? 4096 : points.size());
+}
+
+/// What turns sum |P|^2 into the square of pfield's rms.
+double rms_scale(const Grid& grid, const SimulationInput& input, int dimensions) {
+  return grid.step * (dimensions == 2 ? input.probe.elements.front().width : 1);
+}
+
+/// The largest |x| of a periodic signal between its samples: the top of the parabola through the largest sample and its
+/// neighbours.
+double largest_magnitude_between(std::span<const double> signal) {
+  std::size_t top = 0;
+  for (std::size_t i = 1; i < signal.size(); ++i)
+    if (std::abs(signal[i]) > std::abs(signal[top])) top = i;
+  const std::size_t n = signal.size();
+  const double before = signal[(top + n - 1) % n], here = signal[top], after = signal[(top + 1) % n];
+  const double bend = before - 2 * here + after;
+  return std::abs(bend == 0 ? here : here - (after - before) * (after - before) / (8 * bend));
 }
 
 /// Calls use(first point, pressure [point, bin] with pulse and response) for portions of the points.
@@ -405,7 +428,7 @@ SimusPressure simus_pressure(const SimulationInput& input, const SimusOptions& o
   result.rms.resize(points.size());
   if (points.empty()) return result;
   const Grid grid = pressure_grid(input, options, kernel, points, transmit);
-  const double scale = grid.step * (options.dimensions == 2 ? input.probe.elements.front().width : 1);
+  const double scale = rms_scale(grid, input, options.dimensions);
   each_pressure(input, kernel, grid.band(), points, transmit, true, [&](std::size_t first, const auto& pressure) {
     for (std::size_t p = 0; p < pressure.extent(0); ++p) {
       double sum = 0;
@@ -439,41 +462,64 @@ FieldResult field_simus(const SimulationInput& input, const SimusOptions& option
   if (points.empty()) return result;
   const SimusKernel kernel(input.probe, input.phantom.background, options.dimensions,
                            options.full_frequency_directivity);
-  result.rms = simus_pressure(input, options, points, transmit).rms;
-
-  // Waveforms and peaks: the real signal whose spectrum is P times the T/2 that SIMUS leaves out, on a period with room
-  // for the pulse beside the longest path.
-  const double pulse_length = simus_two_way_pulse_duration(input.pulse, input.probe);
-  const double c = input.phantom.background.sound_speed;
-  const double reach = largest_distance(points, input.probe, false) / c +
-                       largest_delay(input.sequence.transmits[transmit], {}) + pulse_length;
-  const Grid grid = make_grid(input, 0.5 / reach, options.threshold_db, std::min<std::size_t>(points.size(), 4096));
-  const double scale = 2 * grid.step * input.pulse.burst_cycles() / input.pulse.frequency() / 2;
-  const bool wanted = output == Engine::FieldOutput::waveforms;
-  const double fs = wanted && request.sampling_rate > 0 ? request.sampling_rate : 16 * input.probe.frequency;
-  const double start = -pulse_length;
-  const auto samples = static_cast<std::size_t>(std::ceil((reach - start) * fs));
-  if (static_cast<double>(samples) * static_cast<double>(wanted ? points.size() : 1) * 4 > max_table_bytes)
-    throw ConfigError("field", "the waveforms would take " +
-                                   format_number(std::round(static_cast<double>(samples * points.size()) * 4e-9)) +
-                                   " GB. Use fewer points or a lower sampling_rate");
-  const FourierSampler sampler(grid.step, grid.first, grid.band().count, start, fs, samples);
-  result.start = start;
-  result.sampling_rate = fs;
+  // The real signal whose spectrum is P times the T/2 that SIMUS leaves out.
+  const double drive_scale = input.pulse.burst_cycles() / input.pulse.frequency() / 2;
   result.peak.resize(points.size());
-  if (wanted) result.waveforms = NdArray<float, 2>({points.size(), samples});
+  if (output == Engine::FieldOutput::maps) {
+    // One pass over the frequencies of pfield for both maps: their period is the longest way, and the wave stays at no
+    // point longer than that but for the pulse.
+    const Grid grid = pressure_grid(input, options, kernel, points, transmit);
+    const RealFft<double> fft(good_fft_size(8 * (grid.count - 1)));
+    const double map_scale = rms_scale(grid, input, options.dimensions);
+    result.rms.resize(points.size());
+    each_pressure(input, kernel, grid.band(), points, transmit, true, [&](std::size_t first, const auto& pressure) {
+      parallel_for(pressure.extent(0), [&](std::size_t p) {
+        std::vector<Complex> bins(fft.bins());
+        std::vector<double> values(fft.size());
+        double sum = 0;
+        for (std::size_t k = 0; k < pressure.extent(1); ++k) {
+          sum += std::norm(pressure(p, k));
+          bins[grid.first + k] = std::conj(pressure(p, k)) * (drive_scale * grid.step);
+        }
+        fft.inverse(bins, values);
+        result.rms[first + p] = std::sqrt(map_scale * sum);
+        result.peak[first + p] = largest_magnitude_between(values);
+      });
+    });
+    return result;
+  }
+
+  result.rms = simus_pressure(input, options, points, transmit).rms;
+  // Waveforms on frequencies of their own, so that one transform gives the samples asked for: its period has room for
+  // the pulse before and behind the longest way, and its rate is a multiple of theirs that holds all frequencies.
+  const double pulse_length = simus_two_way_pulse_duration(input.pulse, input.probe);
+  const double reach = kernel.largest_range(points) / input.phantom.background.sound_speed +
+                       largest_delay(input.sequence.transmits[transmit], {}) + pulse_length;
+  const double fs = request.sampling_rate > 0 ? request.sampling_rate : 16 * input.probe.frequency;
+  const double multiple = std::ceil(4 * input.probe.frequency / fs), rate = multiple * fs;
+  const double size = std::ceil((reach + 2 * pulse_length) * rate) + 2 * multiple;
+  const double before = std::ceil(pulse_length * fs), samples = before + std::ceil(reach * fs) + 1;
+  if (!(samples * static_cast<double>(points.size()) * 4 + size * 64 < max_table_bytes))
+    throw ConfigError("field", "the waveforms would take " +
+                                   format_number(std::round(samples * static_cast<double>(points.size()) * 4e-9)) +
+                                   " GB. Use fewer points or a lower sampling_rate");
+  const RealFft<double> fft(good_fft_size(static_cast<std::size_t>(size)));
+  const Grid grid = band_of_step(input, rate / static_cast<double>(fft.size()), options.threshold_db);
+  result.start = -before / fs;
+  result.sampling_rate = fs;
+  result.waveforms = NdArray<float, 2>({points.size(), static_cast<std::size_t>(samples)});
   each_pressure(input, kernel, grid.band(), points, transmit, true, [&](std::size_t first, const auto& pressure) {
     parallel_for(pressure.extent(0), [&](std::size_t p) {
-      std::vector<Complex> coefficients(pressure.extent(1));
-      for (std::size_t k = 0; k < coefficients.size(); ++k) coefficients[k] = scale * std::conj(pressure(p, k));
-      std::vector<double> values(samples);
-      sampler(coefficients, values);
-      double peak = 0;
-      for (std::size_t i = 0; i < samples; ++i) {
-        peak = std::max(peak, std::abs(values[i]));
-        if (wanted) result.waveforms(first + p, i) = static_cast<float>(values[i]);
-      }
-      result.peak[first + p] = peak;
+      std::vector<Complex> bins(fft.bins());
+      std::vector<double> values(fft.size());
+      for (std::size_t k = 0; k < pressure.extent(1); ++k)
+        bins[grid.first + k] = std::conj(pressure(p, k)) * (drive_scale * grid.step);
+      fft.inverse(bins, values);
+      result.peak[first + p] = largest_magnitude_between(values);
+      const auto step = static_cast<std::size_t>(multiple), lead = static_cast<std::size_t>(before) * step;
+      const auto out = result.waveforms.row(first + p);
+      for (std::size_t i = 0; i < out.size(); ++i)
+        out[i] = static_cast<float>(values[(fft.size() + i * step - lead) % fft.size()]);
     });
   });
   return result;
