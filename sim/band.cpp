@@ -43,7 +43,8 @@ void Band::build(Level& level) const {
     return;
   }
   const std::size_t count = level.count, bins = size();
-  const double centre = (frequency_.front() + frequency_.back()) / 2, half = (frequency_.back() - frequency_.front()) / 2;
+  const double centre = (frequency_.front() + frequency_.back()) / 2,
+               half = (frequency_.back() - frequency_.front()) / 2;
   std::vector<double> barycentric(count);
   for (std::size_t j = 0; j < count; ++j) {
     const double angle = std::numbers::pi * (2 * static_cast<double>(j) + 1) / (2 * static_cast<double>(count));

@@ -84,8 +84,10 @@ PointResponse ElementResponses::evaluate(std::size_t element, Vec3 point, Worksp
   response.offset = store.size();
   store.resize(store.size() + 2 * response.count);
   double* values = store.data() + response.offset;
-  if (integral_.dimensions == 3) values_3d(nodes, response, band_nodes, values);
-  else values_2d(nodes, response, band_nodes, values);
+  if (integral_.dimensions == 3)
+    values_3d(nodes, response, band_nodes, values);
+  else
+    values_2d(nodes, response, band_nodes, values);
   return response;
 }
 

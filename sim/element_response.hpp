@@ -15,11 +15,11 @@ std::complex<double> scaled_hankel(std::complex<double> z);
 /// path, the loss over it and, in two dimensions, the cylindrical wave's amplitude there are taken out: what remains is
 /// smooth.
 struct PointResponse {
-  double path = 0;           ///< mean path with lens [m]: phase exp(-i k path)
-  double distance = 0;       ///< mean distance [m]: loss exp(-a distance)
-  std::size_t level = 0;     ///< of Band::nodes
-  std::size_t count = 0;     ///< number of values; 0 = no response (the point lies behind the element)
-  std::size_t offset = 0;    ///< of the first value in the caller's store: count real parts, then count imaginary parts
+  double path = 0;         ///< mean path with lens [m]: phase exp(-i k path)
+  double distance = 0;     ///< mean distance [m]: loss exp(-a distance)
+  std::size_t level = 0;   ///< of Band::nodes
+  std::size_t count = 0;   ///< number of values; 0 = no response (the point lies behind the element)
+  std::size_t offset = 0;  ///< of the first value in the caller's store: count real parts, then count imaginary parts
 };
 
 /// G_n(x, f): the integral over the element's surface of obliquity * lens * exp(-i k r - a r) / (2 pi r)

@@ -1,9 +1,10 @@
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
 #include <cmath>
 #include <limits>
 #include <numbers>
-#include <unistd.h>
 
 #include "core/error.hpp"
 #include "core/parallel.hpp"
@@ -24,10 +25,10 @@ namespace {
 using Complex = std::complex<double>;
 constexpr double two_pi = 2 * std::numbers::pi;
 
-constexpr std::size_t lanes = 32;              // frequencies of one block
-constexpr std::size_t pairs_in_batch = 8192;   // responses held at a time
-constexpr std::size_t pairs_in_chunk = 32;     // responses worked out in one go
-constexpr double group_memory = 1e9;           // of weights and echo spectra of the transmits worked out together [bytes]
+constexpr std::size_t lanes = 32;             // frequencies of one block
+constexpr std::size_t pairs_in_batch = 8192;  // responses held at a time
+constexpr std::size_t pairs_in_chunk = 32;    // responses worked out in one go
+constexpr double group_memory = 1e9;  // of weights and echo spectra of the transmits worked out together [bytes]
 
 /// Real and imaginary parts of one block of frequencies.
 struct Lanes {
@@ -143,8 +144,8 @@ class Setup {
     const double half = pulse.half_duration() + tail;
     if (probe.bandwidth <= 0) return half;
     const double ringing = 100 / probe.frequency / std::min(1.0, probe.bandwidth);
-    return std::max(half, signal_half_duration(
-                              [&](double f) { return pulse.spectrum(f, 0) * response(f, ways); }, highest, half + ringing));
+    return std::max(half, signal_half_duration([&](double f) { return pulse.spectrum(f, 0) * response(f, ways); },
+                                               highest, half + ringing));
   }
   BinRange bins(const SignalGrid& grid, int ways) const {
     BinRange range = significant_bins(grid.spacing(), highest_frequency(grid.sampling_rate()),
@@ -190,7 +191,8 @@ struct Arrival {
   double first = std::numeric_limits<double>::infinity(), last = -std::numeric_limits<double>::infinity();
 };
 
-Arrival arrival_at(const Setup& setup, std::pair<double, double> slowness, const std::vector<Firing>& firings, Vec3 point) {
+Arrival arrival_at(const Setup& setup, std::pair<double, double> slowness, const std::vector<Firing>& firings,
+                   Vec3 point) {
   Arrival arrival;
   for (const Firing& firing : firings) {
     const double r = setup.distance(firing.element, point), extent = half_extent(setup.probe.elements[firing.element]);
@@ -261,8 +263,8 @@ std::vector<Lanes> transmit_weights(const Setup& setup, const std::vector<Firing
 struct Targets {
   std::vector<Vec3> positions;
   std::vector<double> amplitudes;
-  std::vector<std::size_t> laws;    // index into exponents
-  std::vector<double> exponents;    // n of (f/f0)^n
+  std::vector<std::size_t> laws;  // index into exponents
+  std::vector<double> exponents;  // n of (f/f0)^n
 };
 
 Targets targets_of(const Phantom& phantom, double time) {
@@ -462,7 +464,8 @@ Acquisition simulate_physical(const SimulationInput& input, const PhysicalOption
   check_memory(4.0 * static_cast<double>(frames) * static_cast<double>(transmits) * static_cast<double>(channels) *
                    static_cast<double>(samples),
                "the record of all frames");
-  // Times count from the pulse centre's departure; a causal pulse begins at the receiver's zero, half its length earlier.
+  // Times count from the pulse centre's departure; a causal pulse begins at the receiver's zero, half its length
+  // earlier.
   const bool causal = input.receive.pulse == ReceiveConfig::Pulse::causal;
   const double first_time = input.receive.start - (causal ? half : 0);
 
@@ -474,7 +477,8 @@ Acquisition simulate_physical(const SimulationInput& input, const PhysicalOption
   acquisition.sound_speed = setup.medium.sound_speed();
   acquisition.probe = input.probe;
   acquisition.sequence = sequence;
-  acquisition.description = "Simulated by the exact linear model in " + std::to_string(options.dimensions) + " dimensions";
+  acquisition.description =
+      "Simulated by the exact linear model in " + std::to_string(options.dimensions) + " dimensions";
   if (causal)
     acquisition.notes.push_back("The pulse begins at time zero of the receiver; its centre lags by " +
                                 format_quantity(half, Unit::second) + ", which the start times take into account.");
@@ -502,8 +506,7 @@ Acquisition simulate_physical(const SimulationInput& input, const PhysicalOption
                   all.begin() + static_cast<std::ptrdiff_t>(frame * (all.size() / frames)));
   }
   if (simulation.cut_level() > 1e-6)
-    acquisition.notes.push_back("Frequencies above " +
-                                format_quantity(setup.highest_frequency(rate), Unit::hertz) +
+    acquisition.notes.push_back("Frequencies above " + format_quantity(setup.highest_frequency(rate), Unit::hertz) +
                                 " are left out; there the drive's spectrum still has " +
                                 format_number(std::round(2000 * std::log10(simulation.cut_level())) / 100) +
                                 " dB of its maximum.");
@@ -528,8 +531,7 @@ FieldResult field_physical(const SimulationInput& input, const PhysicalOptions& 
     reach = setup.reach(1, top);
     const auto slowness = setup.slowness_range(top);
     parallel_blocks(points, 256, [&](std::size_t begin, std::size_t end) {
-      for (std::size_t i = begin; i < end; ++i)
-        arrivals[i] = arrival_at(setup, slowness, firings, request.points[i]);
+      for (std::size_t i = begin; i < end; ++i) arrivals[i] = arrival_at(setup, slowness, firings, request.points[i]);
     });
     for (Arrival& arrival : arrivals) {
       arrival.first -= reach, arrival.last += reach;
@@ -549,8 +551,10 @@ FieldResult field_physical(const SimulationInput& input, const PhysicalOptions& 
     check_memory(4.0 * static_cast<double>(samples) * static_cast<double>(points), "the waveforms of the field");
     result.waveforms = NdArray<float, 2>({points, samples});
   }
-  if (continuous) result.continuous.assign(points, 0);
-  else result.rms.assign(points, 0), result.peak.assign(points, 0);
+  if (continuous)
+    result.continuous.assign(points, 0);
+  else
+    result.rms.assign(points, 0), result.peak.assign(points, 0);
   if (range.count == 0) return result;
 
   const std::size_t blocks = (band.size() + lanes - 1) / lanes;

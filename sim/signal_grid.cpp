@@ -27,9 +27,12 @@ void SignalGrid::synthesize(std::span<const std::complex<double>> spectrum, std:
     const double turns = static_cast<double>(k) * df * start;
     auto value = spectrum[i] * df * std::polar(1.0, 2 * std::numbers::pi * (turns - std::floor(turns)));
     if (k == 0) value = value.real() / 2;  // half of the first bin lies at negative frequencies
-    if (bin == 0 || 2 * bin == n) folded[bin] += 2 * value.real();
-    else if (2 * bin < n) folded[bin] += value;
-    else folded[n - bin] += std::conj(value);
+    if (bin == 0 || 2 * bin == n)
+      folded[bin] += 2 * value.real();
+    else if (2 * bin < n)
+      folded[bin] += value;
+    else
+      folded[n - bin] += std::conj(value);
   }
   if (samples.size() == n) {
     fft_.inverse(folded, samples);
@@ -58,7 +61,9 @@ BinRange significant_bins(double spacing, double highest, double threshold,
   range.count = static_cast<std::size_t>(end - begin);
   // The maximum over the last twentieth, since spectra of bursts have zeros.
   if (end == values.end())
-    range.cut_level = *std::max_element(values.end() - static_cast<std::ptrdiff_t>((values.size() + 19) / 20), values.end()) / largest;
+    range.cut_level =
+        *std::max_element(values.end() - static_cast<std::ptrdiff_t>((values.size() + 19) / 20), values.end()) /
+        largest;
   return range;
 }
 

@@ -22,7 +22,8 @@ class SignalGrid {
   double sampling_rate() const { return sampling_rate_; }
 
   /// p(t) = 2 Re integral_0^inf P(f) exp(i 2 pi f t) df at t = start + n / fs, n < length. `spectrum` holds P at the
-  /// frequencies (first + i) * spacing; those above fs / 2 fold as in any sampling. `samples` takes up to length values.
+  /// frequencies (first + i) * spacing; those above fs / 2 fold as in any sampling. `samples` takes up to length
+  /// values.
   void synthesize(std::span<const std::complex<double>> spectrum, std::size_t first, double start,
                   std::span<double> samples) const;
 

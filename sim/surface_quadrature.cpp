@@ -130,10 +130,10 @@ class NodePlacer {
       return;
     }
     const int order_a = std::min(phase_a + falloff_order(at_a, std::hypot(height, beyond_b), side_a), max_gauss_order);
-    const int order_b = integral_.dimensions == 2
-                            ? 1
-                            : std::min(phase_b + falloff_order(at_b, std::hypot(height, beyond_a), side_b),
-                                       max_gauss_order);
+    const int order_b =
+        integral_.dimensions == 2
+            ? 1
+            : std::min(phase_b + falloff_order(at_b, std::hypot(height, beyond_a), side_b), max_gauss_order);
     fill(patch, order_a, order_b);
   }
 
@@ -155,8 +155,8 @@ class NodePlacer {
     const double half_a = (patch.a1 - patch.a0) / 2, half_b = (patch.b1 - patch.b0) / 2;
     for (int j = 0; j < order_b; ++j)
       for (int i = 0; i < order_a; ++i) {
-        const SurfacePoint p = surface_.at(patch.a0 + half_a * (1 + rule_a.nodes[i]),
-                                           patch.b0 + half_b * (1 + rule_b.nodes[j]));
+        const SurfacePoint p =
+            surface_.at(patch.a0 + half_a * (1 + rule_a.nodes[i]), patch.b0 + half_b * (1 + rule_b.nodes[j]));
         const Vec3 line = point_ - p.position;
         const double r = std::max(norm(line), 1e-12);
         const double area = integral_.dimensions == 2 ? half_a * rule_a.weights[i]
@@ -201,11 +201,12 @@ int oscillation_terms(double half_span, double tolerance) {
 void place_nodes(const Element& element, Vec3 point, const SurfaceIntegral& integral, SurfaceNodes& nodes) {
   nodes.clear();
   const Vec3 offset = point - element.position;
-  const Vec3 local{dot(offset, element.lateral), integral.dimensions == 2 ? 0 : dot(offset, cross(element.normal, element.lateral)),
+  const Vec3 local{dot(offset, element.lateral),
+                   integral.dimensions == 2 ? 0 : dot(offset, cross(element.normal, element.lateral)),
                    dot(offset, element.normal)};
   if (local.z < 0) return;
-  const Surface surface(element, integral.dimensions == 2 ? std::numeric_limits<double>::infinity()
-                                                          : integral.elevation_focus);
+  const Surface surface(element,
+                        integral.dimensions == 2 ? std::numeric_limits<double>::infinity() : integral.elevation_focus);
   // A patch this small beside the point holds less than the tolerance of the integral over a wavelength.
   const double smallest =
       integral.tolerance / 8 * std::min({1 / integral.largest_wavenumber, element.width, element.height});
@@ -215,8 +216,9 @@ void place_nodes(const Element& element, Vec3 point, const SurfaceIntegral& inte
     placer.place({-element.width / 2, element.width / 2, -height / 2, height / 2});
     return;
   }
-  const double rim = element.shape == Element::Shape::disc ? element.width / 2
-                                                           : std::asin(std::min(1.0, element.width / (2 * element.curvature_radius)));
+  const double rim = element.shape == Element::Shape::disc
+                         ? element.width / 2
+                         : std::asin(std::min(1.0, element.width / (2 * element.curvature_radius)));
   // Sectors that start at the azimuth of the point, so that they lie symmetrically to it.
   constexpr int sectors = 6;
   const double azimuth = local.x == 0 && local.y == 0 ? 0 : std::atan2(local.y, local.x);

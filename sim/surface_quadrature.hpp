@@ -32,10 +32,10 @@ struct SurfaceNodes {
 /// Which integral is wanted, and how well.
 struct SurfaceIntegral {
   int dimensions = 3;
-  double baffle = 0;             ///< impedance ratio as in Probe: obliquity 1 (rigid), cos (soft), cos / (cos + ratio)
-  double elevation_focus = 0;    ///< of the lens on rectangular elements [m]; infinity = none
-  double largest_wavenumber = 0; ///< [rad/m]
-  double tolerance = 1e-4;       ///< relative to the integral of the absolute value
+  double baffle = 0;              ///< impedance ratio as in Probe: obliquity 1 (rigid), cos (soft), cos / (cos + ratio)
+  double elevation_focus = 0;     ///< of the lens on rectangular elements [m]; infinity = none
+  double largest_wavenumber = 0;  ///< [rad/m]
+  double tolerance = 1e-4;        ///< relative to the integral of the absolute value
 };
 
 /// Places Gauss-Legendre nodes on one element for one field point. The surface is cut into patches no larger than about

@@ -64,8 +64,8 @@ TEST(UniformMedium, GroupSlownessIsTheDerivativeOfTheWavenumber) {
   // y = 1: dk/dw = 1/c0 - (2/pi) a0 (ln(w/w0) + 1).
   const UniformMedium medium(1540, {0.5, 1}, 3e6, true);
   const double a0 = 0.5 * 100 / (20 * std::log10(std::numbers::e)) / (2 * std::numbers::pi * 1e6);
-  EXPECT_NEAR(medium.group_slowness(5e6) * 1540,
-              1 - 1540 * 2 / std::numbers::pi * a0 * (std::log(5.0 / 3.0) + 1), 1e-9);
+  EXPECT_NEAR(medium.group_slowness(5e6) * 1540, 1 - 1540 * 2 / std::numbers::pi * a0 * (std::log(5.0 / 3.0) + 1),
+              1e-9);
 }
 
 TEST(UniformMedium, ReferencePowerLaws) {
