@@ -4,6 +4,8 @@
 #include <cmath>
 #include <numbers>
 
+#include "core/parallel.hpp"
+
 namespace sonoforge {
 
 SignalGrid::SignalGrid(double sampling_rate, double period)
@@ -47,11 +49,10 @@ void SignalGrid::synthesize(std::span<const std::complex<double>> spectrum, std:
 BinRange significant_bins(double spacing, double highest, double threshold,
                           const std::function<double(double)>& magnitude) {
   std::vector<double> values(static_cast<std::size_t>(std::floor(highest / spacing)) + 1);
-  double largest = 0;
-  for (std::size_t k = 0; k < values.size(); ++k) {
-    values[k] = magnitude(static_cast<double>(k) * spacing);
-    largest = std::max(largest, values[k]);
-  }
+  parallel_blocks(values.size(), 64, [&](std::size_t begin, std::size_t end) {
+    for (std::size_t k = begin; k < end; ++k) values[k] = magnitude(static_cast<double>(k) * spacing);
+  });
+  const double largest = *std::max_element(values.begin(), values.end());
   BinRange range;
   if (!(largest > 0)) return range;
   const auto significant = [&](double value) { return value > threshold * largest; };

@@ -40,11 +40,13 @@ struct BinRange {
 };
 
 /// The bins in which `magnitude(f)` exceeds `threshold` times its maximum, up to `highest` [Hz].
+/// `magnitude` is called from many threads at once.
 BinRange significant_bins(double spacing, double highest, double threshold,
                           const std::function<double(double)>& magnitude);
 
 /// How far a signal with this spectrum reaches before and after t = 0: the time beyond which it stays below 1e-6 of its
 /// peak [s]. Looked for up to `reach` [s], with frequencies up to `highest` [Hz].
+/// `magnitude` is called from many threads at once.
 double signal_half_duration(const std::function<std::complex<double>(double)>& spectrum, double highest, double reach);
 
 }  // namespace sonoforge
