@@ -55,7 +55,7 @@ std::vector<ModelParameter> UNet::parameters(int input_channels, int classes) co
     all.push_back({level_name("widen", level) + "_bias", {features(level)}, 0, 0});
     add_block(all, level_name("up", level), 2 * features(level), features(level));
   }
-  all.push_back({"head_weight", {classes, width, 1, 1}, 0, 0.1 / std::sqrt(static_cast<double>(width))});
+  all.push_back({"head_weight", {classes, width, 1, 1}, 0, 1 / std::sqrt(static_cast<double>(width))});
   all.push_back({"head_bias", {classes}, 0, 0});
   return all;
 }

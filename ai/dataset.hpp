@@ -1,0 +1,39 @@
+#pragma once
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "ai/manifest.hpp"
+#include "core/image.hpp"
+
+namespace sonoforge {
+
+/// One image with its true mask on the same grid.
+struct LabelledImage {
+  RealMap image;                   ///< [dB], one plane
+  std::vector<std::uint8_t> mask;  ///< [depth, lateral], 0 or 1
+};
+
+/// A folder that `generate` wrote.
+struct Dataset {
+  std::filesystem::path folder;
+  Manifest manifest;
+  std::string hash;  ///< SHA-256 of manifest.csv, and with it of every sample
+
+  /// Throws `UserError` where the folder holds no data set.
+  static Dataset open(const std::filesystem::path& folder);
+  /// Rows of one split, in the order of the manifest.
+  std::vector<std::size_t> rows_of(const std::string& split) const;
+  /// Throws `UserError` for a missing or changed file, one without image or without that class in its segmentation, an
+  /// image of several planes, or values that are not numbers.
+  LabelledImage read(std::size_t row, const std::string& label) const;
+};
+
+/// The first image of a file and the named class of its segmentation.
+LabelledImage read_labelled_image(const std::filesystem::path& file, const std::string& label);
+/// The first image of any readable file, one plane. `UserError` where there is none: channel data must be reconstructed
+/// first.
+RealMap read_image(const std::filesystem::path& file);
+
+}  // namespace sonoforge

@@ -1,0 +1,26 @@
+#pragma once
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "ai/train.hpp"
+
+namespace sonoforge {
+
+/// Everything that training needs to go on as if it had never stopped.
+struct Checkpoint {
+  std::string config;     ///< train.yaml
+  std::string data_hash;
+  std::int64_t steps = 0;
+  std::vector<float> parameters, first, second;
+  std::vector<Epoch> history;
+  std::int64_t best_epoch = 0;
+  double best_dice = 0;
+};
+
+/// HDF5, atomic.
+void write_checkpoint(const std::filesystem::path& file, const Checkpoint& checkpoint);
+/// Throws `UserError` for broken files and other numbers of parameters.
+Checkpoint read_checkpoint(const std::filesystem::path& file, std::size_t parameters);
+
+}  // namespace sonoforge

@@ -1,0 +1,148 @@
+#include "ai/train.hpp"
+
+#include <gtest/gtest.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <sys/wait.h>
+#include <thread>
+
+#include "ai/dataset.hpp"
+#include "ai/unet.hpp"
+#include "core/parallel.hpp"
+#include "core/progress.hpp"
+#include "io/config.hpp"
+#include "tests/io/test_folder.hpp"
+#include "tests/torch/disc_data.hpp"
+
+namespace sonoforge {
+namespace {
+
+class TrainTest : public TestFolder {
+ protected:
+  void SetUp() override {
+    TestFolder::SetUp();
+    set_quiet(true);
+    write_disc_data(folder / "data", 24);
+  }
+  TrainConfig config(const std::string& more = "") const {
+    TrainConfig result;
+    ConfigTree::parse("sonoforge: 1\ntask: {type: segmentation, input: image, label: lesion}\ndata: " + (folder / "data").string() +
+                      "\nmodel: {type: unet, width: 4, depth: 2}\nloss: {type: dice_cross_entropy}\n"
+                      "optimizer: {type: adamw, learning_rate: 1e-2}\nbatch: 4\nseed: 3\nimage_size: [32, 32]\n" + more)
+        .read(result, {"sonoforge"});
+    return result;
+  }
+};
+
+TEST(AdamWTest, FirstStepsFollowTheFormula) {
+  AdamW adam;
+  adam.weight_decay = 0.1;
+  std::vector<float> x{2, -1}, first(2), second(2);
+  // The first step of Adam is the learning rate times the gradient's sign, whatever its size; decay takes rate * 0.1 * x.
+  adam.step(x, {1e-3F, -50}, first, second, 1, 0.01);
+  EXPECT_NEAR(x[0], 2 - 0.01 * (1 + 0.1 * 2), 1e-6);
+  EXPECT_NEAR(x[1], -1 + 0.01 * (1 + 0.1 * 1), 1e-6);
+  // With an unchanging gradient both corrected moments stay, so the second step is as long.
+  const float before = x[0];
+  adam.step(x, {1e-3F, -50}, first, second, 2, 0.01);
+  EXPECT_NEAR(x[0], before - 0.01 * (1 + 0.1 * before), 1e-6);
+}
+
+TEST_F(TrainTest, LearnsDiscs) {
+  auto c = config("epochs: 30\n");
+  const auto result = train(c, folder / "out", false);
+  ASSERT_EQ(result.history.size(), 30u);
+  EXPECT_LT(result.history.back().training_loss, 0.7 * result.history.front().training_loss);
+  // Discs 20 dB darker than Rayleigh noise at 32 x 32 pixels: an ideal observer that smooths marks them but for rims.
+  EXPECT_GT(result.best_dice, 0.85);
+  EXPECT_GT(result.best_epoch, 0);
+  const auto history = bytes(folder / "out" / "history.csv");
+  EXPECT_EQ(std::count(history.begin(), history.end(), '\n'), 31);
+  EXPECT_TRUE(std::filesystem::exists(folder / "out" / "model.pt"));
+  // The resolved config reads back to itself.
+  TrainConfig again;
+  ConfigTree::load(folder / "out" / "train.yaml").read(again, {"sonoforge"});
+  EXPECT_EQ(dump_config(again), bytes(folder / "out" / "train.yaml"));
+  EXPECT_NE(error_of([&] { train(c, folder / "out", false); }).find("already holds a training"), std::string::npos);
+  auto other = config("epochs: 31\n");
+  EXPECT_NE(error_of([&] { train(other, folder / "out", true); }).find("another config"), std::string::npos);
+}
+
+TEST_F(TrainTest, SameBitsAgainWithOtherThreadsAndWhenKilledAndResumed) {
+  auto c = config("epochs: 3\n");
+  set_thread_count(1);
+  train(c, folder / "one", false);
+  const auto model = bytes(folder / "one" / "model.pt"), history = bytes(folder / "one" / "history.csv");
+  set_thread_count(3);
+  train(c, folder / "three", false);
+  set_thread_count(0);
+  EXPECT_EQ(bytes(folder / "three" / "model.pt"), model);
+
+  // Killed as soon as the first epoch is on disk. The child is a fresh process: threads do not survive a fork.
+  const std::string self = std::filesystem::read_symlink("/proc/self/exe");
+  const pid_t child = fork();
+  if (child == 0) {
+    setenv("SONOFORGE_TEST_FOLDER", folder.c_str(), 1);
+    execl(self.c_str(), self.c_str(), "--gtest_filter=TrainChild.Runs", static_cast<char*>(nullptr));
+    _exit(1);
+  }
+  for (int i = 0; i < 3000 && !std::filesystem::exists(folder / "killed" / "checkpoints" / "last.hdf5"); ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  kill(child, SIGKILL);
+  waitpid(child, nullptr, 0);
+  ASSERT_TRUE(std::filesystem::exists(folder / "killed" / "checkpoints" / "last.hdf5"));
+  EXPECT_FALSE(std::filesystem::exists(folder / "killed" / "model.pt"));
+  auto long_one = config("epochs: 30\n");
+  train(long_one, folder / "killed", true);
+  train(long_one, folder / "whole", false);
+  EXPECT_EQ(bytes(folder / "killed" / "model.pt"), bytes(folder / "whole" / "model.pt"));
+  EXPECT_EQ(bytes(folder / "killed" / "history.csv"), bytes(folder / "whole" / "history.csv"));
+}
+
+// Runs only as the child of the test above.
+TEST(TrainChild, Runs) {
+  const char* folder = std::getenv("SONOFORGE_TEST_FOLDER");
+  if (!folder) GTEST_SKIP() << "started by another test";
+  set_quiet(true);
+  TrainConfig c;
+  ConfigTree::parse("sonoforge: 1\ntask: {type: segmentation, input: image, label: lesion}\ndata: " + std::string(folder) +
+                    "/data\nmodel: {type: unet, width: 4, depth: 2}\nloss: {type: dice_cross_entropy}\n"
+                    "optimizer: {type: adamw, learning_rate: 1e-2}\nbatch: 4\nseed: 3\nimage_size: [32, 32]\nepochs: 30\n")
+      .read(c, {"sonoforge"});
+  train(c, std::filesystem::path(folder) / "killed", false);
+}
+
+TEST_F(TrainTest, DivergenceStopsWithADiagnosis) {
+  auto c = config("epochs: 4\nschedule: constant\n");
+  // Parameters of 1e30 overflow in the second step.
+  c.optimizer->learning_rate = 1e30;
+  const auto error = error_of([&] { train(c, folder / "out", false); });
+  EXPECT_NE(error.find("not a number at images"), std::string::npos) << error;
+  EXPECT_NE(error.find("Lower optimizer.learning_rate"), std::string::npos) << error;
+  EXPECT_FALSE(std::filesystem::exists(folder / "out" / "model.pt"));
+}
+
+TEST_F(TrainTest, RefusesUnusableData) {
+  auto c = config("epochs: 1\n");
+  c.data = folder / "nothing";
+  EXPECT_NE(error_of([&] { train(c, folder / "out", false); }).find("is not a data set"), std::string::npos);
+  c.data = folder / "data";
+  c.task->label = "cyst";
+  EXPECT_NE(error_of([&] { train(c, folder / "out", false); }).find("no class 'cyst' (it has: background, lesion)"), std::string::npos);
+  c.task->label = "lesion";
+  const auto data = Dataset::open(folder / "data");
+  const auto sample = folder / "data" / data.manifest.rows[0].file;
+  auto content = bytes(sample);
+  content.back() = static_cast<char>(content.back() ^ 1);
+  put(sample, content);
+  EXPECT_NE(error_of([&] { train(c, folder / "out", false); }).find("SHA-256 differs"), std::string::npos);
+  EXPECT_NE(error_of([&] { config("schedule: constant\nepochs: 0\n"); }).find("epochs"), std::string::npos);
+  TrainConfig odd;
+  odd.image_size = {30, 32};
+  EXPECT_THROW(odd.check(), ConfigError);
+  EXPECT_NE(error_of([&] { config("epochs: 2\nbatches: 3\n"); }).find("batch"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace sonoforge
