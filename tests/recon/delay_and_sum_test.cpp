@@ -4,6 +4,7 @@
 #include <numbers>
 
 #include "core/parallel.hpp"
+#include "io/config.hpp"
 #include "recon/envelope.hpp"
 #include "recon/iq.hpp"
 #include "support.hpp"
@@ -375,6 +376,39 @@ TEST(DelayAndSum, RefusesWhatContradictsItself) {
   bad.sampling_rate = 10e6;  // 2 f0: the image of the band falls onto the band
   das.signal = DelayAndSum::Signal::iq;
   EXPECT_THROW(das.beamform(bad, grid), UserError);
+}
+
+TEST(DelayAndSum, ReadsItsKeys) {
+  const auto read = [](const std::string& text) {
+    auto das = std::dynamic_pointer_cast<DelayAndSum>(beamformer_catalog().find("delay_and_sum")->make());
+    ConfigTree::parse(text).read(*das);
+    return *das;
+  };
+  const DelayAndSum das = read(
+      "{f_number: auto, window: hann, interpolation: lanczos3, signal: rf, sound_speed: 1480 m/s, compounding: "
+      "incoherent, "
+      "transmit_delay: earliest_arrival, demodulation_frequency: 5 MHz}");
+  EXPECT_EQ(das.f_number, DelayAndSum::auto_f_number);
+  EXPECT_EQ(das.window, Window::hann);
+  EXPECT_EQ(das.interpolation, Interpolation::lanczos3);
+  EXPECT_EQ(das.signal, DelayAndSum::Signal::rf);
+  EXPECT_EQ(das.sound_speed, 1480);
+  EXPECT_EQ(das.compounding, DelayAndSum::Compounding::incoherent);
+  EXPECT_EQ(das.transmit_delay, TransmitDelay::earliest_arrival);
+  EXPECT_EQ(das.demodulation_frequency, 5e6);
+  EXPECT_EQ(read("decimation: 4").decimation, 4);
+  for (const char* text : {"f_number: -1", "decimation: 0", "{signal: rf, decimation: 2}", "window: hanning"})
+    EXPECT_THROW(read(text), UserError) << text;
+}
+
+TEST(DelayAndSum, AutomaticFNumberFollowsTheDirectivity) {
+  // An element much narrower than the wavelength: cos(a) = 0.71, F = 1 / (2 tan a) = 0.504.
+  Probe probe = flat_probe(2, 1e-6, f0);
+  EXPECT_NEAR(DelayAndSum::directivity_f_number(probe, c), 0.5 / std::tan(std::acos(0.71)), 1e-4);
+  // One wavelength wide: cos(a) sinc(sin a) = 0.71.
+  for (Element& e : probe.elements) e.width = c / f0;
+  const double a = std::atan(0.5 / DelayAndSum::directivity_f_number(probe, c));
+  EXPECT_NEAR(std::cos(a) * std::sin(pi * std::sin(a)) / (pi * std::sin(a)), 0.71, 1e-9);
 }
 
 TEST(Iq, EnvelopeAndPhaseOfAKnownPulse) {

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "core/random.hpp"
+#include "io/config.hpp"
 #include "io/hdf5.hpp"
 #include "recon/envelope.hpp"
 #include "support.hpp"
@@ -127,35 +128,40 @@ TEST(Metrics, EveryRowOfTheCatalogMeasures) {
   for (const CatalogRow& row : metric_catalog().types) {
     const auto metric = std::dynamic_pointer_cast<MetricConfig>(row.make());
     ASSERT_TRUE(metric) << row.name;
-    struct SetTarget : FieldVisitor {
-      using FieldVisitor::operator();
-      void operator()(double&, const Field&) override {}
-      void operator()(std::int64_t&, const Field&) override {}
-      void operator()(bool&, const Field&) override {}
-      void operator()(std::string& value, const Field& field) override {
-        if (field.key == "target") value = "lesion";
-      }
-      void operator()(std::filesystem::path&, const Field&) override {}
-      void operator()(Attenuation&, const Field&) override {}
-      void operator()(Vec3&, const Field&) override {}
-      void operator()(Axis&, const Field&) override {}
-      void operator()(std::array<double, 2>&, const Field&) override {}
-      void operator()(std::vector<double>&, const Field&) override {}
-      void operator()(std::vector<std::string>&, const Field&) override {}
-      void operator()(std::vector<Vec3>&, const Field&) override {}
-      void operator()(std::vector<std::array<double, 2>>&, const Field&) override {}
-      void choose(int&, const std::vector<std::string_view>&, const Field&) override {}
-      void object(Configurable&, const Field&) override {}
-      void typed(TypedSlot, const Field&) override {}
-      void list(ListSlot, const Field&) override {}
-      bool present(bool, const Field&) override { return false; }
-    } set_target;
-    metric->fields(set_target);
+    const bool point = row.name == "fwhm" || row.name == "picmus_resolution";
+    ConfigTree::parse(point ? "position: [0 mm, 0 mm, 10 mm]" : "target: lesion\nmargin: 0.5 mm").read(*metric);
     metric->check();
     const auto values = metric->measure(input);
     ASSERT_FALSE(values.empty()) << row.name;
     for (const MetricValue& value : values) EXPECT_TRUE(std::isfinite(value.value)) << value.name;
   }
+}
+
+TEST(Metrics, PointMetricsWantOnePlace) {
+  for (const char* text : {"radius: 1 mm", "{target: wire, position: [0 mm, 0 mm, 10 mm]}"})
+    EXPECT_THROW(ConfigTree::parse(text).read(*metric_catalog().find("fwhm")->make()), UserError) << text;
+}
+
+TEST(Metrics, FwhmOfAGaussianPoint) {
+  RealMap image;
+  image.grid.x = {-2e-3, 0.05e-3, 81};
+  image.grid.z = {18e-3, 0.02e-3, 201};
+  image.values = NdArray<float, 3>(image.grid.shape());
+  const double sx = 0.3e-3, sz = 0.1e-3;
+  for (std::size_t iz = 0; iz < 201; ++iz)
+    for (std::size_t ix = 0; ix < 81; ++ix)
+      image.values(iz, 0, ix) = static_cast<float>(
+          std::exp(-std::pow(image.grid.x.at(ix) / sx, 2) / 2 - std::pow((image.grid.z.at(iz) - 20e-3) / sz, 2) / 2));
+  const RealMap decibels = log_compress(image);
+  const auto metric = std::dynamic_pointer_cast<MetricConfig>(metric_catalog().find("fwhm")->make());
+  ConfigTree::parse("position: [0.2 mm, 0 mm, 20.3 mm]").read(*metric);
+  const auto values = metric->measure({image, decibels, nullptr});
+  ASSERT_EQ(values.size(), 4u);
+  const double fwhm = 2 * std::sqrt(2 * std::log(2.0));  // chords under the parabola in dB: below 0.5 % here
+  EXPECT_NEAR(values[0].value, fwhm * sz, 0.005 * fwhm * sz);
+  EXPECT_NEAR(values[1].value, fwhm * sx, 0.005 * fwhm * sx);
+  EXPECT_NEAR(values[2].value, 0, 1e-9);
+  EXPECT_NEAR(values[3].value, 20e-3, 1e-9);
 }
 
 TEST(Metrics, WidthsOfThePublishedPicmusImage) {
