@@ -78,18 +78,20 @@ void TransmitArrival::add_sources(const TransmitLaw& law, const Probe& probe) {
   for (std::size_t i = 0; i < probe.size(); ++i)
     if (fires(law, i)) active.push_back(i);
   if (active.empty()) return;
+  const auto add = [this](Vec3 p, double start, double half_width, double half_length) {
+    sources_.x.push_back(p.x), sources_.y.push_back(p.y), sources_.z.push_back(p.z), sources_.delay.push_back(start);
+    sources_.half_width.push_back(half_width), sources_.half_length.push_back(half_length);
+  };
   const bool one_row =
       probe.kind == Probe::Kind::linear || probe.kind == Probe::Kind::phased || probe.kind == Probe::Kind::curved;
   const bool one_run = active.back() - active.front() + 1 == active.size();
   if (!(one_row && one_run) || active.size() == 1) {
     for (std::size_t i : active) {
       const Element& element = probe.elements[i];
-      Source source{element.position.x, element.position.y, element.position.z, 0, 0, law.delays[i]};
-      if (probe.kind == Probe::Kind::row_column) {
-        const bool row = std::abs(element.lateral.y) > std::abs(element.lateral.x);
-        (row ? source.half_width : source.half_length) = element.height / 2;
-      }
-      sources_.push_back(source);
+      const bool long_element = probe.kind == Probe::Kind::row_column;
+      const bool along_x = std::abs(element.lateral.y) > std::abs(element.lateral.x);
+      add(element.position, law.delays[i], long_element && along_x ? element.height / 2 : 0,
+          long_element && !along_x ? element.height / 2 : 0);
     }
     return;
   }
@@ -102,16 +104,20 @@ void TransmitArrival::add_sources(const TransmitLaw& law, const Probe& probe) {
   const IndexSpline sx(x), sy(y), sz(z), sd(delay);
   for (std::size_t k = 0; k < fine; ++k) {
     const double index = static_cast<double>(n - 1) * static_cast<double>(k) / static_cast<double>(fine - 1);
-    sources_.push_back({sx(index), sy(index), sz(index), 0, 0, sd(index)});
+    add({sx(index), sy(index), sz(index)}, sd(index), 0, 0);
   }
 }
 
 double TransmitArrival::earliest(Vec3 x) const {
+  const Sources& s = sources_;
   double first = std::numeric_limits<double>::infinity();
-  for (const Source& s : sources_) {
-    const double dx = std::max(std::abs(x.x - s.x) - s.half_width, 0.0);
-    const double dy = std::max(std::abs(x.y - s.y) - s.half_length, 0.0), dz = x.z - s.z;
-    first = std::min(first, s.delay + slowness_ * std::sqrt(dx * dx + dy * dy + dz * dz));
+#pragma omp simd reduction(min : first)
+  for (std::size_t i = 0; i < s.x.size(); ++i) {
+    // max(u, 0) written as (u + |u|) / 2, without a branch
+    const double past_x = std::abs(x.x - s.x[i]) - s.half_width[i], past_y = std::abs(x.y - s.y[i]) - s.half_length[i];
+    const double dx = 0.5 * (past_x + std::abs(past_x)), dy = 0.5 * (past_y + std::abs(past_y)), dz = x.z - s.z[i];
+    const double time = s.delay[i] + slowness_ * std::sqrt(dx * dx + dy * dy + dz * dz);
+    first = time < first ? time : first;
   }
   return first;
 }

@@ -33,11 +33,10 @@ class TransmitArrival {
   void operator()(std::span<const Vec3> points, std::span<double> times) const;
 
  private:
-  struct Source {
-    double x, y, z;
-    double half_length;  ///< along y: a row-column probe's element radiates from its whole length
-    double half_width;   ///< along x: likewise a row
-    double delay;
+  /// Points that waves start from, one array a property, so that the search for the earliest is vectorised.
+  struct Sources {
+    std::vector<double> x, y, z, delay;
+    std::vector<double> half_width, half_length;  ///< along x and y: a row-column element radiates from all its length
   };
   void add_sources(const TransmitLaw& law, const Probe& probe);
   double earliest(Vec3 x) const;
@@ -47,7 +46,7 @@ class TransmitArrival {
   double time_of_origin_ = 0;
   Vec3 focus_, direction_;
   double cone_cosine_ = 1;
-  std::vector<Source> sources_;
+  Sources sources_;
 };
 
 /// The cubic spline through values at 0, 1, ..., n-1 whose third derivative is continuous at the second and the last
