@@ -11,6 +11,7 @@ Band::Band(std::vector<double> frequencies, const UniformMedium& medium)
   for (double f : frequency_) {
     wavenumber_.push_back(medium.wavenumber(f));
     attenuation_.push_back(medium.attenuation(f));
+    turns_per_metre_.push_back(wavenumber_.back() / (2 * std::numbers::pi));
   }
   if (!frequency_.empty()) {
     largest_wavenumber_ = *std::max_element(wavenumber_.begin(), wavenumber_.end());

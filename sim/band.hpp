@@ -26,6 +26,8 @@ class Band {
   const std::vector<double>& frequency() const { return frequency_; }      ///< [bin] Hz, ascending
   const std::vector<double>& wavenumber() const { return wavenumber_; }    ///< [bin] rad/m
   const std::vector<double>& attenuation() const { return attenuation_; }  ///< [bin] Np/m
+  /// [bin] wavenumber / (2 pi) [1/m]
+  const std::vector<double>& turns_per_metre() const { return turns_per_metre_; }
   bool lossless() const { return medium_.lossless(); }
   double largest_wavenumber() const { return largest_wavenumber_; }
   /// Half of what the wavenumber spans [rad/m].
@@ -43,7 +45,7 @@ class Band {
   void build(Level& level) const;
 
   UniformMedium medium_;
-  std::vector<double> frequency_, wavenumber_, attenuation_;
+  std::vector<double> frequency_, wavenumber_, attenuation_, turns_per_metre_;
   double largest_wavenumber_ = 0, half_span_ = 0;
   std::vector<std::unique_ptr<Level>> levels_;
 };

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <numbers>
 
-#include "sim/phasor.hpp"
+#include "sim/vector_math.hpp"
 
 namespace sonoforge {
 
@@ -96,13 +96,13 @@ void ElementResponses::values_3d(const SurfaceNodes& nodes, const PointResponse&
   const std::size_t n = nodes.size();
   const double *path = nodes.path.data(), *distance = nodes.distance.data(), *weight = nodes.weight.data();
   for (std::size_t j = 0; j < response.count; ++j) {
-    const double k = band_nodes.wavenumber[j], a = band_nodes.attenuation[j];
+    const double turns = band_nodes.wavenumber[j] / (2 * std::numbers::pi), a = band_nodes.attenuation[j];
     double real = 0, imaginary = 0;
     if (a == 0) {
 #pragma omp simd reduction(+ : real, imaginary)
       for (std::size_t q = 0; q < n; ++q) {
         double sine, cosine;
-        sin_cos(k * (path[q] - response.path), sine, cosine);
+        cis_turns(turns * (path[q] - response.path), cosine, sine);
         real += weight[q] * cosine;
         imaginary -= weight[q] * sine;
       }
@@ -110,8 +110,8 @@ void ElementResponses::values_3d(const SurfaceNodes& nodes, const PointResponse&
 #pragma omp simd reduction(+ : real, imaginary)
       for (std::size_t q = 0; q < n; ++q) {
         double sine, cosine;
-        sin_cos(k * (path[q] - response.path), sine, cosine);
-        const double amplitude = weight[q] * exp_of_loss(-a * (distance[q] - response.distance));
+        cis_turns(turns * (path[q] - response.path), cosine, sine);
+        const double amplitude = weight[q] * exp_bounded(-a * (distance[q] - response.distance));
         real += amplitude * cosine;
         imaginary -= amplitude * sine;
       }
@@ -170,12 +170,12 @@ void ElementResponses::expand(const PointResponse& response, const double* value
       }
     }
   }
-  const double *wavenumber = band_.wavenumber().data() + begin, *attenuation = band_.attenuation().data() + begin;
+  const double *turns = band_.turns_per_metre().data() + begin, *attenuation = band_.attenuation().data() + begin;
   const double path = response.path, distance = response.distance;
 #pragma omp simd
   for (std::size_t b = 0; b < n; ++b) {
     double sine, cosine;
-    sin_cos(wavenumber[b] * path, sine, cosine);
+    cis_turns(turns[b] * path, cosine, sine);
     const double turned = real[b] * cosine + imaginary[b] * sine;
     imaginary[b] = imaginary[b] * cosine - real[b] * sine;
     real[b] = turned;
@@ -183,7 +183,7 @@ void ElementResponses::expand(const PointResponse& response, const double* value
   if (!band_.lossless()) {
 #pragma omp simd
     for (std::size_t b = 0; b < n; ++b) {
-      const double loss = exp_of_loss(-attenuation[b] * distance);
+      const double loss = exp_bounded(-attenuation[b] * distance);
       real[b] *= loss;
       imaginary[b] *= loss;
     }

@@ -11,9 +11,8 @@
 #include "core/progress.hpp"
 #include "sim/element_response.hpp"
 #include "sim/linear_models.hpp"
-#include "sim/phasor.hpp"
+#include "sim/record.hpp"
 #include "sim/signal_grid.hpp"
-#include "transducers/transmit_laws.hpp"
 
 // The linear pulse-echo model. Work is split twice: the responses of all elements at a batch of points are worked out
 // pair by pair, then each block of frequencies sums over elements and points by itself. No sum crosses a block, so its
@@ -269,17 +268,16 @@ struct Targets {
 
 Targets targets_of(const Phantom& phantom, double time) {
   const Scatterers& scatterers = phantom.scatterers;
+  const std::vector<Vec3> positions = scatterer_positions(scatterers, time);
   Targets targets;
   for (std::size_t s = 0; s < scatterers.size(); ++s) {
     if (scatterers.amplitudes[s] == 0) continue;
-    Vec3 position = scatterers.positions[s];
-    if (!scatterers.velocities.empty()) position = position + time * scatterers.velocities[s];
     const Tissue& tissue = phantom.tissue_of(scatterers.regions.empty() ? -1 : scatterers.regions[s]);
     const double exponent = tissue.scattering_exponent.value_or(2);
     const auto found = std::find(targets.exponents.begin(), targets.exponents.end(), exponent);
     targets.laws.push_back(static_cast<std::size_t>(found - targets.exponents.begin()));
     if (found == targets.exponents.end()) targets.exponents.push_back(exponent);
-    targets.positions.push_back(position);
+    targets.positions.push_back(positions[s]);
     targets.amplitudes.push_back(scatterers.amplitudes[s]);
   }
   return targets;
@@ -457,43 +455,22 @@ double largest_magnitude(std::span<const double> signal) {
 
 Acquisition simulate_physical(const SimulationInput& input, const PhysicalOptions& options) {
   const Setup setup(input, options);
-  const double rate = input.receive.sampling_rate, half = input.pulse.half_duration();
   const Sequence& sequence = input.sequence;
-  const std::size_t frames = sequence.frames, transmits = sequence.transmits.size(), channels = input.probe.size();
-  const std::size_t samples = input.receive.sample_count(setup.medium.sound_speed(), last_firing(sequence), 2 * half);
-  check_memory(4.0 * static_cast<double>(frames) * static_cast<double>(transmits) * static_cast<double>(channels) *
-                   static_cast<double>(samples),
+  const std::size_t frames = sequence.frames, transmits = sequence.transmits.size(), samples = record_samples(input);
+  check_memory(4.0 * static_cast<double>(frames) * static_cast<double>(transmits) *
+                   static_cast<double>(input.probe.size()) * static_cast<double>(samples),
                "the record of all frames");
-  // Times count from the pulse centre's departure; a causal pulse begins at the receiver's zero, half its length
-  // earlier.
-  const bool causal = input.receive.pulse == ReceiveConfig::Pulse::causal;
-  const double first_time = input.receive.start - (causal ? half : 0);
-
-  Acquisition acquisition;
-  acquisition.samples = NdArray<float, 4>({frames, transmits, channels, samples});
-  acquisition.sampling_rate = rate;
-  acquisition.start.assign(transmits, first_time);
-  acquisition.centre_frequency = input.pulse.frequency();
-  acquisition.sound_speed = setup.medium.sound_speed();
-  acquisition.probe = input.probe;
-  acquisition.sequence = sequence;
+  Acquisition acquisition = empty_acquisition(input);
   acquisition.description =
       "Simulated by the exact linear model in " + std::to_string(options.dimensions) + " dimensions";
-  if (causal)
-    acquisition.notes.push_back("The pulse begins at time zero of the receiver; its centre lags by " +
-                                format_quantity(half, Unit::second) + ", which the start times take into account.");
-
-  const bool moving = !input.phantom.scatterers.velocities.empty() && sequence.frame_rate > 0;
-  if (!input.phantom.scatterers.velocities.empty() && !moving && frames * transmits > 1)
-    acquisition.notes.push_back("Scatterers stand still although they have velocities, since no frame rate is stated.");
-  EchoSimulation simulation(setup, input, first_time, samples);
+  const bool moving = scatterers_move(input);
+  EchoSimulation simulation(setup, input, record_start(input), samples);
   Progress progress("Echoes", input.phantom.scatterers.size() * transmits * (moving ? frames : 1), "scatterers");
   if (moving) {
     // Each transmit sees the scatterers where they are when it fires.
     for (std::size_t frame = 0; frame < frames; ++frame)
       for (std::size_t t = 0; t < transmits; ++t) {
-        const double time = (static_cast<double>(frame) + static_cast<double>(t) / static_cast<double>(transmits)) /
-                            sequence.frame_rate;
+        const double time = firing_time(sequence, frame, t);
         simulation.run(targets_of(input.phantom, time), std::span(sequence.transmits).subspan(t, 1), progress,
                        [&](std::size_t, std::size_t m) { return acquisition.samples.row(frame, t, m); });
       }
@@ -506,10 +483,10 @@ Acquisition simulate_physical(const SimulationInput& input, const PhysicalOption
                   all.begin() + static_cast<std::ptrdiff_t>(frame * (all.size() / frames)));
   }
   if (simulation.cut_level() > 1e-6)
-    acquisition.notes.push_back("Frequencies above " + format_quantity(setup.highest_frequency(rate), Unit::hertz) +
-                                " are left out; there the drive's spectrum still has " +
-                                format_number(std::round(2000 * std::log10(simulation.cut_level())) / 100) +
-                                " dB of its maximum.");
+    acquisition.notes.push_back(
+        "Frequencies above " + format_quantity(setup.highest_frequency(input.receive.sampling_rate), Unit::hertz) +
+        " are left out; there the drive's spectrum still has " +
+        format_number(std::round(2000 * std::log10(simulation.cut_level())) / 100) + " dB of its maximum.");
   return acquisition;
 }
 

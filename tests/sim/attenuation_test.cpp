@@ -11,26 +11,9 @@
 #include "core/error.hpp"
 #include "core/fft.hpp"
 #include "io/hdf5.hpp"
-#include "sim/phasor.hpp"
 
 namespace sonoforge {
 namespace {
-
-TEST(Phasor, SineAndCosineHoldToRoundingFarFromZero) {
-  // The library functions are right to half a unit in the last place; the argument itself is exact here.
-  for (double x = -9000; x < 9000; x += 0.7310585) {
-    double sine = 0, cosine = 0;
-    sin_cos(x, sine, cosine);
-    EXPECT_NEAR(sine, std::sin(x), 5e-16) << x;
-    EXPECT_NEAR(cosine, std::cos(x), 5e-16) << x;
-  }
-}
-
-TEST(Phasor, ExponentialOfLossHoldsToRounding) {
-  for (double x = -600; x <= 1; x += 0.0913) EXPECT_NEAR(exp_of_loss(x) / std::exp(x), 1, 1e-15) << x;
-  EXPECT_EQ(exp_of_loss(0), 1);
-  EXPECT_EQ(exp_of_loss(-12345), 0);
-}
 
 TEST(UniformMedium, WithoutAttenuationIsPlain) {
   const UniformMedium medium(1500, {}, 5e6, true);
