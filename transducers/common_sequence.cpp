@@ -1,5 +1,7 @@
 #include "transducers/common_sequence.hpp"
 
+#include <algorithm>
+
 namespace sonoforge {
 
 void FramesConfig::fields(FieldVisitor& visit) {
@@ -9,6 +11,32 @@ void FramesConfig::fields(FieldVisitor& visit) {
                .unit = Unit::hertz,
                .min = 0,
                .max = 1e6});
+}
+
+double azimuth_of(const std::vector<double>& azimuths, std::size_t i) {
+  return azimuths.empty() ? 0 : azimuths[azimuths.size() == 1 ? 0 : i];
+}
+
+void check_angle_pairs(const std::vector<double>& angles, const std::vector<double>& azimuths) {
+  if (angles.empty())
+    throw ConfigError("angles",
+                      "no angle (a sequence needs at least one transmit). Write for example 'angles: [0 deg]'");
+  if (azimuths.size() > 1 && azimuths.size() != angles.size())
+    throw ConfigError("azimuths", std::to_string(azimuths.size()) + " azimuths for " + std::to_string(angles.size()) +
+                                      " angles (they go in pairs). Give one azimuth for all angles, or one for each");
+}
+
+void check_steering(const Probe& probe, double angle, double azimuth) {
+  if (azimuth == 0) return;
+  if (std::all_of(probe.elements.begin(), probe.elements.end(),
+                  [&](const Element& e) { return e.position.y == probe.elements[0].position.y; }))
+    throw ConfigError("azimuths", "azimuth = " + format_quantity(azimuth, Unit::radian) +
+                                      " (this probe has no elements along y, so it cannot steer there). Leave the "
+                                      "azimuths out, or use a matrix_array or row_column_array");
+  if (angle != 0 && probe.kind == Probe::Kind::row_column)
+    throw ConfigError("azimuths",
+                      "angle and azimuth both differ from zero (a row-column probe steers in x with its columns or in "
+                      "y with its rows, not in both at once). Set one of each pair to 0 deg");
 }
 
 void CommonSequenceConfig::frames_field(FieldVisitor& visit) {

@@ -18,6 +18,14 @@ struct FramesConfig : Configurable {
   void fields(FieldVisitor& visit) override;
 };
 
+/// Entry i of azimuths that are none (0), one for all, or one an angle [rad].
+double azimuth_of(const std::vector<double>& azimuths, std::size_t i);
+/// Throws `ConfigError` unless there is an angle, and no azimuth, one, or one an angle.
+void check_angle_pairs(const std::vector<double>& angles, const std::vector<double>& azimuths);
+/// Throws `ConfigError("azimuths", ...)` if the probe cannot steer there: one that is flat in y has no azimuth, a
+/// row-column probe not both angles at once.
+void check_steering(const Probe& probe, double angle, double azimuth);
+
 /// What all sequences share.
 struct CommonSequenceConfig : SequenceConfig {
   FramesConfig frames;
