@@ -48,6 +48,14 @@ void AtomicFile::commit() {
   close(descriptor);
 }
 
+void remove_unfinished_files(const fs::path& folder) {
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(folder, ignored)) {
+    const std::string name = entry.path().filename().string();
+    if (name.starts_with('.') && name.ends_with(".part")) fs::remove(entry.path(), ignored);
+  }
+}
+
 void write_file_atomically(const fs::path& file, std::string_view content) {
   AtomicFile output(file);
   while (!content.empty()) {

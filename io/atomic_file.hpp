@@ -10,6 +10,10 @@ namespace sonoforge {
 /// disk, read-only folder) and then leaves nothing behind.
 void write_file_atomically(const std::filesystem::path& file, std::string_view content);
 
+/// Removes what killed processes left beside their targets in this folder (not below it). Call it only where no other
+/// process is writing there.
+void remove_unfinished_files(const std::filesystem::path& folder);
+
 /// Creates a folder with its parents. Throws `UserError` when that is impossible.
 void make_folder(const std::filesystem::path& folder);
 

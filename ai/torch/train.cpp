@@ -97,6 +97,8 @@ class Training {
 
   void prepare_folder(bool resume) {
     make_folder(folder_ / "checkpoints");
+    remove_unfinished_files(folder_);
+    remove_unfinished_files(folder_ / "checkpoints");
     const bool begun = std::filesystem::exists(last_file()), known = std::filesystem::exists(folder_ / "train.yaml");
     if (begun && !resume)
       throw UserError("'" + folder_.string() + "' already holds a training (it would be overwritten). Add --resume to go on with it, or choose another folder");

@@ -70,6 +70,13 @@ TEST_F(TrainTest, LearnsDiscs) {
 }
 
 TEST_F(TrainTest, SameBitsAgainWithOtherThreadsAndWhenKilledAndResumed) {
+  if (const char* shared = std::getenv("SONOFORGE_TEST_FOLDER")) {
+    // The child that is killed below.
+    auto c = config("epochs: 30\n");
+    c.data = std::filesystem::path(shared) / "data";
+    train(c, std::filesystem::path(shared) / "killed", false);
+    return;
+  }
   auto c = config("epochs: 3\n");
   set_thread_count(1);
   train(c, folder / "one", false);
@@ -84,7 +91,7 @@ TEST_F(TrainTest, SameBitsAgainWithOtherThreadsAndWhenKilledAndResumed) {
   const pid_t child = fork();
   if (child == 0) {
     setenv("SONOFORGE_TEST_FOLDER", folder.c_str(), 1);
-    execl(self.c_str(), self.c_str(), "--gtest_filter=TrainChild.Runs", static_cast<char*>(nullptr));
+    execl(self.c_str(), self.c_str(), "--gtest_filter=TrainTest.SameBits*", static_cast<char*>(nullptr));
     _exit(1);
   }
   for (int i = 0; i < 3000 && !std::filesystem::exists(folder / "killed" / "checkpoints" / "last.hdf5"); ++i)
@@ -98,19 +105,6 @@ TEST_F(TrainTest, SameBitsAgainWithOtherThreadsAndWhenKilledAndResumed) {
   train(long_one, folder / "whole", false);
   EXPECT_EQ(bytes(folder / "killed" / "model.pt"), bytes(folder / "whole" / "model.pt"));
   EXPECT_EQ(bytes(folder / "killed" / "history.csv"), bytes(folder / "whole" / "history.csv"));
-}
-
-// Runs only as the child of the test above.
-TEST(TrainChild, Runs) {
-  const char* folder = std::getenv("SONOFORGE_TEST_FOLDER");
-  if (!folder) GTEST_SKIP() << "started by another test";
-  set_quiet(true);
-  TrainConfig c;
-  ConfigTree::parse("sonoforge: 1\ntask: {type: segmentation, input: image, label: lesion}\ndata: " + std::string(folder) +
-                    "/data\nmodel: {type: unet, width: 4, depth: 2}\nloss: {type: dice_cross_entropy}\n"
-                    "optimizer: {type: adamw, learning_rate: 1e-2}\nbatch: 4\nseed: 3\nimage_size: [32, 32]\nepochs: 30\n")
-      .read(c, {"sonoforge"});
-  train(c, std::filesystem::path(folder) / "killed", false);
 }
 
 TEST_F(TrainTest, DivergenceStopsWithADiagnosis) {
