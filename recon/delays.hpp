@@ -25,6 +25,7 @@ enum class TransmitDelay {
 /// earliest_arrival: min over points e of delay_e + |x - e| / c. For a transmit from one run of neighbouring elements
 /// the points are four times as many as the elements, positions and delays being interpolated by a cubic spline over
 /// the element index, as MUST does [garcia2021]; otherwise they are the active elements themselves.
+/// Behind a focus the earliest wave is the faint one from the rim, so images there are misplaced: use virtual_source.
 class TransmitArrival {
  public:
   TransmitArrival(const Transmit& transmit, const Probe& probe, double sound_speed, TransmitDelay how);
