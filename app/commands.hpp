@@ -1,0 +1,42 @@
+#pragma once
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace sonoforge {
+
+/// What stands on the command line.
+struct CommandLine {
+  std::vector<std::string> inputs;      ///< configs, files, names: what the command takes
+  std::filesystem::path output;         ///< -o; empty = out/NAME of the first input
+  std::vector<std::string> sets;        ///< --set a.b.c=VALUE
+  std::optional<std::uint64_t> seed;
+  bool json = false;
+  std::optional<std::size_t> count;     ///< generate
+  std::string shard;                    ///< generate: "i/n"
+  bool dry_run = false;
+  bool resume = false;                  ///< train
+  int port = 0;                         ///< lab
+};
+
+// Each command returns the exit code 0 or 3; mistakes of the user are `UserError`s.
+int run_command(const CommandLine& line);
+int simulate_command(const CommandLine& line);
+int field_command(const CommandLine& line);
+int reconstruct_command(const CommandLine& line);
+int generate_command(const CommandLine& line);
+int train_command(const CommandLine& line);
+int predict_command(const CommandLine& line);
+int validate_command(const CommandLine& line);
+int lab_command(const CommandLine& line);
+int check_command(const CommandLine& line);
+int describe_command(const CommandLine& line);
+int info_command(const CommandLine& line);
+int convert_command(const CommandLine& line);
+
+/// Where a command writes: -o, or out/NAME of the config or file.
+std::filesystem::path output_folder(const CommandLine& line);
+
+}  // namespace sonoforge

@@ -1,0 +1,303 @@
+#include "app/experiment.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <limits>
+
+#include <nlohmann/json.hpp>
+
+#include "ai/labels.hpp"
+#include "core/progress.hpp"
+#include "recon/envelope.hpp"
+#include "sim/noise.hpp"
+
+namespace sonoforge {
+
+namespace {
+
+constexpr std::size_t max_pixels_per_axis = 20'000;
+constexpr double max_pixels = 200e6;
+
+// Runs one step of the pipeline and notes how long it took.
+template <class Work>
+auto timed(std::map<std::string, double>& seconds, const std::string& step, Work work) {
+  const auto start = std::chrono::steady_clock::now();
+  auto result = work();
+  seconds[step] += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return result;
+}
+
+double last_firing(const Sequence& sequence) {
+  double last = 0;
+  for (const auto& transmit : sequence.transmits)
+    for (const auto& law : transmit.laws)
+      for (double delay : law.delays)
+        if (std::isfinite(delay)) last = std::max(last, delay);
+  return last;
+}
+
+}  // namespace
+
+void ImageConfig::fields(FieldVisitor& visit) {
+  visit(x, {.key = "x", .doc = "Lateral axis.", .unit = Unit::metre, .min = -10, .max = 10, .max_items = max_pixels_per_axis});
+  visit(y, {.key = "y", .doc = "Elevation axis (default: the plane y = 0).", .unit = Unit::metre, .min = -10, .max = 10, .max_items = max_pixels_per_axis});
+  visit(z, {.key = "z", .doc = "Depth axis.", .unit = Unit::metre, .min = -10, .max = 10, .max_items = max_pixels_per_axis});
+  visit(angle, {.key = "angle", .doc = "Polar images: angle from the z axis.", .unit = Unit::radian, .min = -3.2, .max = 3.2, .max_items = max_pixels_per_axis});
+  visit(range, {.key = "range", .doc = "Polar images: distance from the apex (the centre of a convex array's arc, or of a flat probe's face).",
+                .unit = Unit::metre, .min = 0, .max = 10, .max_items = max_pixels_per_axis});
+  visit(dynamic_range, {.key = "dynamic_range", .doc = "Levels shown in pictures.", .unit = Unit::decibel, .min = 1, .max = 300});
+}
+
+void ImageConfig::check() const {
+  if (x.has_value() != z.has_value())
+    throw ConfigError(x ? "x" : "z", "one of x and z is missing (an image needs both). Write for example 'x: [-19 mm, 19 mm, 0.1 mm]' and 'z: [2 mm, 45 mm, 0.05 mm]'");
+  if (angle.has_value() != range.has_value())
+    throw ConfigError(angle ? "angle" : "range", "one of angle and range is missing (a polar image needs both). Write for example 'angle: [-30 deg, 30 deg, 0.5 deg]' and 'range: [50 mm, 150 mm, 0.2 mm]'");
+  if (x && angle) throw ConfigError("angle", "the image is both Cartesian and polar (x, z and angle, range). Keep one pair");
+  double pixels = 1;
+  for (const auto* axis : {&x, &y, &z, &angle, &range})
+    if (*axis) pixels *= static_cast<double>((*axis)->count);
+  if (pixels > max_pixels)
+    throw ConfigError("", "the image would have " + format_number(pixels) + " pixels (at most " + format_number(max_pixels) + " are allowed). Take larger steps");
+}
+
+void FieldConfig::fields(FieldVisitor& visit) {
+  visit(x, {.key = "x", .doc = "Lateral axis of the grid.", .unit = Unit::metre, .max_items = max_pixels_per_axis});
+  visit(y, {.key = "y", .doc = "Elevation axis of the grid (default: the plane y = 0).", .unit = Unit::metre, .max_items = max_pixels_per_axis});
+  visit(z, {.key = "z", .doc = "Depth axis of the grid.", .unit = Unit::metre, .max_items = max_pixels_per_axis});
+  visit(points, {.key = "points", .doc = "HDF5 file with /positions [n, 3] in m, instead of a grid; gives waveforms."});
+  visit(frequency, {.key = "frequency", .doc = "Continuous wave at this frequency instead of the pulse.", .unit = Unit::hertz, .min = 0, .max = 1e10});
+  visit(transmit, {.key = "transmit", .doc = "Which transmit of the sequence, from 0.", .min = 0, .max = 1e6});
+  visit(sampling_rate, {.key = "sampling_rate", .doc = "Of waveforms; 0 Hz means eight times the probe's frequency.", .unit = Unit::hertz, .min = 0, .max = 1e11});
+  visit(movie_frames, {.key = "movie_frames", .doc = "Pictures of a movie of the wave (field.apng); 0 for none.", .min = 0, .max = 2000});
+}
+
+void FieldConfig::check() const {
+  if (!points && !(x && z)) throw ConfigError("", "neither a grid nor points are given (x and z, or points: FILE). Write for example 'x: [-10 mm, 10 mm, 0.2 mm]' and 'z: [1 mm, 40 mm, 0.2 mm]'");
+  if (points && (x || y || z)) throw ConfigError("points", "both a grid and points are given (one of them is meant). Remove x, y, z or points");
+  double count = 1;
+  for (const auto* axis : {&x, &y, &z})
+    if (*axis) count *= static_cast<double>((*axis)->count);
+  if (count > 20e6) throw ConfigError("", "the grid would have " + format_number(count) + " points (at most 2e7 are allowed). Take larger steps");
+  if (movie_frames > 0 && points) throw ConfigError("movie_frames", "a movie needs a grid (only points are given). Give x and z instead");
+  if (movie_frames > 0 && y && y->count > 1) throw ConfigError("movie_frames", "a movie shows one plane (y has several). Remove y or movie_frames");
+  if (movie_frames > 0 && frequency > 0) throw ConfigError("movie_frames", "a movie shows a pulse (frequency asks for a continuous wave). Remove one of the two");
+}
+
+ExperimentConfig::ExperimentConfig()
+    : pulse(Typed<PulseConfig>::make(pulse_catalog(), "burst")),
+      engine(Typed<Engine>::make(engine_catalog(), engine_catalog().default_type)),
+      beamformer(Typed<Beamformer>::make(beamformer_catalog(), "delay_and_sum")) {}
+
+void ExperimentConfig::fields(FieldVisitor& visit) {
+  visit(format, {.key = "sonoforge", .doc = "Version of the config format.", .min = 1, .max = 1});
+  visit(seed, {.key = "seed", .doc = "Start of every random stream.", .min = 0, .max = 9e15});
+  visit(patient, {.key = "patient", .doc = "Which patient of a training set this is; chooses the random streams.", .min = 0, .max = 9e15});
+  visit.typed(phantom, phantom_catalog(), {.key = "phantom", .doc = "What is insonified."});
+  visit.typed(probe, probe_catalog(), {.key = "probe", .doc = "The transducer: a name from the library, or a mapping with type:."});
+  visit.typed(pulse, pulse_catalog(), {.key = "pulse", .doc = "The electrical drive of the elements."});
+  visit.typed(sequence, sequence_catalog(), {.key = "sequence", .doc = "The transmits."});
+  visit(receive, {.key = "receive", .doc = "What the receiver records."});
+  visit.typed(engine, engine_catalog(), {.key = "engine", .doc = "How echoes are computed."});
+  visit(sound_speed, {.key = "sound_speed", .doc = "Speed that the scanner assumes for delays and images (default: that of the phantom's background).",
+                      .unit = Unit::metre_per_second, .min = 100, .max = 10000});
+  visit.typed(beamformer, beamformer_catalog(), {.key = "beamformer", .doc = "How channel data become an image."});
+  visit.object(image, {.key = "image", .doc = "Where the pixels stand, and how they are shown."});
+  visit(labels, {.key = "labels", .doc = "Truth maps on the pixels of the image."});
+  visit.list(metrics, metric_catalog(), {.key = "metrics", .doc = "What is measured in the image."});
+  visit(field, {.key = "field", .doc = "Where the command 'field' computes the transmitted pressure."});
+}
+
+const std::vector<std::string>& foreign_keys() {
+  static const std::vector<std::string> keys{"dataset", "description"};
+  return keys;
+}
+
+Experiment Experiment::build(const ConfigTree& tree, const std::vector<std::string>& needs, Factors factors) {
+  std::vector<Problem> problems;
+  Experiment e;
+  try {
+    tree.read(e.config, foreign_keys());
+  } catch (const UserError& error) {
+    problems = error.problems();
+  }
+  for (const auto& key : needs)
+    if (!tree.root().find(key))
+      problems.push_back({{tree.file().string(), 0, 0}, "the section '" + key + "' is missing (this command needs it). Add '" + key + ":' to the file"});
+  if (!problems.empty()) throw UserError(std::move(problems));
+
+  // Build every part that can be built, so that all mistakes are reported at once.
+  const auto attempt = [&](const char* section, const std::function<void()>& work) {
+    try {
+      tree.locate(section, work);
+    } catch (const UserError& error) {
+      problems.insert(problems.end(), error.problems().begin(), error.problems().end());
+    }
+  };
+  const RandomStream random(static_cast<std::uint64_t>(e.config.seed), static_cast<std::uint64_t>(e.config.patient), "phantom");
+  if (e.config.probe) attempt("probe", [&] { e.probe = e.config.probe->build(); });
+  const bool have_probe = !e.probe.elements.empty();
+  if (have_probe && e.config.pulse) attempt("pulse", [&] { e.pulse = e.config.pulse->build(e.probe); });
+  if (e.config.phantom) attempt("phantom", [&] { e.phantom = e.config.phantom->build(random); });
+  if (!e.config.sound_speed && e.config.phantom) e.config.sound_speed = e.phantom.background.sound_speed;
+  if (have_probe && e.config.sequence)
+    attempt("sequence", [&] { e.sequence = e.config.sequence->build(e.probe, e.config.sound_speed.value_or(1540)); });
+  if (problems.empty() && e.config.receive && e.pulse && e.config.sequence)
+    attempt("receive", [&] {
+      e.config.receive->sample_count(e.phantom.background.sound_speed, last_firing(e.sequence), 2 * e.pulse->half_duration());
+    });
+  if (e.config.phantom && problems.empty())
+    attempt("labels", [&] { check_label_names(e.config.labels); });
+  if (!problems.empty()) throw UserError(std::move(problems));
+  e.resolved = dump_config(e.config);
+  e.factors = std::move(factors);
+  return e;
+}
+
+Acquisition Experiment::simulate() const {
+  Acquisition acquisition = config.engine->simulate({phantom, probe, *pulse, sequence, *config.receive});
+  acquisition.sound_speed = config.sound_speed.value_or(phantom.background.sound_speed);
+  const RandomStream random(static_cast<std::uint64_t>(config.seed), static_cast<std::uint64_t>(config.patient), "noise");
+  add_noise(acquisition, config.receive->noise, random);
+  return acquisition;
+}
+
+PixelGrid Experiment::grid(const Acquisition& acquisition) const { return image_grid(config.image, acquisition); }
+
+PixelGrid image_grid(const ImageConfig& image, const Acquisition& acquisition) {
+  const Probe& probe = acquisition.probe;
+  const bool curved = probe.kind == Probe::Kind::curved && std::isfinite(probe.curvature_radius);
+  PixelGrid grid;
+  if (image.y) grid.y = *image.y;
+  if (image.x) {
+    grid.x = *image.x;
+    grid.z = *image.z;
+    return grid;
+  }
+  if (image.angle) {
+    grid.kind = PixelGrid::Kind::polar;
+    grid.x = *image.angle;
+    grid.z = *image.range;
+    grid.apex_depth = curved ? -probe.curvature_radius : 0;
+    return grid;
+  }
+  // The whole record, a quarter of a wavelength apart in depth and half of one across, within a sensible number of pixels.
+  const double wavelength = acquisition.sound_speed / std::max(acquisition.centre_frequency, 1e3);
+  double first = std::numeric_limits<double>::infinity(), low = first, high = -first;
+  for (double start : acquisition.start) first = std::min(first, start);
+  const double end = first + static_cast<double>(acquisition.samples_per_channel()) / acquisition.sampling_rate;
+  for (const auto& element : probe.elements) {
+    low = std::min(low, element.position.x);
+    high = std::max(high, element.position.x);
+  }
+  const double depth = std::max(end * acquisition.sound_speed / 2, 4 * wavelength);
+  const double shallow = std::max(first * acquisition.sound_speed / 2, 2 * wavelength);
+  const auto axis = [](double from, double to, double step, std::size_t most) {
+    const double span = std::max(to - from, step);
+    const auto count = std::clamp<std::size_t>(static_cast<std::size_t>(span / step) + 1, 2, most);
+    return Axis{from, span / static_cast<double>(count - 1), count};
+  };
+  if (curved) {
+    const double half = std::atan2(std::max(std::abs(low), std::abs(high)), probe.curvature_radius);
+    const double radius = probe.curvature_radius;
+    grid.kind = PixelGrid::Kind::polar;
+    grid.apex_depth = -radius;
+    grid.x = axis(-half, half, wavelength / 2 / (radius + depth), 512);
+    grid.z = axis(radius + shallow, radius + depth, wavelength / 4, 2048);
+    return grid;
+  }
+  const double pad = probe.kind == Probe::Kind::phased ? depth / 2 : 0;
+  if (!(high > low)) low -= depth / 4, high += depth / 4;
+  grid.x = axis(low - pad, high + pad, wavelength / 2, 512);
+  grid.z = axis(shallow, depth, wavelength / 4, 2048);
+  return grid;
+}
+
+std::vector<RealMap> make_images(const std::vector<ComplexMap>& maps) {
+  // One reference level for all frames, so that a movie does not flicker.
+  float top = 0;
+  for (const auto& map : maps)
+    for (const auto& value : map.values.flat()) top = std::max(top, std::abs(value));
+  std::vector<RealMap> images;
+  for (const auto& map : maps) images.push_back(log_compress(envelope(map), top));
+  return images;
+}
+
+RunResult run(const Experiment& e) {
+  RunResult result;
+  ZeaFile& file = result.file;
+  file.acquisition = timed(result.seconds, "simulate", [&] { return e.simulate(); });
+  const PixelGrid grid = e.grid(file.acquisition);
+  const auto maps = timed(result.seconds, "reconstruct", [&] { return e.config.beamformer->beamform(file.acquisition, grid); });
+  file.images = make_images(maps);
+  file.image_grid = grid;
+  file.labels = timed(result.seconds, "label", [&] { return rasterize_labels(e.phantom, grid, e.config.labels); });
+  result.metrics = timed(result.seconds, "measure", [&] {
+    std::vector<MetricValue> values;
+    const auto segmentation = rasterize_labels(e.phantom, grid, {"segmentation"});
+    for (const auto& metric : e.config.metrics)
+      for (auto& value : metric->measure({envelope(maps.front()), file.images.front(), segmentation.front()})) values.push_back(std::move(value));
+    return values;
+  });
+  file.measurements = true_measurements(e.phantom);
+  file.config = e.resolved;
+  file.seed = static_cast<std::uint64_t>(e.config.seed);
+  file.factors = e.factors;
+  file.subject_id = std::to_string(e.config.patient);
+  for (std::size_t i = 0; i < e.phantom.scatterers.size(); ++i) {
+    file.scatterer_positions.push_back(e.phantom.scatterers.positions[i]);
+    file.scatterer_amplitudes.push_back(e.phantom.scatterers.amplitudes[i]);
+  }
+  result.predicted_error = e.config.engine->predicted_error();
+  result.versions = {{"sonoforge", SONOFORGE_VERSION}, {"engine", e.config.engine.type}, {"compiler", __VERSION__}};
+  return result;
+}
+
+nlohmann::ordered_json RunResult::report() const {
+  nlohmann::ordered_json json;
+  json["metrics"] = nlohmann::ordered_json::array();
+  for (const auto& metric : metrics) {
+    nlohmann::ordered_json entry{{"name", metric.name}};
+    if (std::isfinite(metric.value)) entry["value"] = metric.value;
+    else entry["value"] = nullptr;
+    entry["unit"] = metric.unit;
+    json["metrics"].push_back(std::move(entry));
+  }
+  json["measurements"] = nlohmann::ordered_json::array();
+  for (const auto& m : file.measurements) json["measurements"].push_back({{"name", m.name}, {"value", m.value}, {"unit", m.unit}});
+  json["factors"] = nlohmann::ordered_json::object();
+  for (const auto& [name, factor] : file.factors) {
+    if (factor.numeric) json["factors"][name] = {{"value", factor.value}, {"unit", factor.unit}};
+    else json["factors"][name] = {{"value", factor.text}};
+  }
+  json["error_budget"] = {{"engine_relative_l2", predicted_error}};
+  json["seconds"] = seconds;
+  json["scatterers"] = file.scatterer_positions.size();
+  const auto& rf = file.acquisition;
+  json["shape"] = {{"frames", rf.frames()}, {"transmits", rf.transmits()}, {"channels", rf.channels()}, {"samples", rf.samples_per_channel()}};
+  json["seed"] = file.seed;
+  json["versions"] = versions;
+  json["notes"] = rf.notes;
+  return json;
+}
+
+LoadedConfig load_config(const std::filesystem::path& file, const std::vector<std::string>& sets, std::optional<std::uint64_t> seed,
+                         std::uint64_t patient, const std::map<std::string, std::string>& forced) {
+  LoadedConfig loaded{ConfigTree::load(file), {}};
+  for (const auto& assignment : sets) loaded.tree.set(assignment);
+  if (seed) loaded.tree.set("seed=" + std::to_string(*seed));
+  if (patient > 0) loaded.tree.set("patient=" + std::to_string(patient));
+  if (const ConfigNode* node = loaded.tree.root().find("patient"); node && patient == 0 && node->kind == ConfigNode::Kind::scalar)
+    patient = std::strtoull(node->scalar.c_str(), nullptr, 10);
+  if (loaded.tree.has_distributions()) loaded.factors = loaded.tree.draw(RandomStream(seed_of(loaded.tree), patient, "config"), forced);
+  return loaded;
+}
+
+std::uint64_t seed_of(const ConfigTree& tree) {
+  const ConfigNode* node = tree.root().find("seed");
+  if (!node || node->kind != ConfigNode::Kind::scalar) return 1;
+  return std::strtoull(node->scalar.c_str(), nullptr, 10);
+}
+
+}  // namespace sonoforge

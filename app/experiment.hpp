@@ -1,0 +1,117 @@
+#pragma once
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "core/fields.hpp"
+#include "formats/zea.hpp"
+#include "io/config.hpp"
+#include "phantoms/phantom.hpp"
+#include "recon/beamformer.hpp"
+#include "recon/metrics.hpp"
+#include "sim/engine.hpp"
+#include "transducers/probe.hpp"
+#include "transducers/pulse.hpp"
+#include "transducers/receive.hpp"
+#include "transducers/sequence.hpp"
+
+namespace sonoforge {
+
+/// `image:` where pixels stand. Either x and z (and y), or angle and range around the apex of a convex array or the centre of a
+/// phased one; both pairs missing: a grid is chosen from probe and depth.
+struct ImageConfig : Configurable {
+  std::optional<Axis> x, y, z;
+  std::optional<Axis> angle, range;
+  double dynamic_range = 60;  ///< of pictures [dB]
+  void fields(FieldVisitor& visit) override;
+  void check() const override;
+};
+
+/// `field:` where the transmitted pressure is wanted.
+struct FieldConfig : Configurable {
+  std::optional<Axis> x, y, z;
+  std::optional<std::filesystem::path> points;
+  double frequency = 0;           ///< > 0: continuous wave [Hz]
+  std::int64_t transmit = 0;
+  double sampling_rate = 0;       ///< of waveforms [Hz]; 0 = eight times the probe's frequency
+  std::int64_t movie_frames = 0;  ///< frames of a movie of the wave; 0 = none
+  void fields(FieldVisitor& visit) override;
+  void check() const override;
+};
+
+/// One acquisition as its YAML file describes it (see README, "Config files").
+struct ExperimentConfig : Configurable {
+  std::int64_t format = 1;
+  std::int64_t seed = 1;
+  std::int64_t patient = 0;  ///< which patient of a training set: chooses the random streams
+  Typed<PhantomConfig> phantom;
+  Typed<ProbeConfig> probe;
+  Typed<PulseConfig> pulse;
+  Typed<SequenceConfig> sequence;
+  std::optional<ReceiveConfig> receive;
+  Typed<Engine> engine;
+  std::optional<double> sound_speed;  ///< that the scanner assumes, for delays and images [m/s]; default: the background's
+  Typed<Beamformer> beamformer;
+  ImageConfig image;
+  std::vector<std::string> labels{"segmentation"};
+  std::vector<Typed<MetricConfig>> metrics;
+  std::optional<FieldConfig> field;
+
+  ExperimentConfig();
+  void fields(FieldVisitor& visit) override;
+};
+
+/// Top-level keys of a config file that other commands read.
+const std::vector<std::string>& foreign_keys();
+
+/// Everything a config describes, built: the one scene that RF, image, label and numbers share.
+struct Experiment {
+  ExperimentConfig config;
+  std::string resolved;  ///< YAML with all defaults and draws; reproduces this experiment
+  Factors factors;
+  Phantom phantom;
+  Probe probe;
+  std::shared_ptr<const Pulse> pulse;
+  Sequence sequence;
+
+  /// Reads and builds. `needs`: top-level keys this command cannot do without. Throws `UserError` with every mistake.
+  static Experiment build(const ConfigTree& tree, const std::vector<std::string>& needs, Factors factors = {});
+
+  Acquisition simulate() const;
+  PixelGrid grid(const Acquisition& acquisition) const;
+};
+
+/// The pixels an image has where the config does not say: the view of the probe down to the end of the record.
+PixelGrid image_grid(const ImageConfig& image, const Acquisition& acquisition);
+
+/// What `run` makes.
+struct RunResult {
+  ZeaFile file;
+  std::vector<MetricValue> metrics;
+  nlohmann::ordered_json report() const;
+  std::map<std::string, double> seconds;  ///< wall time of each step
+  double predicted_error = 0;
+  std::map<std::string, std::string> versions;
+};
+
+/// Simulate, reconstruct, label, measure.
+RunResult run(const Experiment& experiment);
+
+/// RF -> images of all frames in dB, and the complex images they were made from.
+std::vector<RealMap> make_images(const std::vector<ComplexMap>& maps);
+
+/// Loads a config, applies `--set` and `--seed`, and draws its distributions for one patient.
+struct LoadedConfig {
+  ConfigTree tree;
+  Factors factors;
+};
+LoadedConfig load_config(const std::filesystem::path& file, const std::vector<std::string>& sets, std::optional<std::uint64_t> seed,
+                         std::uint64_t patient = 0, const std::map<std::string, std::string>& forced = {});
+/// The seed a config states (default 1).
+std::uint64_t seed_of(const ConfigTree& tree);
+
+}  // namespace sonoforge
