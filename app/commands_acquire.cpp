@@ -284,9 +284,11 @@ int reconstruct_command(const CommandLine& line) {
   result.file.images = make_images(maps);
   // Labels belong to the grid they were made for; the phantom makes them anew, if the config has one.
   std::vector<LabelMap> kept;
+  std::optional<LabelMap> classes;
   if (config.phantom) {
     const Phantom phantom = Experiment::build(tree, {"phantom"}).phantom;
     kept = rasterize_labels(phantom, grid, config.labels);
+    if (!config.metrics.empty()) classes = metric_classes(phantom, grid);
   } else {
     for (auto& label : result.file.labels)
       if (label.grid == grid) kept.push_back(std::move(label));
@@ -294,12 +296,8 @@ int reconstruct_command(const CommandLine& line) {
   result.file.labels = std::move(kept);
   result.file.image_grid = grid;
   const LabelMap* segmentation = find_label(result.file.labels, "segmentation");
-  for (std::size_t i = 0; i < config.metrics.size(); ++i)
-    tree.locate("metrics." + std::to_string(i), [&] {
-      const LabelMap none;
-      for (auto& value : config.metrics[i]->measure({envelope(maps.front()), result.file.images.front(), segmentation ? *segmentation : none}))
-        result.metrics.push_back(std::move(value));
-    });
+  if (!classes && segmentation) classes = *segmentation;
+  tree.locate("metrics", [&] { result.metrics = measure(config.metrics, maps.front(), result.file.images.front(), classes); });
   result.file.config = dump_config(config);
   write_pictures(folder, result.file.images, segmentation, config.image.dynamic_range);
   const auto report = result.report();

@@ -220,8 +220,38 @@ std::vector<RealMap> make_images(const std::vector<ComplexMap>& maps) {
   for (const auto& map : maps)
     for (const auto& value : map.values.flat()) top = std::max(top, std::abs(value));
   std::vector<RealMap> images;
-  for (const auto& map : maps) images.push_back(log_compress(envelope(map), top));
+  for (const auto& map : maps) images.push_back(log_compress(envelope(map), static_cast<double>(top)));
   return images;
+}
+
+LabelMap metric_classes(const Phantom& phantom, const PixelGrid& grid) {
+  LabelMap classes = rasterize_labels(phantom, grid, {"segmentation"}).front();
+  const std::string& background = phantom.background.name;
+  if (background.empty() || std::find(classes.channels.begin(), classes.channels.end(), background) != classes.channels.end()) return classes;
+  const std::size_t pixels = grid.size(), channels = classes.channels.size();
+  NdArray<float, 4> values({channels + 1, grid.z.count, grid.y.count, grid.x.count});
+  for (std::size_t i = 0; i < pixels; ++i) {
+    bool labelled = false;
+    for (std::size_t c = 0; c < channels; ++c) {
+      values.flat()[c * pixels + i] = classes.values.flat()[c * pixels + i];
+      labelled |= classes.values.flat()[c * pixels + i] != 0;
+    }
+    const auto ix = i % grid.x.count, iy = i / grid.x.count % grid.y.count, iz = i / (grid.x.count * grid.y.count);
+    values.flat()[channels * pixels + i] = !labelled && phantom.region_at(grid.position(iz, iy, ix)) < 0;
+  }
+  classes.channels.push_back(background);
+  classes.values = std::move(values);
+  return classes;
+}
+
+std::vector<MetricValue> measure(const std::vector<Typed<MetricConfig>>& metrics, const ComplexMap& pixels, const RealMap& decibels,
+                                 const std::optional<LabelMap>& classes) {
+  std::vector<MetricValue> values;
+  if (metrics.empty()) return values;
+  const RealMap levels = envelope(pixels);
+  for (const auto& metric : metrics)
+    for (auto& value : metric->measure({levels, decibels, classes ? &*classes : nullptr})) values.push_back(std::move(value));
+  return values;
 }
 
 RunResult run(const Experiment& e) {
@@ -234,11 +264,7 @@ RunResult run(const Experiment& e) {
   file.image_grid = grid;
   file.labels = timed(result.seconds, "label", [&] { return rasterize_labels(e.phantom, grid, e.config.labels); });
   result.metrics = timed(result.seconds, "measure", [&] {
-    std::vector<MetricValue> values;
-    const auto segmentation = rasterize_labels(e.phantom, grid, {"segmentation"});
-    for (const auto& metric : e.config.metrics)
-      for (auto& value : metric->measure({envelope(maps.front()), file.images.front(), segmentation.front()})) values.push_back(std::move(value));
-    return values;
+    return measure(e.config.metrics, maps.front(), file.images.front(), metric_classes(e.phantom, grid));
   });
   file.measurements = true_measurements(e.phantom);
   file.config = e.resolved;

@@ -104,6 +104,11 @@ RunResult run(const Experiment& experiment);
 /// RF -> images of all frames in dB, and the complex images they were made from.
 std::vector<RealMap> make_images(const std::vector<ComplexMap>& maps);
 
+/// The segmentation that metrics see: the labelled classes, and the background under the name of its tissue.
+LabelMap metric_classes(const Phantom& phantom, const PixelGrid& grid);
+std::vector<MetricValue> measure(const std::vector<Typed<MetricConfig>>& metrics, const ComplexMap& pixels, const RealMap& decibels,
+                                 const std::optional<LabelMap>& classes);
+
 /// Loads a config, applies `--set` and `--seed`, and draws its distributions for one patient.
 struct LoadedConfig {
   ConfigTree tree;
