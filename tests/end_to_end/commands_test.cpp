@@ -1,0 +1,137 @@
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "command.hpp"
+#include "formats/zea.hpp"
+#include "io/hdf5.hpp"
+
+namespace sonoforge {
+namespace {
+
+const std::string small = R"(sonoforge: 1
+seed: 3
+phantom:
+  type: scene
+  background: liver
+  regions:
+    - {shape: {type: ellipsoid, centre: [0 mm, 0 mm, 15 mm], radii: [3 mm, 3 mm, 3 mm]}, tissue: cyst, label: cyst}
+  extent: {x: [-8 mm, 8 mm], y: [0 mm, 0 mm], z: [8 mm, 22 mm]}
+probe: {type: L11-5v, elements: 32}
+sequence: {type: plane_waves, angles: [0 deg]}
+receive: {sampling_rate: 30.4 MHz, depth: 24 mm, noise: {snr: 40 dB}}
+engine: {type: exact, model: simus, dimensions: 2}
+image: {x: [-7 mm, 7 mm, 0.2 mm], z: [9 mm, 21 mm, 0.1 mm], dynamic_range: 50 dB}
+labels: [segmentation, sound_speed]
+metrics: [{type: gcnr, target: cyst, background: liver}]
+)";
+
+TEST(Commands, RunWritesAllOutputs) {
+  const TestFolder folder;
+  folder.write("small.yaml", small);
+  const auto result = sonoforge_command(folder, "run small.yaml --json");
+  ASSERT_EQ(result.code, 0) << result.err;
+  const auto json = nlohmann::json::parse(result.out);
+  EXPECT_GT(json["metrics"][0]["value"].get<double>(), 0.2);
+  for (const char* name : {"acquisition.hdf5", "bmode.png", "overlay.png", "report.json"})
+    EXPECT_TRUE(std::filesystem::exists(folder.path() / "out/small" / name)) << name;
+  const ZeaFile file = read_zea(folder.path() / "out/small/acquisition.hdf5");
+  EXPECT_EQ(file.seed, 3u);
+  EXPECT_EQ(file.labels.size(), 2u);
+  EXPECT_EQ(file.images.size(), 1u);
+}
+
+TEST(Commands, ResolvedConfigReproducesTheRun) {
+  const TestFolder folder;
+  folder.write("small.yaml", small);
+  ASSERT_EQ(sonoforge_command(folder, "simulate small.yaml -o first.hdf5 --set 'receive.noise.snr={uniform: [20 dB, 30 dB]}'").code, 0);
+  const std::string resolved = Hdf5Reader(folder.path() / "first.hdf5").read_text("sonoforge/config");
+  folder.write("resolved.yaml", resolved);
+  const auto again = sonoforge_command(folder, "simulate resolved.yaml -o second.hdf5");
+  ASSERT_EQ(again.code, 0) << again.err;
+  EXPECT_EQ(read_zea(folder.path() / "first.hdf5").acquisition.samples, read_zea(folder.path() / "second.hdf5").acquisition.samples);
+}
+
+TEST(Commands, ThreadsDoNotChangeTheBits) {
+  const TestFolder folder;
+  folder.write("small.yaml", small);
+  for (const char* n : {"1", "2", "7"})
+    ASSERT_EQ(sonoforge_command(folder, std::string("run small.yaml -o t") + n + " --threads " + n).code, 0);
+  const std::string first = folder.read("t1/acquisition.hdf5");
+  EXPECT_FALSE(first.empty());
+  EXPECT_EQ(first, folder.read("t2/acquisition.hdf5"));
+  EXPECT_EQ(first, folder.read("t7/acquisition.hdf5"));
+}
+
+TEST(Commands, ReconstructUsesTheStoredConfig) {
+  const TestFolder folder;
+  folder.write("small.yaml", small);
+  ASSERT_EQ(sonoforge_command(folder, "run small.yaml -o a").code, 0);
+  const auto result = sonoforge_command(folder, "reconstruct a/acquisition.hdf5 -o b");
+  ASSERT_EQ(result.code, 0) << result.err;
+  const ZeaFile before = read_zea(folder.path() / "a/acquisition.hdf5"), after = read_zea(folder.path() / "b/image.hdf5");
+  ASSERT_EQ(after.images.size(), 1u);
+  EXPECT_EQ(before.images[0].values, after.images[0].values);
+}
+
+TEST(Commands, FieldWritesMapsAndWaveforms) {
+  const TestFolder folder;
+  const std::string base = "probe: {type: L11-5v, elements: 32}\nsequence: {type: plane_waves, angles: [0 deg]}\nengine: {type: exact}\n";
+  folder.write("map.yaml", base + "field: {x: [-5 mm, 5 mm, 1 mm], z: [2 mm, 20 mm, 1 mm], movie_frames: 4}\n");
+  auto result = sonoforge_command(folder, "field map.yaml -o map");
+  ASSERT_EQ(result.code, 0) << result.err;
+  const Hdf5Reader map(folder.path() / "map/field.hdf5");
+  EXPECT_EQ(map.shape("rms_pressure"), (std::vector<std::size_t>{19, 11}));
+  EXPECT_EQ(map.shape("peak_pressure"), (std::vector<std::size_t>{19, 11}));
+  EXPECT_TRUE(std::filesystem::exists(folder.path() / "map/field.png"));
+  EXPECT_TRUE(std::filesystem::exists(folder.path() / "map/field.apng"));
+
+  Hdf5Writer points(folder.path() / "points.hdf5");
+  const std::vector<double> positions{0, 0, 0.01, 0.001, 0, 0.02};
+  points.write<double>("positions", positions, {2, 3});
+  points.commit();
+  folder.write("points.yaml", base + "field: {points: points.hdf5}\n");
+  result = sonoforge_command(folder, "field points.yaml -o points");
+  ASSERT_EQ(result.code, 0) << result.err;
+  const Hdf5Reader waves(folder.path() / "points/field.hdf5");
+  EXPECT_EQ(waves.shape("waveforms").at(0), 2u);
+  EXPECT_EQ(waves.shape("waveforms").at(1), waves.shape("time").at(0));
+
+  result = sonoforge_command(folder, "field map.yaml -o cw --set field='{x: [-5 mm, 5 mm, 1 mm], z: [2 mm, 20 mm, 1 mm], frequency: 5 MHz}'");
+  ASSERT_EQ(result.code, 0) << result.err;
+  EXPECT_EQ(Hdf5Reader(folder.path() / "cw/field.hdf5").shape("pressure"), (std::vector<std::size_t>{19, 11}));
+}
+
+TEST(Commands, MistakesExitWithTwo) {
+  const TestFolder folder;
+  folder.write("small.yaml", small);
+  EXPECT_EQ(sonoforge_command(folder, "rnu small.yaml").code, 2);
+  EXPECT_EQ(sonoforge_command(folder, "").code, 2);
+  EXPECT_EQ(sonoforge_command(folder, "run missing.yaml").code, 2);
+  EXPECT_EQ(sonoforge_command(folder, "run small.yaml --threads 0").code, 2);
+  EXPECT_EQ(sonoforge_command(folder, "run small.yaml --set seed").code, 2);
+  EXPECT_EQ(sonoforge_command(folder, "info small.yaml").code, 2);
+  EXPECT_EQ(sonoforge_command(folder, "describe prbe").code, 2);
+  EXPECT_EQ(sonoforge_command(folder, "run small.yaml -o /proc/nowhere").code, 2);
+  const auto result = sonoforge_command(folder, "check small.yaml --set probe=L11-5w");
+  EXPECT_EQ(result.code, 2);
+  EXPECT_NE(result.err.find("L11-5v"), std::string::npos) << result.err;
+}
+
+TEST(Commands, DescribeAndHelpNameEverything) {
+  const TestFolder folder;
+  EXPECT_EQ(sonoforge_command(folder, "--help").code, 0);
+  EXPECT_EQ(sonoforge_command(folder, "--version").code, 0);
+  const auto result = sonoforge_command(folder, "describe --json");
+  ASSERT_EQ(result.code, 0) << result.err;
+  const auto json = nlohmann::json::parse(result.out);
+  for (const char* kind : {"phantom", "tissue", "shape", "probe", "pulse", "sequence", "engine", "beamformer", "metric"}) {
+    ASSERT_TRUE(json.contains(kind)) << kind;
+    EXPECT_FALSE(json[kind]["types"].empty()) << kind;
+  }
+  EXPECT_EQ(sonoforge_command(folder, "describe probe.L11-5v").code, 0);
+  EXPECT_NE(sonoforge_command(folder, "describe probe.linear_array").out.find("pitch"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace sonoforge
