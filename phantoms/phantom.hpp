@@ -30,16 +30,34 @@ struct Scatterers {
   std::size_t size() const { return positions.size(); }
 };
 
+/// A place that labels mark although it has no extent: a point or wire target.
+struct PointTarget {
+  Vec3 position;
+  std::string label;
+};
+
+/// Echo level that varies from place to place, for example from a picture.
+class EchoMap {
+ public:
+  virtual ~EchoMap() = default;
+  /// Relative to the tissue's own level [dB]; -inf where nothing scatters.
+  virtual double gain_db(Vec3 point) const = 0;
+};
+
 /// What is insonified: the truth behind RF and labels alike. Plain data, no config.
 struct Phantom {
   Tissue background;
   std::vector<Region> regions;
   Scatterers scatterers;
+  std::vector<PointTarget> targets;
+  std::shared_ptr<const EchoMap> echo_map;  ///< may be null
   Bounds extent;          ///< where scatterers and labels are meant to be [m]
 
   /// Index of the region that holds a point, -1 for the background.
   int region_at(Vec3 point) const;
   const Tissue& tissue_at(Vec3 point) const;
+  /// Backscatter at a point relative to that of unit density and strength [dB]: tissue, region gain and echo map.
+  double echogenicity_at(Vec3 point) const;
   const Tissue& tissue_of(int region) const { return region < 0 ? background : regions[static_cast<std::size_t>(region)].tissue; }
 };
 

@@ -1,0 +1,97 @@
+#include "phantoms/tissue.hpp"
+
+#include <cmath>
+#include <limits>
+
+namespace sonoforge {
+
+void Tissue::fields(FieldVisitor& visit) {
+  visit(name, {.key = "name", .doc = "Written to files and legends."});
+  visit(sound_speed, {.key = "sound_speed", .doc = "At the pulse's centre frequency.", .unit = Unit::metre_per_second, .min = 100, .max = 10000});
+  visit(density, {.key = "density", .doc = "Mass density.", .unit = Unit::kilogram_per_cubic_metre, .min = 1, .max = 30000});
+  visit(attenuation, {.key = "attenuation", .doc = "Loss of amplitude, a power of frequency.", .unit = Unit::attenuation});
+  visit(nonlinearity, {.key = "nonlinearity", .doc = "B/A.", .min = 0, .max = 100});
+  visit(scatterer_density, {.key = "scatterer_density", .doc = "Point scatterers a volume; in a phantom whose extent is one plane, a millimetre thick slice of it is meant.",
+                            .unit = Unit::per_cubic_metre, .min = 0, .max = 1e15});
+  visit(scatterer_strength, {.key = "scatterer_strength", .doc = "Root mean square amplitude of one scatterer, relative.", .min = 0, .max = 1e12});
+  visit(scattering_exponent, {.key = "scattering_exponent", .doc = "Scattered amplitude grows as this power of frequency (default: 2, and 0 under model simus).",
+                              .min = -4, .max = 8});
+}
+
+void Tissue::check() const {
+  if (!(sound_speed > 0)) throw ConfigError("sound_speed", "the sound speed is not above zero (waves would stand still). Write for example 1540 m/s");
+  if (!(density > 0)) throw ConfigError("density", "the density is not above zero. Write for example 1000 kg/m^3");
+}
+
+double Tissue::echogenicity() const {
+  const double power = scatterer_density * scatterer_strength * scatterer_strength;
+  return power > 0 ? 10 * std::log10(power) : -std::numeric_limits<double>::infinity();
+}
+
+namespace {
+
+// Density of scatterers in speckling tissue: about 14 in a resolution cell of 0.3 mm x 0.3 mm x 1.5 mm, well over the ten that
+// make speckle fully developed [wagner1983].
+constexpr double speckle_density = 100e9;
+
+struct Row {
+  const char* name;
+  const char* doc;
+  double sound_speed, density;
+  Attenuation attenuation;
+  double nonlinearity;
+  double echo_db;  ///< backscatter relative to liver [dB]
+};
+
+// Sound speed, density, attenuation and B/A at body temperature: [mast2000, Table I] where it has the tissue, else [duck1990, Ch. 4]
+// and [itis2018]; exponents of attenuation from [duck1990, Table 4.17] and [szabo2014, App. B]. Echo levels relative to liver are
+// typical of clinical images at 3 to 8 MHz; backscatter coefficients in [duck1990, Table 4.22] scatter by +-5 dB about them.
+constexpr double none = -300;
+const Row rows[] = {
+    {"water", "Water at 37 degC: no echoes.", 1524, 993, {0.0022, 2}, 5.2, none},
+    {"blood", "Whole blood.", 1584, 1060, {0.2, 1.21}, 6.1, -32},
+    {"fat", "Subcutaneous fat.", 1440, 911, {0.6, 1.0}, 10.0, -6},
+    {"muscle", "Skeletal muscle.", 1580, 1050, {0.74, 1.0}, 7.4, -3},
+    {"skin", "Skin.", 1615, 1090, {1.84, 1.0}, 7.9, 8},
+    {"liver", "Liver: the level to which echoes of others are relative.", 1595, 1060, {0.5, 1.05}, 6.8, 0},
+    {"kidney", "Kidney cortex.", 1560, 1050, {0.44, 1.0}, 7.4, -4},
+    {"breast_glandular", "Fibroglandular tissue of the breast.", 1510, 1041, {0.75, 1.5}, 9.6, 3},
+    {"tumour", "Solid, darker than its surroundings, as many carcinomas.", 1548, 1050, {0.9, 1.3}, 7.0, -9},
+    {"cyst", "Simple cyst: clear fluid.", 1535, 1010, {0.02, 1.6}, 5.4, none},
+    {"skull_bone", "Cortical bone of the skull.", 2815, 1969, {6.9, 1.0}, 0, 12},
+    {"tendon", "Tendon along its fibres.", 1670, 1110, {4.7, 1.0}, 7.0, 6},
+    {"thyroid", "Thyroid gland.", 1560, 1050, {0.5, 1.1}, 7.0, 4},
+    {"heart_muscle", "Myocardium.", 1572, 1060, {0.52, 1.0}, 7.1, -5},
+    {"soft_tissue", "The average that scanners assume.", 1540, 1000, {0.5, 1.0}, 6.0, 0},
+    {"connective_tissue", "Connective tissue, fascia.", 1613, 1120, {1.57, 1.0}, 7.0, 7},
+    {"wall", "Wall of a large vessel.", 1600, 1075, {1.0, 1.0}, 7.0, 5},
+};
+
+Tissue make(const Row& row) {
+  Tissue tissue;
+  tissue.name = row.name;
+  tissue.sound_speed = row.sound_speed;
+  tissue.density = row.density;
+  tissue.attenuation = row.attenuation;
+  tissue.nonlinearity = row.nonlinearity;
+  if (row.echo_db > none) {
+    tissue.scatterer_density = speckle_density;
+    tissue.scatterer_strength = std::pow(10.0, row.echo_db / 20);
+  }
+  return tissue;
+}
+
+}  // namespace
+
+const Catalog& tissue_catalog() {
+  static const Catalog catalog = [] {
+    Catalog c{"tissue", "Acoustic properties: a name, or a mapping (with type: NAME for changes to a known tissue).",
+              {row_of<Tissue>("custom", "Any values; the defaults are those of a medium without loss and echoes.")}, {}, "custom"};
+    for (const Row& row : rows)
+      c.presets.push_back({row.name, row.doc, [&row] { return std::make_shared<Tissue>(make(row)); }, "custom"});
+    return c;
+  }();
+  return catalog;
+}
+
+}  // namespace sonoforge
