@@ -1,0 +1,136 @@
+#include "ai/labels.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+#include "core/parallel.hpp"
+
+namespace sonoforge {
+
+namespace {
+
+constexpr float no_echo_db = -300;
+
+struct Classes {
+  std::vector<std::string> names;
+  std::vector<int> of_region;  ///< -1: not labelled
+  int find_or_add(const std::string& name) {
+    if (name.empty()) return -1;
+    const auto found = std::find(names.begin(), names.end(), name);
+    if (found != names.end()) return static_cast<int>(found - names.begin());
+    names.push_back(name);
+    return static_cast<int>(names.size()) - 1;
+  }
+};
+
+Classes classes_of(const Phantom& phantom) {
+  Classes classes;
+  for (const auto& region : phantom.regions) classes.of_region.push_back(classes.find_or_add(region.label));
+  for (const auto& target : phantom.targets) classes.find_or_add(target.label);
+  return classes;
+}
+
+std::size_t nearest(const Axis& axis, double value, bool& inside) {
+  if (axis.count == 1) return 0;
+  const double index = axis.index_of(value);
+  inside &= index >= -0.5 && index < static_cast<double>(axis.count) - 0.5;
+  return inside ? static_cast<std::size_t>(std::max(0.0, std::floor(index + 0.5))) : 0;
+}
+
+}  // namespace
+
+const std::vector<std::string>& label_names() {
+  static const std::vector<std::string> names{"segmentation", "instances", "sound_speed", "attenuation", "density", "echogenicity"};
+  return names;
+}
+
+void check_label_names(const std::vector<std::string>& names) {
+  for (const auto& name : names) {
+    if (std::find(label_names().begin(), label_names().end(), name) != label_names().end()) continue;
+    std::string known;
+    for (const auto& k : label_names()) known += (known.empty() ? "" : ", ") + k;
+    const std::string near = nearest_word(name, label_names());
+    throw ConfigError("", "unknown label '" + name + "' (there is no such truth map). " +
+                              (near.empty() ? "Known: " + known : "Did you mean '" + near + "'?"));
+  }
+}
+
+std::vector<LabelMap> rasterize_labels(const Phantom& phantom, const PixelGrid& grid, const std::vector<std::string>& names) {
+  check_label_names(names);
+  if (names.empty()) return {};
+  const std::size_t nx = grid.x.count, ny = grid.y.count, nz = grid.z.count, pixels = grid.size();
+  std::vector<int> region(pixels);
+  parallel_for(nz, [&](std::size_t iz) {
+    for (std::size_t iy = 0; iy < ny; ++iy)
+      for (std::size_t ix = 0; ix < nx; ++ix) region[(iz * ny + iy) * nx + ix] = phantom.region_at(grid.position(iz, iy, ix));
+  });
+  const Classes classes = classes_of(phantom);
+
+  std::vector<LabelMap> maps;
+  for (const auto& name : names) {
+    LabelMap map;
+    map.name = name;
+    map.grid = grid;
+    const auto scalar = [&](const std::string& unit, const std::string& description, const auto& value) {
+      map.unit = unit;
+      map.description = description;
+      map.values = NdArray<float, 4>({1, nz, ny, nx});
+      for (std::size_t i = 0; i < pixels; ++i) map.values.flat()[i] = static_cast<float>(value(i));
+    };
+    const auto tissue = [&](std::size_t i) -> const Tissue& { return phantom.tissue_of(region[i]); };
+    if (name == "segmentation") {
+      map.description = "classes of the labelled regions; a later region covers an earlier one";
+      map.channels = classes.names;
+      map.values = NdArray<float, 4>({std::max<std::size_t>(classes.names.size(), 0), nz, ny, nx});
+      for (std::size_t i = 0; i < pixels; ++i)
+        if (region[i] >= 0 && classes.of_region[static_cast<std::size_t>(region[i])] >= 0)
+          map.values.flat()[static_cast<std::size_t>(classes.of_region[static_cast<std::size_t>(region[i])]) * pixels + i] = 1;
+      for (const auto& target : phantom.targets) {
+        double x = target.position.x, z = target.position.z;
+        if (grid.kind == PixelGrid::Kind::polar) {
+          const double dz = z - grid.apex_depth;
+          x = std::atan2(target.position.x, dz);
+          z = std::hypot(target.position.x, dz);
+        }
+        bool inside = true;
+        const std::size_t ix = nearest(grid.x, x, inside), iy = nearest(grid.y, target.position.y, inside), iz = nearest(grid.z, z, inside);
+        const auto c = static_cast<std::size_t>(std::find(classes.names.begin(), classes.names.end(), target.label) - classes.names.begin());
+        if (inside && c < classes.names.size()) map.values(c, iz, iy, ix) = 1;
+      }
+    } else if (name == "instances") {
+      scalar("", "0, or 1 + the index of the labelled region",
+             [&](std::size_t i) { return region[i] >= 0 && classes.of_region[static_cast<std::size_t>(region[i])] >= 0 ? region[i] + 1 : 0; });
+    } else if (name == "sound_speed") {
+      scalar("m/s", "true sound speed", [&](std::size_t i) { return tissue(i).sound_speed; });
+    } else if (name == "attenuation") {
+      scalar("dB/cm", "true attenuation at 1 MHz", [&](std::size_t i) { return tissue(i).attenuation.db_per_cm; });
+    } else if (name == "density") {
+      scalar("kg/m^3", "true mass density", [&](std::size_t i) { return tissue(i).density; });
+    } else {
+      scalar("dB", "scatterer density times mean squared amplitude", [&](std::size_t i) {
+        double level = tissue(i).echogenicity();
+        if (region[i] >= 0) level += phantom.regions[static_cast<std::size_t>(region[i])].gain_db;
+        if (phantom.echo_map) level += phantom.echo_map->gain_db(grid.position(i / (nx * ny), i / nx % ny, i % nx));
+        return std::max(level, static_cast<double>(no_echo_db));
+      });
+    }
+    maps.push_back(std::move(map));
+  }
+  return maps;
+}
+
+std::vector<Measurement> true_measurements(const Phantom& phantom) {
+  std::vector<Measurement> out;
+  std::map<std::string, int> seen;
+  for (const auto& region : phantom.regions) {
+    if (region.label.empty()) continue;
+    const int number = ++seen[region.label];
+    const double volume = region.shape->volume();
+    if (!std::isfinite(volume)) continue;
+    out.push_back({region.label + (number > 1 ? "." + std::to_string(number) : "") + ".volume", volume, "m^3"});
+  }
+  return out;
+}
+
+}  // namespace sonoforge
