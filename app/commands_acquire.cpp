@@ -276,6 +276,7 @@ int reconstruct_command(const CommandLine& line) {
   std::vector<ComplexMap> maps;
   tree.locate("beamformer", [&] { maps = config.beamformer->beamform(file.acquisition, grid); });
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  compensate_loss(maps, config.image.compensation, file.acquisition);
 
   RunResult result;
   result.seconds["reconstruct"] = seconds;

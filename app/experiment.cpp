@@ -46,6 +46,7 @@ void ImageConfig::fields(FieldVisitor& visit) {
   visit(angle, {.key = "angle", .doc = "Polar images: angle from the z axis.", .unit = Unit::radian, .min = -3.2, .max = 3.2, .max_items = max_pixels_per_axis});
   visit(range, {.key = "range", .doc = "Polar images: distance from the apex (the centre of a convex array's arc, or of a flat probe's face).",
                 .unit = Unit::metre, .min = 0, .max = 10, .max_items = max_pixels_per_axis});
+  visit(compensation, {.key = "compensation", .doc = "Depth gain that undoes this loss on the way there and back.", .unit = Unit::attenuation});
   visit(dynamic_range, {.key = "dynamic_range", .doc = "Levels shown in pictures.", .unit = Unit::decibel, .min = 1, .max = 300});
 }
 
@@ -214,6 +215,19 @@ PixelGrid image_grid(const ImageConfig& image, const Acquisition& acquisition) {
   return grid;
 }
 
+void compensate_loss(std::vector<ComplexMap>& maps, const Attenuation& loss, const Acquisition& acquisition) {
+  const double rate = 2 * loss.nepers_per_metre(acquisition.centre_frequency);
+  if (rate == 0) return;
+  for (auto& map : maps)
+    for (std::size_t iz = 0; iz < map.grid.z.count; ++iz) {
+      double depth = map.grid.z.at(iz);
+      if (map.grid.kind == PixelGrid::Kind::polar) depth += map.grid.apex_depth;
+      const auto gain = static_cast<float>(std::exp(std::min(rate * std::max(depth, 0.0), 60.0)));
+      for (std::size_t iy = 0; iy < map.grid.y.count; ++iy)
+        for (auto& value : map.values.row(iz, iy)) value *= gain;
+    }
+}
+
 std::vector<RealMap> make_images(const std::vector<ComplexMap>& maps) {
   // One reference level for all frames, so that a movie does not flicker.
   float top = 0;
@@ -259,7 +273,8 @@ RunResult run(const Experiment& e) {
   ZeaFile& file = result.file;
   file.acquisition = timed(result.seconds, "simulate", [&] { return e.simulate(); });
   const PixelGrid grid = e.grid(file.acquisition);
-  const auto maps = timed(result.seconds, "reconstruct", [&] { return e.config.beamformer->beamform(file.acquisition, grid); });
+  auto maps = timed(result.seconds, "reconstruct", [&] { return e.config.beamformer->beamform(file.acquisition, grid); });
+  compensate_loss(maps, e.config.image.compensation, file.acquisition);
   file.images = make_images(maps);
   file.image_grid = grid;
   file.labels = timed(result.seconds, "label", [&] { return rasterize_labels(e.phantom, grid, e.config.labels); });

@@ -27,6 +27,7 @@ struct ImageConfig : Configurable {
   std::optional<Axis> x, y, z;
   std::optional<Axis> angle, range;
   double dynamic_range = 60;  ///< of pictures [dB]
+  Attenuation compensation;   ///< depth gain that undoes this loss on the way there and back, at the pulse's centre frequency
   void fields(FieldVisitor& visit) override;
   void check() const override;
 };
@@ -101,7 +102,9 @@ struct RunResult {
 /// Simulate, reconstruct, label, measure.
 RunResult run(const Experiment& experiment);
 
-/// RF -> images of all frames in dB, and the complex images they were made from.
+/// Multiplies each pixel by the gain that undoes the loss on the way to its depth and back.
+void compensate_loss(std::vector<ComplexMap>& maps, const Attenuation& loss, const Acquisition& acquisition);
+/// Log-compressed images of all frames, in dB below the brightest pixel of all.
 std::vector<RealMap> make_images(const std::vector<ComplexMap>& maps);
 
 /// The segmentation that metrics see: the labelled classes, and the background under the name of its tissue.

@@ -1,0 +1,19 @@
+#include "app/catalogs.hpp"
+
+#include "phantoms/phantom.hpp"
+#include "recon/beamformer.hpp"
+#include "recon/metrics.hpp"
+#include "sim/engine.hpp"
+#include "transducers/probe.hpp"
+#include "transducers/pulse.hpp"
+#include "transducers/response.hpp"
+#include "transducers/sequence.hpp"
+
+namespace sonoforge {
+
+std::vector<const Catalog*> all_catalogs() {
+  return {&phantom_catalog(),  &tissue_catalog(),   &shape_catalog(),  &probe_catalog(),      &response_catalog(),
+          &pulse_catalog(), &sequence_catalog(), &engine_catalog(), &beamformer_catalog(), &metric_catalog()};
+}
+
+}  // namespace sonoforge
