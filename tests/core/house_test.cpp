@@ -36,8 +36,9 @@ TEST(House, FoldersIncludeOnlyWhatTheyMay) {
       for (std::string line; std::getline(stream, line);) {
         ++number;
         std::smatch match;
-        if (std::regex_search(line, match, include))
+        if (std::regex_search(line, match, include)) {
           EXPECT_TRUE(may.count(match[1])) << entry.path() << ":" << number << ": " << folder << "/ may not include " << match[1] << "/";
+        }
         const bool torch = line.find("#include <torch") != std::string::npos || line.find("#include <ATen") != std::string::npos;
         EXPECT_FALSE(torch && entry.path().parent_path().filename() != "torch") << entry.path() << ":" << number << ": LibTorch headers belong to ai/torch/";
       }

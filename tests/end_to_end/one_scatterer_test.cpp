@@ -90,7 +90,7 @@ std::vector<Case> cases() {
   return all;
 }
 
-INSTANTIATE_TEST_SUITE_P(EveryEngine, OneScatterer, testing::ValuesIn(cases()), [](const auto& info) { return info.param.name; });
+INSTANTIATE_TEST_SUITE_P(EveryEngine, OneScatterer, testing::ValuesIn(cases()), [](const auto& instance) { return instance.param.name; });
 
 }  // namespace
 }  // namespace sonoforge
