@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 #include <numbers>
+#include <numeric>
 
 #include "core/error.hpp"
 #include "core/parallel.hpp"
@@ -27,6 +28,7 @@ constexpr double two_pi = 2 * std::numbers::pi;
 constexpr std::size_t lanes = 32;             // frequencies of one block
 constexpr std::size_t pairs_in_batch = 8192;  // responses held at a time
 constexpr std::size_t pairs_in_chunk = 32;    // responses worked out in one go
+constexpr std::size_t targets_together = 4;   // targets that share one pass over weights and echoes
 constexpr double group_memory = 1e9;  // of weights and echo spectra of the transmits worked out together [bytes]
 
 /// Real and imaginary parts of one block of frequencies.
@@ -205,13 +207,14 @@ Arrival arrival_at(const Setup& setup, std::pair<double, double> slowness, const
   return arrival;
 }
 
-/// Responses of all elements at a batch of points.
+/// Responses of some elements at a batch of points.
 class ResponseBatch {
  public:
-  ResponseBatch(const ElementResponses& responses, std::size_t elements) : responses_(responses), elements_(elements) {}
+  ResponseBatch(const ElementResponses& responses, std::vector<std::size_t> elements)
+      : responses_(responses), elements_(std::move(elements)) {}
 
   void evaluate(std::span<const Vec3> points) {
-    const std::size_t pairs = points.size() * elements_;
+    const std::size_t pairs = points.size() * elements_.size();
     heads_.resize(pairs);
     stores_.resize((pairs + pairs_in_chunk - 1) / pairs_in_chunk);
     parallel_blocks(pairs, pairs_in_chunk, [&](std::size_t begin, std::size_t end) {
@@ -219,28 +222,27 @@ class ResponseBatch {
       auto& store = stores_[begin / pairs_in_chunk];
       store.clear();
       for (std::size_t pair = begin; pair < end; ++pair)
-        heads_[pair] = responses_.evaluate(pair % elements_, points[pair / elements_], workspace, store);
+        heads_[pair] =
+            responses_.evaluate(elements_[pair % elements_.size()], points[pair / elements_.size()], workspace, store);
     });
   }
-  /// False where the response is zero.
-  bool expand(std::size_t point, std::size_t element, std::size_t begin, std::size_t end, Lanes& out) const {
-    const std::size_t pair = point * elements_ + element;
+  /// The response of the i-th of the elements.
+  void expand(std::size_t point, std::size_t i, std::size_t begin, std::size_t end, Lanes& out) const {
+    const std::size_t pair = point * elements_.size() + i;
     const PointResponse& head = heads_[pair];
-    if (head.count == 0) return false;
     responses_.expand(head, stores_[pair / pairs_in_chunk].data() + head.offset, begin, end, out.real.data(),
                       out.imaginary.data());
-    return true;
   }
 
  private:
   const ElementResponses& responses_;
-  std::size_t elements_;
+  std::vector<std::size_t> elements_;
   std::vector<PointResponse> heads_;
   std::vector<std::vector<double>> stores_;
 };
 
 /// Weights sum over laws of apodization exp(-i 2 pi f tau) of each firing element, times its drive where elements
-/// differ: [firing][block].
+/// differ: [block][firing].
 std::vector<Lanes> transmit_weights(const Setup& setup, const std::vector<Firing>& firings,
                                     const std::vector<double>& frequency, bool with_drive) {
   const std::size_t blocks = (frequency.size() + lanes - 1) / lanes;
@@ -251,7 +253,7 @@ std::vector<Lanes> transmit_weights(const Setup& setup, const std::vector<Firing
       for (const auto& [delay, weight] : firings[i].delays_and_weights)
         sum += std::polar(weight, -two_pi * frequency[b] * delay);
       if (with_drive) sum *= setup.pulse.spectrum(frequency[b], firings[i].element);
-      Lanes& block = weights[i * blocks + b / lanes];
+      Lanes& block = weights[b / lanes * firings.size() + i];
       block.real[b % lanes] = sum.real(), block.imaginary[b % lanes] = sum.imag();
     }
   });
@@ -376,27 +378,36 @@ class EchoSimulation {
 
     std::vector<Lanes> echoes(transmits * elements * blocks);  // [block][transmit][element]
     const ElementResponses responses(setup_.probe, band, setup_.dimensions, setup_.tolerance);
-    ResponseBatch batch(responses, elements);
+    std::vector<std::size_t> all(elements);
+    std::iota(all.begin(), all.end(), std::size_t{0});
+    ResponseBatch batch(responses, std::move(all));
     const std::size_t step = std::max<std::size_t>(1, pairs_in_batch / elements);
     for (std::size_t first = 0; first < targets.positions.size(); first += step) {
       const std::size_t count = std::min(step, targets.positions.size() - first);
       batch.evaluate(std::span(targets.positions).subspan(first, count));
       parallel_for(blocks, [&](std::size_t block) {
         const std::size_t begin = block * lanes, end = std::min(begin + lanes, band.size());
-        std::vector<Lanes> response(elements);
-        std::vector<char> reached(elements);
         Lanes* const echo = echoes.data() + block * transmits * elements;
-        for (std::size_t s = 0; s < count; ++s) {
-          for (std::size_t m = 0; m < elements; ++m) reached[m] = batch.expand(s, m, begin, end, response[m]);
-          const auto& law = scattering[targets.laws[first + s]][block];
-          for (std::size_t t = 0; t < transmits; ++t) {
-            Lanes pressure;
-            for (std::size_t i = 0; i < firings[t].size(); ++i)
-              if (const std::size_t n = firings[t][i].element; reached[n])
-                multiply_add(weights[t][i * blocks + block], response[n], pressure);
-            scale(pressure, law, targets.amplitudes[first + s]);
+        // A few targets together, so that weights and echoes come from memory once for all of them.
+        std::vector<Lanes> response(elements * targets_together);  // [element][target]
+        for (std::size_t s = 0; s < count; s += targets_together) {
+          const std::size_t together = std::min(targets_together, count - s);
+          for (std::size_t q = 0; q < together; ++q)
             for (std::size_t m = 0; m < elements; ++m)
-              if (reached[m]) multiply_add(pressure, response[m], echo[t * elements + m]);
+              batch.expand(s + q, m, begin, end, response[m * targets_together + q]);
+          for (std::size_t t = 0; t < transmits; ++t) {
+            const Lanes* const weight = weights[t].data() + block * firings[t].size();
+            std::array<Lanes, targets_together> pressure{};
+            for (std::size_t i = 0; i < firings[t].size(); ++i)
+              for (std::size_t q = 0; q < together; ++q)
+                multiply_add(weight[i], response[firings[t][i].element * targets_together + q], pressure[q]);
+            for (std::size_t q = 0; q < together; ++q) {
+              const std::size_t target = first + s + q;
+              scale(pressure[q], scattering[targets.laws[target]][block], targets.amplitudes[target]);
+            }
+            for (std::size_t m = 0; m < elements; ++m)
+              for (std::size_t q = 0; q < together; ++q)
+                multiply_add(pressure[q], response[m * targets_together + q], echo[t * elements + m]);
           }
         }
       });
@@ -494,7 +505,7 @@ FieldResult field_physical(const SimulationInput& input, const PhysicalOptions& 
                            std::size_t transmit, Engine::FieldOutput output) {
   const Setup setup(input, options);
   const std::vector<Firing> firings = firings_of(input.sequence.transmits[transmit], input.probe.size());
-  const std::size_t elements = input.probe.size(), points = request.points.size();
+  const std::size_t points = request.points.size();
   const bool continuous = request.frequency > 0;
   FieldResult result;
   if (points == 0 || firings.empty()) return result;
@@ -545,8 +556,10 @@ FieldResult field_physical(const SimulationInput& input, const PhysicalOptions& 
     });
 
   const ElementResponses responses(setup.probe, band, setup.dimensions, setup.tolerance);
-  ResponseBatch batch(responses, elements);
-  const std::size_t step = std::max<std::size_t>(1, pairs_in_batch / elements);
+  std::vector<std::size_t> active;
+  for (const Firing& firing : firings) active.push_back(firing.element);
+  ResponseBatch batch(responses, active);
+  const std::size_t step = std::max<std::size_t>(1, pairs_in_batch / active.size());
   // At least 16 samples a period of the highest frequency, so that a parabola through three finds the peak.
   std::size_t refinement = 1;
   while (grid.sampling_rate() * static_cast<double>(refinement) < 16 * band.frequency().back()) refinement *= 2;
@@ -562,9 +575,10 @@ FieldResult field_physical(const SimulationInput& input, const PhysicalOptions& 
       const std::size_t begin = block * lanes, end = std::min(begin + lanes, band.size());
       Lanes response;
       for (std::size_t p = 0; p < count; ++p)
-        for (std::size_t i = 0; i < firings.size(); ++i)
-          if (batch.expand(p, firings[i].element, begin, end, response))
-            multiply_add(weights[i * blocks + block], response, pressure[p * blocks + block]);
+        for (std::size_t i = 0; i < firings.size(); ++i) {
+          batch.expand(p, i, begin, end, response);
+          multiply_add(weights[block * firings.size() + i], response, pressure[p * blocks + block]);
+        }
     });
     parallel_for(count, [&](std::size_t p) {
       std::vector<Complex> spectrum(band.size());
