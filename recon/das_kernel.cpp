@@ -297,21 +297,21 @@ void find_samples(const TilePoints& t, const double* arrival, const double* weig
 template <class T>
 void sum_tile(const Plan<T>& plan, std::span<const Vec3> points, std::complex<T>* out) {
   const DelayAndSumGeometry& g = plan.geometry;
-  const std::size_t n = points.size(), lanes = plan.data.lanes(), transmits = plan.data.transmits();
+  const std::size_t n = points.size(), lanes = plan.data.lanes(), beams = g.arrivals.size();
   TilePoints t(points);
 
   std::vector<double> line_weight;
   if (g.lines) {
-    line_weight.resize(transmits * n);
-    std::vector<double> at_point(transmits);
+    line_weight.resize(beams * n);
+    std::vector<double> at_point(beams);
     for (std::size_t i = 0; i < n; ++i) {
       line_weights(g.line_origins, g.line_directions, points[i], at_point);
-      for (std::size_t k = 0; k < transmits; ++k) line_weight[k * n + i] = at_point[k];
+      for (std::size_t k = 0; k < beams; ++k) line_weight[k * n + i] = at_point[k];
     }
   }
   std::vector<std::size_t> used;
-  std::vector<double> arrival(transmits * n);
-  for (std::size_t k = 0; k < transmits; ++k) {
+  std::vector<double> arrival(beams * n);
+  for (std::size_t k = 0; k < beams; ++k) {
     if (g.lines && std::all_of(&line_weight[k * n], &line_weight[k * n] + n, [](double w) { return w == 0; })) continue;
     used.push_back(k);
     g.arrivals[k](points, {&arrival[k * n], n});
@@ -325,7 +325,7 @@ void sum_tile(const Plan<T>& plan, std::span<const Vec3> points, std::complex<T>
   const double rounding = g.interpolation == Interpolation::nearest ? 0.5 : 0.0;
   const bool tapered = g.window != Window::none && g.f_number > 0;
 
-  const auto add_transmits = [&](std::span<const std::size_t> group) {
+  const auto add_beams = [&](std::span<const std::size_t> group) {
     for (std::size_t m = 0; m < plan.receivers.size(); ++m) {
       if (out_of_sight(t, plan.receivers[m], g.f_number, plan.radial)) continue;
       look_from(plan.receivers[m], slowness, g.f_number, plan.radial, t);
@@ -338,30 +338,31 @@ void sum_tile(const Plan<T>& plan, std::span<const Vec3> points, std::complex<T>
       if (tapered)
         for (std::size_t i = begin; i < end; ++i)
           if (weight[i] > 0) weight[i] = plan.window(std::sqrt(t.offset2[i]));
-      for (std::size_t transmit : group) {
+      for (std::size_t beam : group) {
+        const std::size_t transmit = g.transmit_of.empty() ? beam : g.transmit_of[beam];
         const double* w = weight.data();
         if (g.lines) {
-          for (std::size_t i = begin; i < end; ++i) shared[i] = weight[i] * line_weight[transmit * n + i];
+          for (std::size_t i = begin; i < end; ++i) shared[i] = weight[i] * line_weight[beam * n + i];
           w = shared.data();
         }
-        find_samples<T>(t, &arrival[transmit * n], w, g.start[transmit], g.sampling_rate, turns_per_sample, last,
-                        rounding, c);
+        find_samples<T>(t, &arrival[beam * n], w, g.start[transmit], g.sampling_rate, turns_per_sample, last, rounding,
+                        c);
         plan.add(c, plan.data.channel(transmit, m), sums.data());
       }
     }
   };
 
   if (!g.incoherent) {
-    add_transmits(used);
+    add_beams(used);
     for (std::size_t i = 0; i < n; ++i)
       for (std::size_t l = 0; l < lanes; ++l)
         out[i * lanes + l] = {sums[i * 2 * lanes + l], sums[i * 2 * lanes + lanes + l]};
     return;
   }
   std::fill_n(out, n * lanes, std::complex<T>());
-  for (std::size_t transmit : used) {
+  for (std::size_t beam : used) {
     std::fill(sums.begin(), sums.end(), T(0));
-    add_transmits({&transmit, 1});
+    add_beams({&beam, 1});
     for (std::size_t i = 0; i < n; ++i)
       for (std::size_t l = 0; l < lanes; ++l)
         out[i * lanes + l] += std::abs(std::complex<T>(sums[i * 2 * lanes + l], sums[i * 2 * lanes + lanes + l]));

@@ -47,7 +47,8 @@ class FrameInterleaved {
 /// Everything that says which sample belongs to which point.
 struct DelayAndSumGeometry {
   const Probe* probe = nullptr;
-  std::vector<TransmitArrival> arrivals;  ///< [transmit]
+  std::vector<TransmitArrival> arrivals;  ///< [beam]
+  std::vector<std::size_t> transmit_of;   ///< [beam]: whose record holds its echoes; empty = beam n is transmit n
   std::vector<double> start;              ///< [transmit] time of sample 0 [s]
   std::vector<double> receive_delays;     ///< [channel] s, or empty
   double sampling_rate = 0;               ///< [Hz]
@@ -56,9 +57,9 @@ struct DelayAndSumGeometry {
   double f_number = 0;                    ///< 0 = full aperture
   Window window = Window::none;
   Interpolation interpolation = Interpolation::linear;
-  bool incoherent = false;  ///< add magnitudes of the transmits instead of their complex values
+  bool incoherent = false;  ///< add magnitudes of the beams instead of their complex values
   bool lines = false;       ///< blend the two beams whose axes are next to the point, see `line_weights`
-  std::vector<Vec3> line_origins, line_directions;  ///< [transmit], where `lines`
+  std::vector<Vec3> line_origins, line_directions;  ///< [beam], where `lines`
 };
 
 /// Weights of the beams at a point where each transmit makes its own line: the two beams whose axes pass next to the
@@ -66,7 +67,7 @@ struct DelayAndSumGeometry {
 /// axis that beam fades out over one line distance. In 3-D, where there are no sides, the nearest axis counts alone.
 void line_weights(std::span<const Vec3> origins, std::span<const Vec3> directions, Vec3 x, std::span<double> weights);
 
-/// Sum over transmits n and channels m of w_m(x) exp(i 2 pi f (t - start)) s_nm(t), t = arrival_n(x) + |x - x_m| / c +
+/// Sum over beams n and channels m of w_m(x) exp(i 2 pi f (t - start)) s_nm(t), t = arrival_n(x) + |x - x_m| / c +
 /// receive delay, f the rotation frequency; samples outside the record count as zero. w is the window over the
 /// aperture 2 F |lateral offset| <= depth, both measured in the frame of the element; elements spread in both
 /// directions count the offset radially. Real in float to 1e-6, in double to 1e-14 (the windows to 1e-8).

@@ -158,16 +158,33 @@ std::vector<ComplexMap> DelayAndSum::beamform(const Acquisition& acquisition, co
   DelayAndSumGeometry geometry;
   geometry.probe = &acquisition.probe;
   geometry.lines = acquisition.sequence.lines && acquisition.transmits() > 1;
-  for (const Transmit& transmit : acquisition.sequence.transmits) {
+  bool all_lines = true;
+  for (std::size_t n = 0; n < acquisition.transmits(); ++n) {
+    const Transmit& transmit = acquisition.sequence.transmits[n];
     for (const TransmitLaw& law : transmit.laws)
       require(law.delays.size() == acquisition.probe.size() && law.apodization.size() == acquisition.probe.size(),
               "a transmit does not have one delay and one weight an element. Check the file");
-    geometry.arrivals.emplace_back(transmit, acquisition.probe, speed, transmit_delay);
-    // Several beams in one transmit have no axis of their own: such data are compounded.
-    if (transmit.wave == Transmit::Wave::custom) geometry.lines = false;
-    geometry.line_origins.push_back(transmit.origin);
-    geometry.line_directions.push_back(transmit.direction);
+    const auto add_beam = [&](const Transmit& beam) {
+      geometry.arrivals.emplace_back(beam, acquisition.probe, speed, transmit_delay);
+      geometry.transmit_of.push_back(n);
+      geometry.line_origins.push_back(beam.origin);
+      geometry.line_directions.push_back(beam.direction);
+    };
+    // Focused beams sent at once: each makes its own lines out of the same record.
+    std::vector<Transmit> beams;
+    if (transmit.wave == Transmit::Wave::custom && transmit.laws.size() > 1)
+      for (const TransmitLaw& law : transmit.laws)
+        if (auto beam = recognise_wave(law, acquisition.probe, speed); beam && beam->wave == Transmit::Wave::focused)
+          beams.push_back(std::move(*beam));
+    if (!beams.empty() && beams.size() == transmit.laws.size()) {
+      for (const Transmit& beam : beams) add_beam(beam);
+      geometry.lines = true;
+    } else {
+      add_beam(transmit);
+      all_lines = all_lines && transmit.wave != Transmit::Wave::custom;
+    }
   }
+  geometry.lines = geometry.lines && all_lines && geometry.arrivals.size() > 1;
   geometry.start = acquisition.start;
   geometry.receive_delays = acquisition.sequence.receive_delays;
   geometry.sampling_rate = acquisition.sampling_rate / static_cast<double>(step);

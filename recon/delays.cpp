@@ -1,5 +1,6 @@
 #include "recon/delays.hpp"
 
+#include <Eigen/Dense>
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -12,14 +13,14 @@ bool fires(const TransmitLaw& law, std::size_t element) {
 }
 
 /// Cosine of the half angle of the cone from the active elements to the focus.
-double cone_cosine(const Transmit& transmit, const Probe& probe) {
+double cone_cosine(const std::vector<TransmitLaw>& laws, Vec3 focus, Vec3 direction, const Probe& probe) {
   double cosine = 1;
-  for (const TransmitLaw& law : transmit.laws)
+  for (const TransmitLaw& law : laws)
     for (std::size_t i = 0; i < probe.size(); ++i) {
       if (!fires(law, i)) continue;
-      const Vec3 ray = transmit.focus - probe.elements[i].position;
+      const Vec3 ray = focus - probe.elements[i].position;
       const double length = norm(ray);
-      if (length > 0) cosine = std::min(cosine, dot(ray, transmit.direction) / length);
+      if (length > 0) cosine = std::min(cosine, dot(ray, direction) / length);
     }
   return std::max(cosine, 0.05);  // a focus in the face itself would leave nothing outside the cone
 }
@@ -61,14 +62,107 @@ double IndexSpline::operator()(double index) const {
          ((a * a * a - a) * curvatures_[i] + (b * b * b - b) * curvatures_[i + 1]) / 6;
 }
 
+std::optional<Transmit> recognise_wave(const TransmitLaw& law, const Probe& probe, double sound_speed) {
+  std::vector<std::size_t> active;
+  for (std::size_t i = 0; i < probe.size(); ++i)
+    if (fires(law, i)) active.push_back(i);
+  if (active.size() < 4) return {};
+  const auto n = static_cast<Eigen::Index>(active.size());
+  Eigen::MatrixXd x(n, 3);
+  Eigen::VectorXd d(n);
+  Vec3 middle, normal;
+  for (Eigen::Index k = 0; k < n; ++k) {
+    const Element& e = probe.elements[active[static_cast<std::size_t>(k)]];
+    middle = middle + e.position / static_cast<double>(n);
+    normal = normal + e.normal / static_cast<double>(n);
+    d[k] = sound_speed * law.delays[active[static_cast<std::size_t>(k)]];
+  }
+  for (Eigen::Index k = 0; k < n; ++k) {
+    const Vec3 p = probe.elements[active[static_cast<std::size_t>(k)]].position - middle;
+    x.row(k) << p.x, p.y, p.z;
+  }
+  // Lengths in units of the aperture; a coordinate that hardly varies cannot be solved for, and across the plane of a
+  // curved array the focus is taken to lie in that plane.
+  const double size = x.rowwise().norm().maxCoeff();
+  if (!(size > 0)) return {};
+  const double tolerance = 2e-9 * sound_speed / size;
+  x /= size;
+  d /= size;
+  std::vector<Eigen::Index> axes;
+  for (Eigen::Index c = 0; c < 3; ++c)
+    if (x.col(c).cwiseAbs().maxCoeff() > 1e-3) axes.push_back(c);
+  const auto set_origin = [&](Transmit& t, Vec3 direction) {
+    t.laws = {law};
+    t.origin = middle;
+    t.direction = direction;
+    t.angle = std::atan2(direction.x, direction.z);
+    t.azimuth = std::atan2(direction.y, direction.z);
+  };
+  const auto columns = static_cast<Eigen::Index>(axes.size());
+
+  // Plane: D = D0 + x.direction; on a flat array the component along the normal follows from the length of 1.
+  Eigen::MatrixXd m(n, columns + 1);
+  for (Eigen::Index c = 0; c < columns; ++c) m.col(c) = x.col(axes[static_cast<std::size_t>(c)]);
+  m.col(columns).setOnes();
+  const Eigen::VectorXd plane = m.colPivHouseholderQr().solve(d);
+  if ((m * plane - d).cwiseAbs().maxCoeff() < tolerance) {
+    double u[3] = {};
+    for (Eigen::Index c = 0; c < columns; ++c) u[axes[static_cast<std::size_t>(c)]] = plane[c];
+    Vec3 direction{u[0], u[1], u[2]};
+    const double rest = 1 - dot(direction, direction);
+    if (rest < -1e-6) return {};
+    direction = normalized(direction + std::sqrt(std::max(rest, 0.0)) * normalized(normal));
+    Transmit t;
+    t.wave = Transmit::Wave::plane;
+    set_origin(t, direction);
+    t.time_of_origin = plane[columns] * size / sound_speed - dot(middle, direction) / sound_speed;
+    return t;
+  }
+
+  // Focused or diverging: unknowns T, f along the axes, |f|^2 - T^2.
+  Eigen::MatrixXd s(n, columns + 2);
+  s.col(0) = 2 * d;
+  for (Eigen::Index c = 0; c < columns; ++c) s.col(c + 1) = -2 * x.col(axes[static_cast<std::size_t>(c)]);
+  s.col(columns + 1).setOnes();
+  const Eigen::VectorXd right = d.cwiseAbs2() - x.rowwise().squaredNorm();
+  const Eigen::VectorXd solution = s.colPivHouseholderQr().solve(right);
+  const double time = solution[0];
+  double f[3] = {};
+  for (Eigen::Index c = 0; c < columns; ++c) f[axes[static_cast<std::size_t>(c)]] = solution[c + 1];
+  Vec3 focus{f[0], f[1], f[2]};
+  const bool converges = time > d.maxCoeff() - tolerance;
+  if (axes.empty() || axes.back() != 2) {
+    // The distance from an array that is flat in z is left over; a focus lies before it, a virtual source behind.
+    const double rest = solution[columns + 1] + time * time - dot(focus, focus);
+    if (rest < 0) return {};
+    focus.z = (converges ? 1 : -1) * std::sqrt(rest);
+  }
+  double worst = 0;
+  for (Eigen::Index k = 0; k < n; ++k) {
+    const double distance = norm(focus - Vec3{x(k, 0), x(k, 1), x(k, 2)});
+    worst = std::max(worst, std::abs(d[k] - (time + (converges ? -distance : distance))));
+  }
+  if (!(worst < tolerance)) return {};
+  Transmit t;
+  t.wave = converges ? Transmit::Wave::focused : Transmit::Wave::diverging;
+  t.focus = middle + size * focus;
+  set_origin(t, normalized(converges ? focus : -focus));
+  t.time_of_origin = time * size / sound_speed;
+  return t;
+}
+
 TransmitArrival::TransmitArrival(const Transmit& transmit, const Probe& probe, double sound_speed, TransmitDelay how)
     : wave_(transmit.wave),
       slowness_(1 / sound_speed),
       time_of_origin_(transmit.time_of_origin),
       focus_(transmit.focus),
       direction_(transmit.direction) {
-  if (how == TransmitDelay::earliest_arrival) wave_ = Transmit::Wave::custom;
-  if (wave_ == Transmit::Wave::focused) cone_cosine_ = cone_cosine(transmit, probe);
+  if (how == TransmitDelay::earliest_arrival)
+    wave_ = Transmit::Wave::custom;
+  else if (wave_ == Transmit::Wave::custom && transmit.laws.size() == 1)
+    if (const auto wave = recognise_wave(transmit.laws[0], probe, sound_speed))
+      wave_ = wave->wave, time_of_origin_ = wave->time_of_origin, focus_ = wave->focus, direction_ = wave->direction;
+  if (wave_ == Transmit::Wave::focused) cone_cosine_ = cone_cosine(transmit.laws, focus_, direction_, probe);
   if (wave_ == Transmit::Wave::custom)
     for (const TransmitLaw& law : transmit.laws) add_sources(law, probe);
 }

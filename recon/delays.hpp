@@ -1,4 +1,5 @@
 #pragma once
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -20,7 +21,8 @@ enum class TransmitDelay {
 /// cosine of the angle between the beam axis and the ray from the focus: inside the double cone that the active
 /// aperture spans through the focus (|C| >= C0) the time is time_of_origin + sign(C) d / c; outside of it sign(C) gives
 /// way to C / C0. So the time has no jump beside the focus, where the plain change of sign has one of 2 d / c.
-/// Transmits without such a geometry (custom, multi-line) take the earliest arrival.
+/// Transmits without a stated geometry (custom) are first compared with plane, focused and diverging waves, see
+/// `recognise_wave`; those that are none of them take the earliest arrival.
 ///
 /// earliest_arrival: min over points e of delay_e + |x - e| / c. For a transmit from one run of neighbouring elements
 /// the points are four times as many as the elements, positions and delays being interpolated by a cubic spline over
@@ -49,6 +51,13 @@ class TransmitArrival {
   double cone_cosine_ = 1;
   Sources sources_;
 };
+
+/// The plane, focused or diverging wave whose delays those of a law are, to within 2 ns, with focus, direction, origin
+/// and time_of_origin as in `Transmit`; its axis goes from the middle of the active aperture through the focus. Nothing
+/// if the law is no such wave or has under four active elements. The squared distance to a focus is linear in the
+/// unknowns: (T - D)^2 = |x - f|^2 for D = c delay gives D^2 - |x|^2 = 2 T D - 2 x.f + |f|^2 - T^2, a linear
+/// least-squares problem.
+std::optional<Transmit> recognise_wave(const TransmitLaw& law, const Probe& probe, double sound_speed);
 
 /// The cubic spline through values at 0, 1, ..., n-1 whose third derivative is continuous at the second and the last
 /// but one knot ("not a knot"); fewer than four values give the polynomial through them [deboor1978].

@@ -26,7 +26,8 @@ Transmit transmit_of(std::vector<double> delays) {
 
 Transmit plane(const Probe& probe, double angle) {
   std::vector<double> delays;
-  for (const Element& e : probe.elements) delays.push_back(e.position.x * std::sin(angle) / c);
+  for (const Element& e : probe.elements)
+    delays.push_back((e.position.x * std::sin(angle) + e.position.z * std::cos(angle)) / c);
   const double first = *std::min_element(delays.begin(), delays.end());
   for (double& d : delays) d -= first;
   Transmit t = transmit_of(delays);
@@ -181,6 +182,35 @@ TEST(TransmitArrival, HasNoJumpNearAFocus) {
   EXPECT_NEAR(t(focus), farthest / c, 1e-15);
   EXPECT_NEAR(t({0, 0, 12e-3}), (farthest - 8e-3) / c, 1e-15);
   EXPECT_NEAR(t({0, 0, 33e-3}), (farthest + 13e-3) / c, 1e-15);
+}
+
+TEST(TransmitArrival, RecognisesTheWavesOfBareDelays) {
+  const Probe flat = flat_probe(64, 0.3e-3, f0);
+  Probe arc = flat;
+  for (std::size_t i = 0; i < 64; ++i) {
+    const double a = (static_cast<double>(i) - 31.5) * 0.01;
+    arc.elements[i].position = {50e-3 * std::sin(a), 0, 50e-3 * (std::cos(a) - 1)};
+    arc.elements[i].normal = {std::sin(a), 0, std::cos(a)};
+  }
+  for (const Probe& probe : {flat, arc})
+    for (const Transmit& given : {plane(probe, 0.2), plane(probe, 0), spherical(probe, {3e-3, 0, 25e-3}, -1),
+                                  spherical(probe, {-2e-3, 0, -30e-3}, 1)}) {
+      const auto wave = recognise_wave(given.laws[0], probe, c);
+      ASSERT_TRUE(wave);
+      EXPECT_EQ(wave->wave, given.wave);
+      EXPECT_LT(norm(wave->focus - given.focus), 1e-8);
+      for (Vec3 x : {Vec3{0, 0, 10e-3}, Vec3{4e-3, 0, 40e-3}}) {
+        Transmit custom = given;
+        custom.wave = Transmit::Wave::custom;
+        custom.focus = custom.direction = {};
+        const double known = TransmitArrival(given, probe, c, TransmitDelay::virtual_source)({x});
+        if (given.wave == Transmit::Wave::focused && x.x != 0) continue;  // outside the cone the axes differ
+        EXPECT_NEAR(TransmitArrival(custom, probe, c, TransmitDelay::virtual_source)(x), known, 1e-11);
+      }
+    }
+  std::vector<double> odd(64);
+  for (std::size_t i = 0; i < 64; ++i) odd[i] = i % 2 ? 1e-7 : 0;
+  EXPECT_FALSE(recognise_wave(transmit_of(odd).laws[0], flat, c));
 }
 
 TEST(IndexSpline, IsExactForCubicsAndFourthOrderOtherwise) {

@@ -115,6 +115,15 @@ INSTANTIATE_TEST_SUITE_P(
         Row{"focused_before", linear, "{type: focused_beams, focus: 25 mm, lines: 48}", {1e-3, 0, 14e-3}},
         Row{"focused_behind", linear, "{type: focused_beams, focus: 10 mm, lines: 48}", {-1e-3, 0, 18e-3}, true},
         Row{"convex_focused", convex, "{type: focused_beams, focus: 25 mm, lines: 64}", {3e-3, 0, 20e-3}},
+        Row{"multi_line",
+            linear,
+            "{type: multi_line, focus: 18 mm, angles: {from: -30 deg, to: 30 deg, count: 45}, beams: 3}",
+            {1e-3, 0, 17e-3}},
+        Row{"multi_line_behind",
+            linear,
+            "{type: multi_line, focus: 12 mm, angles: {from: -30 deg, to: 30 deg, count: 45}, beams: 3}",
+            {-2e-3, 0, 19e-3},
+            true},
         Row{"convex_diverging", convex, "{type: diverging_waves, angles: [0 deg], width: 60 deg}", {-4e-3, 0, 22e-3}}),
     [](const auto& info_row) { return std::string(info_row.param.name); });
 
