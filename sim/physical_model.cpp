@@ -462,6 +462,123 @@ double largest_magnitude(std::span<const double> signal) {
   return std::abs(curvature == 0 ? here : here - (after - before) * (after - before) / (8 * curvature));
 }
 
+/// Calls visit(i, P) with the spectrum of the transmitted pressure at every point: P times `common`, [bin].
+void transmitted_spectra(const Setup& setup, const std::vector<Firing>& firings, const std::vector<Vec3>& points,
+                         const Band& band, const std::vector<Complex>& common, bool with_drive,
+                         const std::function<void(std::size_t, const std::vector<Complex>&)>& visit) {
+  const std::size_t blocks = (band.size() + lanes - 1) / lanes;
+  const auto weights = transmit_weights(setup, firings, band.frequency(), with_drive);
+  const ElementResponses responses(setup.probe, band, setup.dimensions, setup.tolerance);
+  std::vector<std::size_t> active;
+  for (const Firing& firing : firings) active.push_back(firing.element);
+  ResponseBatch batch(responses, active);
+  const std::size_t step = std::max<std::size_t>(1, pairs_in_batch / active.size());
+  Progress progress("Field", points.size(), "points");
+  for (std::size_t first = 0; first < points.size(); first += step) {
+    const std::size_t count = std::min(step, points.size() - first);
+    batch.evaluate(std::span(points).subspan(first, count));
+    std::vector<Lanes> pressure(count * blocks);  // [point][block]
+    parallel_for(blocks, [&](std::size_t block) {
+      const std::size_t begin = block * lanes, end = std::min(begin + lanes, band.size());
+      Lanes response;
+      for (std::size_t p = 0; p < count; ++p)
+        for (std::size_t i = 0; i < firings.size(); ++i) {
+          batch.expand(p, i, begin, end, response);
+          multiply_add(weights[block * firings.size() + i], response, pressure[p * blocks + block]);
+        }
+    });
+    parallel_for(count, [&](std::size_t p) {
+      std::vector<Complex> spectrum(band.size());
+      for (std::size_t b = 0; b < band.size(); ++b) {
+        const Lanes& block = pressure[p * blocks + b / lanes];
+        spectrum[b] = common[b] * Complex(block.real[b % lanes], block.imaginary[b % lanes]);
+      }
+      visit(first + p, spectrum);
+    });
+    progress.advance(count);
+  }
+}
+
+FieldResult continuous_field(const Setup& setup, const std::vector<Firing>& firings, const FieldRequest& request) {
+  FieldResult result;
+  result.continuous.assign(request.points.size(), 0);
+  const Band band({request.frequency}, setup.medium);
+  transmitted_spectra(setup, firings, request.points, band, {1}, false,
+                      [&](std::size_t i, const std::vector<Complex>& spectrum) { result.continuous[i] = spectrum[0]; });
+  return result;
+}
+
+/// When the transmitted pulse is at each point, its reach included.
+std::vector<Arrival> stays_at(const Setup& setup, const std::vector<Firing>& firings, const std::vector<Vec3>& points) {
+  const double top = setup.highest_frequency(0), reach = setup.reach(1, top);
+  const auto slowness = setup.slowness_range(top);
+  std::vector<Arrival> stays(points.size());
+  parallel_blocks(points.size(), 256, [&](std::size_t begin, std::size_t end) {
+    for (std::size_t i = begin; i < end; ++i) {
+      stays[i] = arrival_at(setup, slowness, firings, points[i]);
+      stays[i].first -= reach, stays[i].last += reach;
+    }
+  });
+  return stays;
+}
+
+FieldResult transient_field(const Setup& setup, const std::vector<Firing>& firings, const FieldRequest& request,
+                            bool waveforms) {
+  const std::size_t points = request.points.size();
+  const auto stays = stays_at(setup, firings, request.points);
+  double first = std::numeric_limits<double>::infinity(), last = -first, longest = 0;
+  for (const Arrival& stay : stays) {
+    first = std::min(first, stay.first), last = std::max(last, stay.last);
+    longest = std::max(longest, stay.last - stay.first);
+  }
+  FieldResult result;
+  result.rms.assign(points, 0), result.peak.assign(points, 0);
+  const double rate = request.sampling_rate > 0 ? request.sampling_rate : 10 * setup.pulse.frequency();
+  if (waveforms) {
+    result.start = std::floor(first * rate) / rate;
+    result.sampling_rate = rate;
+    const double samples = std::ceil((last - result.start) * rate) + 1;
+    check_memory(4.0 * samples * static_cast<double>(points), "the waveforms of the field");
+    result.waveforms = NdArray<float, 2>({points, static_cast<std::size_t>(samples)});
+  }
+
+  // Each point has a period of time of its own, as long as the longest stay of the wave at any of them.
+  const SignalGrid grid(waveforms ? rate : 2 * setup.highest_frequency(0), longest + 2 / rate);
+  const BinRange range = setup.bins(grid, 1);
+  if (range.count == 0) return result;
+  const Band band(setup.frequencies(grid, range), setup.medium);
+  const bool own_drives = setup.pulse.per_element();
+  std::vector<Complex> common(band.size());
+  parallel_for(band.size(), [&](std::size_t b) {
+    common[b] = setup.probe.one_way_response(band.frequency()[b]);
+    if (!own_drives) common[b] *= setup.pulse.spectrum(band.frequency()[b], 0);
+  });
+  // At least 16 samples a period of the highest frequency, so that a parabola through three finds the peak.
+  std::size_t refinement = 1;
+  while (grid.sampling_rate() * static_cast<double>(refinement) < 16 * band.frequency().back()) refinement *= 2;
+  const SignalGrid fine = grid.refined(refinement);
+  const double duration = 2 * setup.pulse.half_duration();
+  transmitted_spectra(setup, firings, request.points, band, common, own_drives,
+                      [&](std::size_t i, const std::vector<Complex>& spectrum) {
+                        // The period begins at the sample before the wave comes to this point.
+                        const double offset = std::floor((stays[i].first - result.start) * rate);
+                        std::vector<double> signal(fine.length());
+                        fine.synthesize(spectrum, range.first,
+                                        waveforms ? result.start + offset / rate : stays[i].first, signal);
+                        result.peak[i] = largest_magnitude(signal);
+                        // The rms is that of a pressure with the same energy which lasts as long as the drive.
+                        double energy = 0;
+                        for (const Complex& value : spectrum) energy += 2 * std::norm(value) * grid.spacing();
+                        result.rms[i] = std::sqrt(energy / duration);
+                        if (!waveforms) return;
+                        const std::span<float> record = result.waveforms.row(i);
+                        for (std::size_t n = 0, at = static_cast<std::size_t>(offset);
+                             n < grid.length() && at < record.size(); ++n, ++at)
+                          record[at] = static_cast<float>(signal[n * refinement]);
+                      });
+  return result;
+}
+
 }  // namespace
 
 Acquisition simulate_physical(const SimulationInput& input, const PhysicalOptions& options) {
@@ -504,109 +621,10 @@ Acquisition simulate_physical(const SimulationInput& input, const PhysicalOption
 FieldResult field_physical(const SimulationInput& input, const PhysicalOptions& options, const FieldRequest& request,
                            std::size_t transmit, Engine::FieldOutput output) {
   const Setup setup(input, options);
-  const std::vector<Firing> firings = firings_of(input.sequence.transmits[transmit], input.probe.size());
-  const std::size_t points = request.points.size();
-  const bool continuous = request.frequency > 0;
-  FieldResult result;
-  if (points == 0 || firings.empty()) return result;
-
-  // Each point has its own period of time, as long as the longest stay of the wave at any of them.
-  const double top = setup.highest_frequency(0);
-  const double rate = request.sampling_rate > 0 ? request.sampling_rate : 10 * input.pulse.frequency();
-  std::vector<Arrival> arrivals(points);
-  double reach = 0, stay = 0;
-  if (!continuous) {
-    reach = setup.reach(1, top);
-    const auto slowness = setup.slowness_range(top);
-    parallel_blocks(points, 256, [&](std::size_t begin, std::size_t end) {
-      for (std::size_t i = begin; i < end; ++i) arrivals[i] = arrival_at(setup, slowness, firings, request.points[i]);
-    });
-    for (Arrival& arrival : arrivals) {
-      arrival.first -= reach, arrival.last += reach;
-      stay = std::max(stay, arrival.last - arrival.first);
-    }
-  }
-  const bool waveforms = output == Engine::FieldOutput::waveforms && !continuous;
-  const SignalGrid grid(waveforms ? rate : 2 * top, continuous ? 0 : stay + 2 / rate);
-  const BinRange range = continuous ? BinRange{0, 1, 0} : setup.bins(grid, 1);
-  const Band band(continuous ? std::vector<double>{request.frequency} : setup.frequencies(grid, range), setup.medium);
-  if (waveforms) {
-    double first = std::numeric_limits<double>::infinity(), last = -first;
-    for (const Arrival& arrival : arrivals) first = std::min(first, arrival.first), last = std::max(last, arrival.last);
-    result.start = std::floor(first * rate) / rate;
-    result.sampling_rate = rate;
-    const auto samples = static_cast<std::size_t>(std::ceil((last - result.start) * rate)) + 1;
-    check_memory(4.0 * static_cast<double>(samples) * static_cast<double>(points), "the waveforms of the field");
-    result.waveforms = NdArray<float, 2>({points, samples});
-  }
-  if (continuous)
-    result.continuous.assign(points, 0);
-  else
-    result.rms.assign(points, 0), result.peak.assign(points, 0);
-  if (range.count == 0) return result;
-
-  const std::size_t blocks = (band.size() + lanes - 1) / lanes;
-  const bool own_drive = !continuous && setup.pulse.per_element();
-  const auto weights = transmit_weights(setup, firings, band.frequency(), own_drive);
-  std::vector<Complex> common(band.size(), 1);
-  if (!continuous)
-    parallel_for(band.size(), [&](std::size_t b) {
-      common[b] = setup.probe.one_way_response(band.frequency()[b]);
-      if (!own_drive) common[b] *= setup.pulse.spectrum(band.frequency()[b], 0);
-    });
-
-  const ElementResponses responses(setup.probe, band, setup.dimensions, setup.tolerance);
-  std::vector<std::size_t> active;
-  for (const Firing& firing : firings) active.push_back(firing.element);
-  ResponseBatch batch(responses, active);
-  const std::size_t step = std::max<std::size_t>(1, pairs_in_batch / active.size());
-  // At least 16 samples a period of the highest frequency, so that a parabola through three finds the peak.
-  std::size_t refinement = 1;
-  while (grid.sampling_rate() * static_cast<double>(refinement) < 16 * band.frequency().back()) refinement *= 2;
-  const SignalGrid fine = grid.refined(refinement);
-  // The rms is that of a pressure with the same energy which lasts as long as the drive.
-  const double duration = 2 * setup.pulse.half_duration();
-  Progress progress("Field", points, "points");
-  for (std::size_t first = 0; first < points; first += step) {
-    const std::size_t count = std::min(step, points - first);
-    batch.evaluate(std::span(request.points).subspan(first, count));
-    std::vector<Lanes> pressure(count * blocks);  // [point][block]
-    parallel_for(blocks, [&](std::size_t block) {
-      const std::size_t begin = block * lanes, end = std::min(begin + lanes, band.size());
-      Lanes response;
-      for (std::size_t p = 0; p < count; ++p)
-        for (std::size_t i = 0; i < firings.size(); ++i) {
-          batch.expand(p, i, begin, end, response);
-          multiply_add(weights[block * firings.size() + i], response, pressure[p * blocks + block]);
-        }
-    });
-    parallel_for(count, [&](std::size_t p) {
-      std::vector<Complex> spectrum(band.size());
-      double energy = 0;
-      for (std::size_t b = 0; b < band.size(); ++b) {
-        const Lanes& block = pressure[p * blocks + b / lanes];
-        spectrum[b] = common[b] * Complex(block.real[b % lanes], block.imaginary[b % lanes]);
-        energy += 2 * std::norm(spectrum[b]) * grid.spacing();
-      }
-      if (continuous) {
-        result.continuous[first + p] = spectrum[0];
-        return;
-      }
-      // The period begins at the sample before the wave comes to this point.
-      const double offset = std::floor((arrivals[first + p].first - result.start) * rate);
-      const double start = waveforms ? result.start + offset / rate : arrivals[first + p].first;
-      std::vector<double> signal(fine.length());
-      fine.synthesize(spectrum, range.first, start, signal);
-      result.rms[first + p] = std::sqrt(energy / duration);
-      result.peak[first + p] = largest_magnitude(signal);
-      if (!waveforms) return;
-      const std::span<float> record = result.waveforms.row(first + p);
-      for (std::size_t n = 0, at = static_cast<std::size_t>(offset); n < grid.length() && at < record.size(); ++n, ++at)
-        record[at] = static_cast<float>(signal[n * refinement]);
-    });
-    progress.advance(count);
-  }
-  return result;
+  const auto firings = firings_of(input.sequence.transmits[transmit], input.probe.size());
+  if (request.points.empty() || firings.empty()) return {};
+  if (request.frequency > 0) return continuous_field(setup, firings, request);
+  return transient_field(setup, firings, request, output == Engine::FieldOutput::waveforms);
 }
 
 }  // namespace sonoforge
