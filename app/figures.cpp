@@ -6,62 +6,79 @@
 #include <array>
 #include <cmath>
 #include <cstdio>
-#include <functional>
-#include <memory>
+#include <numbers>
 
 #include "core/error.hpp"
 
 namespace sonoforge {
-
 namespace {
 
 struct Colour {
   double r = 0, g = 0, b = 0;
 };
 
-// [okabe2008]
+/// The palette of [okabe2008] with yellow and grey last.
 constexpr std::array<Colour, 8> class_colours{{{0.902, 0.624, 0.000},
                                                {0.337, 0.706, 0.914},
                                                {0.000, 0.620, 0.451},
-                                               {0.941, 0.894, 0.259},
-                                               {0.835, 0.369, 0.000},
                                                {0.800, 0.475, 0.655},
+                                               {0.835, 0.369, 0.000},
+                                               {0.941, 0.894, 0.259},
                                                {0.000, 0.447, 0.698},
                                                {0.600, 0.600, 0.600}}};
-
-Colour mix(Colour a, Colour b, double t) { return {a.r + t * (b.r - a.r), a.g + t * (b.g - a.g), a.b + t * (b.b - a.b)}; }
-
-Colour grey(double t) { return {t, t, t}; }
+/// The order on white paper: light colours last.
+constexpr std::array<std::size_t, 8> curve_order{6, 4, 2, 3, 0, 1, 7, 5};
+constexpr Colour ink{0.1, 0.1, 0.1}, missing{0.5, 0.5, 0.5};
+constexpr double tick_size = 14, label_size = 16, title_size = 18;
 
 template <std::size_t N>
 Colour ramp(const std::array<Colour, N>& stops, double t) {
-  const double at = std::clamp(t, 0.0, 1.0) * (N - 1);
+  const double at = std::clamp(t, 0.0, 1.0) * static_cast<double>(N - 1);
   const auto i = std::min<std::size_t>(static_cast<std::size_t>(at), N - 2);
-  return mix(stops[i], stops[i + 1], at - static_cast<double>(i));
+  const double u = at - static_cast<double>(i);
+  const Colour a = stops[i], b = stops[i + 1];
+  return {a.r + u * (b.r - a.r), a.g + u * (b.g - a.g), a.b + u * (b.b - a.b)};
 }
 
-// Dark blue over green to yellow, with lightness rising evenly.
-Colour sequential(double t) {
-  static constexpr std::array<Colour, 6> stops{
-      {{0.20, 0.02, 0.33}, {0.22, 0.24, 0.53}, {0.16, 0.43, 0.55}, {0.13, 0.62, 0.52}, {0.47, 0.80, 0.32}, {0.98, 0.90, 0.20}}};
-  return ramp(stops, t);
+enum class Palette { grey, sequential, diverging };
+
+Colour colour_of(Palette palette, double t) {
+  // Dark violet over green to yellow, its lightness rising evenly.
+  static constexpr std::array<Colour, 6> sequential{{{0.20, 0.02, 0.33},
+                                                     {0.22, 0.24, 0.53},
+                                                     {0.16, 0.43, 0.55},
+                                                     {0.13, 0.62, 0.52},
+                                                     {0.47, 0.80, 0.32},
+                                                     {0.98, 0.90, 0.20}}};
+  static constexpr std::array<Colour, 5> diverging{
+      {{0.02, 0.19, 0.38}, {0.26, 0.58, 0.77}, {0.97, 0.97, 0.97}, {0.84, 0.38, 0.30}, {0.40, 0.00, 0.12}}};
+  if (std::isnan(t)) return missing;
+  if (palette == Palette::sequential) return ramp(sequential, t);
+  if (palette == Palette::diverging) return ramp(diverging, t);
+  const double v = std::clamp(t, 0.0, 1.0);
+  return {v, v, v};
 }
 
-Colour diverging(double t) {
-  static constexpr std::array<Colour, 5> stops{{{0.02, 0.19, 0.38}, {0.26, 0.58, 0.77}, {0.97, 0.97, 0.97}, {0.84, 0.38, 0.30}, {0.40, 0.00, 0.12}}};
-  return ramp(stops, t);
+std::uint8_t byte_of(double v) {
+  return static_cast<std::uint8_t>(std::lround(std::clamp(v, 0.0, 1.0) * 255));
 }
 
 class Canvas {
  public:
   Canvas(std::size_t width, std::size_t height)
-      : surface_(cairo_image_surface_create(CAIRO_FORMAT_RGB24, static_cast<int>(width), static_cast<int>(height))), context_(cairo_create(surface_)) {
+      : surface_(cairo_image_surface_create(CAIRO_FORMAT_RGB24, static_cast<int>(width), static_cast<int>(height))),
+        context_(cairo_create(surface_)),
+        width_(width),
+        height_(height) {
+    if (cairo_status(context_) != CAIRO_STATUS_SUCCESS)
+      throw UserError("a picture of " + std::to_string(width) + " x " + std::to_string(height) +
+                      " pixels cannot be made (there is no memory for it, or it is too large). Make it smaller");
     set({1, 1, 1});
     cairo_paint(context_);
     cairo_select_font_face(context_, "DejaVu Sans", CAIRO_FONT_SLANT_NORMAL, CAIRO_FONT_WEIGHT_NORMAL);
     cairo_font_options_t* options = cairo_font_options_create();
     cairo_font_options_set_antialias(options, CAIRO_ANTIALIAS_GRAY);
-    cairo_font_options_set_hint_style(options, CAIRO_HINT_STYLE_NONE);
+    cairo_font_options_set_hint_style(options, CAIRO_HINT_STYLE_SLIGHT);
     cairo_font_options_set_hint_metrics(options, CAIRO_HINT_METRICS_OFF);
     cairo_set_font_options(context_, options);
     cairo_font_options_destroy(options);
@@ -82,426 +99,606 @@ class Canvas {
     cairo_text_extents(context_, text.c_str(), &extents);
     return extents.x_advance;
   }
-  /// `anchor`: 0 left, 0.5 centred, 1 right at x; y is the middle of the letters' height.
+  /// The text, or its beginning with an ellipsis where it is wider than `room`.
+  std::string fitted(std::string text, double size, double room) {
+    if (text_width(text, size) <= room) return text;
+    while (!text.empty() && text_width(text + "\u2026", size) > room) {
+      while (!text.empty() && (static_cast<unsigned char>(text.back()) & 0xC0) == 0x80) text.pop_back();
+      if (!text.empty()) text.pop_back();
+    }
+    return text + "\u2026";
+  }
+  /// `anchor`: 0 left, 0.5 centred, 1 right at x; y is the middle of the letters' height. A level text is moved
+  /// sideways, if need be, to stay on the canvas.
   void text(const std::string& text, double x, double y, double size, double anchor, bool upright = false) {
     const double width = text_width(text, size);
     cairo_save(context_);
-    cairo_translate(context_, x, y);
-    if (upright) cairo_rotate(context_, -M_PI / 2);
-    cairo_move_to(context_, -anchor * width, 0.36 * size);
+    if (upright) {
+      cairo_translate(context_, x, y);
+      cairo_rotate(context_, -std::numbers::pi / 2);
+      cairo_move_to(context_, -anchor * width, 0.36 * size);
+    } else {
+      const double left = std::max(2.0, std::min(x - anchor * width, static_cast<double>(width_) - width - 2));
+      cairo_move_to(context_, left, std::round(y + 0.36 * size));
+    }
     cairo_show_text(context_, text.c_str());
     cairo_restore(context_);
   }
-  void line(double x0, double y0, double x1, double y1, double width = 1) {
-    cairo_set_line_width(context_, width);
-    cairo_move_to(context_, x0, y0);
-    cairo_line_to(context_, x1, y1);
+  /// A level or upright line, one pixel wide and sharp.
+  void hair(double x0, double y0, double x1, double y1) {
+    cairo_set_line_width(context_, 1);
+    cairo_move_to(context_, std::floor(x0) + 0.5, std::floor(y0) + 0.5);
+    cairo_line_to(context_, std::floor(x1) + 0.5, std::floor(y1) + 0.5);
+    cairo_set_line_cap(context_, CAIRO_LINE_CAP_SQUARE);
     cairo_stroke(context_);
+    cairo_set_line_cap(context_, CAIRO_LINE_CAP_BUTT);
   }
-  void frame(double x, double y, double width, double height, double line_width = 1) {
-    cairo_set_line_width(context_, line_width);
-    cairo_rectangle(context_, x, y, width, height);
+  /// A frame around pixels.
+  void frame(double x, double y, double width, double height) {
+    cairo_set_line_width(context_, 1);
+    cairo_rectangle(context_, x - 0.5, y - 0.5, width + 1, height + 1);
     cairo_stroke(context_);
   }
   void fill(double x, double y, double width, double height) {
     cairo_rectangle(context_, x, y, width, height);
     cairo_fill(context_);
   }
-  /// Sets one pixel of the surface, under everything drawn later.
-  void pixel(std::size_t x, std::size_t y, Colour c) {
+  /// Puts pixels, three bytes each, under everything drawn later.
+  void put(std::size_t left, std::size_t top, std::size_t width, const std::vector<std::uint8_t>& rgb) {
     cairo_surface_flush(surface_);
-    auto* row = reinterpret_cast<std::uint32_t*>(cairo_image_surface_get_data(surface_) + y * static_cast<std::size_t>(cairo_image_surface_get_stride(surface_)));
-    const auto byte = [](double v) { return static_cast<std::uint32_t>(std::lround(std::clamp(v, 0.0, 1.0) * 255)); };
-    row[x] = byte(c.r) << 16 | byte(c.g) << 8 | byte(c.b);
+    const std::size_t count = rgb.size() / 3;
+    for (std::size_t i = 0; i < count; ++i)
+      row(top + i / width)[left + i % width] =
+          std::uint32_t{rgb[3 * i]} << 16 | std::uint32_t{rgb[3 * i + 1]} << 8 | rgb[3 * i + 2];
     cairo_surface_mark_dirty(surface_);
   }
   Picture picture() {
     cairo_surface_flush(surface_);
-    Picture out;
-    out.width = static_cast<std::size_t>(cairo_image_surface_get_width(surface_));
-    out.height = static_cast<std::size_t>(cairo_image_surface_get_height(surface_));
-    out.values.resize(out.width * out.height * 3);
-    const auto stride = static_cast<std::size_t>(cairo_image_surface_get_stride(surface_));
-    for (std::size_t y = 0; y < out.height; ++y) {
-      const auto* row = reinterpret_cast<const std::uint32_t*>(cairo_image_surface_get_data(surface_) + y * stride);
-      for (std::size_t x = 0; x < out.width; ++x) {
-        out.values[3 * (y * out.width + x)] = static_cast<std::uint8_t>(row[x] >> 16);
-        out.values[3 * (y * out.width + x) + 1] = static_cast<std::uint8_t>(row[x] >> 8);
-        out.values[3 * (y * out.width + x) + 2] = static_cast<std::uint8_t>(row[x]);
-      }
-    }
+    Picture out{.width = width_, .height = height_, .channels = 3, .values = {}};
+    out.values.reserve(width_ * height_ * 3);
+    for (std::size_t y = 0; y < height_; ++y)
+      for (std::size_t x = 0; x < width_; ++x)
+        for (int shift : {16, 8, 0}) out.values.push_back(static_cast<std::uint8_t>(row(y)[x] >> shift));
     return out;
   }
 
  private:
+  std::uint32_t* row(std::size_t y) {
+    return reinterpret_cast<std::uint32_t*>(cairo_image_surface_get_data(surface_) +
+                                            y * static_cast<std::size_t>(cairo_image_surface_get_stride(surface_)));
+  }
   cairo_surface_t* surface_;
   cairo_t* context_;
+  std::size_t width_, height_;
 };
 
-std::string tick_text(double value, double step) {
-  const int digits = std::max(0, static_cast<int>(std::ceil(-std::log10(step) - 1e-9)));
-  char buffer[64];
-  std::snprintf(buffer, sizeof buffer, "%.*f", std::min(digits, 12), std::abs(value) < 1e-9 * step ? 0.0 : value);
-  std::string text = buffer;
-  if (!text.empty() && text.front() == '-') text = "\u2212" + text.substr(1);
+std::string superscript(int exponent) {
+  static const std::array<const char*, 10> digits{"\u2070", "\u00b9", "\u00b2", "\u00b3", "\u2074",
+                                                  "\u2075", "\u2076", "\u2077", "\u2078", "\u2079"};
+  std::string text = exponent < 0 ? "\u207b" : "";
+  for (char c : std::to_string(std::abs(exponent))) text += digits[static_cast<std::size_t>(c - '0')];
   return text;
 }
 
-// The rectangle of space that a grid covers, pixel edges included [m].
+/// Texts of ticks that are `ticks[1] - ticks[0]` apart, with as many digits as that needs; powers of ten for very large
+/// and very small numbers.
+std::vector<std::string> tick_texts(const std::vector<double>& ticks) {
+  double largest = 0;
+  for (double t : ticks) largest = std::max(largest, std::abs(t));
+  const double step = ticks.size() > 1 ? ticks[1] - ticks[0] : (largest > 0 ? largest : 1);
+  const int power =
+      largest >= 1e5 || (largest > 0 && largest < 1e-3) ? static_cast<int>(std::floor(std::log10(largest))) : 0;
+  const double scale = std::pow(10.0, power);
+  const int digits = std::clamp(static_cast<int>(std::ceil(-std::log10(step / scale) - 1e-9)), 0, 12);
+  std::vector<std::string> texts;
+  for (double t : ticks) {
+    char buffer[64];
+    std::snprintf(buffer, sizeof buffer, "%.*f", digits, std::abs(t) < 1e-9 * step ? 0.0 : t / scale);
+    std::string text = buffer;
+    if (text.front() == '-') text = "\u2212" + text.substr(1);
+    if (power != 0 && t != 0) text += "\u00b710" + superscript(power);
+    texts.push_back(text);
+  }
+  return texts;
+}
+
+/// The rectangle of space that a grid covers, to the outer edges of its pixels [m].
 struct View {
   double x0, x1, z0, z1;
+  double width() const { return x1 - x0; }
+  double height() const { return z1 - z0; }
 };
 
 View view_of(const PixelGrid& grid) {
-  if (grid.y.count != 1) throw UserError("a picture shows one plane, and this map has " + std::to_string(grid.y.count) + ". Choose one elevation");
+  if (grid.y.count != 1)
+    throw UserError("a picture shows one plane, and this map has " + std::to_string(grid.y.count) +
+                    " (they lie behind each other). Choose one elevation");
+  if (grid.x.count == 0 || grid.z.count == 0)
+    throw UserError("a map without pixels cannot be drawn (its grid is empty). Give the grid some extent");
   const double dx = std::abs(grid.x.step) / 2, dz = std::abs(grid.z.step) / 2;
-  if (grid.kind == PixelGrid::Kind::cartesian) return {grid.x.from - dx, grid.x.last() + dx, grid.z.from - dz, grid.z.last() + dz};
-  View view{1e300, -1e300, 1e300, -1e300};
-  const auto include = [&](double range, double angle) {
-    const double x = range * std::sin(angle), z = grid.apex_depth + range * std::cos(angle);
-    view = {std::min(view.x0, x), std::max(view.x1, x), std::min(view.z0, z), std::max(view.z1, z)};
-  };
-  for (std::size_t i = 0; i <= 200; ++i) {
-    const double angle = grid.x.from - dx + (grid.x.last() - grid.x.from + 2 * dx) * static_cast<double>(i) / 200;
-    include(grid.z.from - dz, angle);
-    include(grid.z.last() + dz, angle);
+  const double first = std::min(grid.x.from, grid.x.last()) - dx, last = std::max(grid.x.from, grid.x.last()) + dx;
+  const double near = std::min(grid.z.from, grid.z.last()) - dz, far = std::max(grid.z.from, grid.z.last()) + dz;
+  View view{first, last, near, far};
+  if (grid.kind == PixelGrid::Kind::polar) {
+    constexpr double huge = std::numeric_limits<double>::infinity();
+    view = {huge, -huge, huge, -huge};
+    for (int i = 0; i <= 720; ++i) {
+      const double angle = first + (last - first) * i / 720;
+      for (double range : {std::max(near, 0.0), far}) {
+        const double x = range * std::sin(angle), z = grid.apex_depth + range * std::cos(angle);
+        view = {std::min(view.x0, x), std::max(view.x1, x), std::min(view.z0, z), std::max(view.z1, z)};
+      }
+    }
   }
+  if (!std::isfinite(view.width()) || !std::isfinite(view.height()) || !(view.width() > 0) || !(view.height() > 0))
+    throw UserError(
+        "a map without extent cannot be drawn (its grid is a point or a line, or not finite). Give the "
+        "grid some extent");
   return view;
 }
 
-// Fractional pixel of a place; false outside the grid.
-bool locate(const PixelGrid& grid, double x, double z, double& column, double& row) {
-  if (grid.kind == PixelGrid::Kind::polar) {
-    const double angle = std::atan2(x, z - grid.apex_depth), range = std::hypot(x, z - grid.apex_depth);
-    x = angle, z = range;
-  }
-  column = grid.x.count > 1 ? grid.x.index_of(x) : 0;
-  row = grid.z.count > 1 ? grid.z.index_of(z) : 0;
-  return column >= -0.5 && row >= -0.5 && column <= static_cast<double>(grid.x.count) - 0.5 && row <= static_cast<double>(grid.z.count) - 0.5;
-}
-
-double bilinear(const RealMap& map, double column, double row) {
-  const double last_column = static_cast<double>(map.grid.x.count - 1), last_row = static_cast<double>(map.grid.z.count - 1);
-  column = std::clamp(column, 0.0, last_column);
-  row = std::clamp(row, 0.0, last_row);
-  const auto ix = static_cast<std::size_t>(std::min(column, std::max(0.0, last_column - 1)));
-  const auto iz = static_cast<std::size_t>(std::min(row, std::max(0.0, last_row - 1)));
-  const double tx = column - static_cast<double>(ix), tz = row - static_cast<double>(iz);
-  const auto at = [&](std::size_t z, std::size_t x) {
-    return static_cast<double>(map.values(std::min(z, map.grid.z.count - 1), std::size_t{0}, std::min(x, map.grid.x.count - 1)));
-  };
-  return (1 - tz) * ((1 - tx) * at(iz, ix) + tx * at(iz, ix + 1)) + tz * ((1 - tx) * at(iz + 1, ix) + tx * at(iz + 1, ix + 1));
-}
-
-using Palette = std::function<Colour(double)>;
-
-struct Layout {
-  double left = 0, top = 0, width = 0, height = 0;  // of the image area [px]
-  View view;
-  double x(double metre) const { return left + (metre - view.x0) / (view.x1 - view.x0) * width; }
-  double z(double metre) const { return top + (metre - view.z0) / (view.z1 - view.z0) * height; }
+/// Fractional pixel of a place.
+struct PixelPlace {
+  double column = 0, row = 0;
+  bool inside = false;
 };
 
+PixelPlace locate(const PixelGrid& grid, double x, double z) {
+  if (grid.kind == PixelGrid::Kind::polar) {
+    const double down = z - grid.apex_depth;
+    z = std::hypot(x, down);
+    x = std::atan2(x, down);
+  }
+  // Not index_of alone: with one pixel the step still says how wide it is.
+  PixelPlace place{grid.x.index_of(x), grid.z.index_of(z), false};
+  place.inside = place.column >= -0.5 && place.row >= -0.5 && place.column <= static_cast<double>(grid.x.count) - 0.5 &&
+                 place.row <= static_cast<double>(grid.z.count) - 0.5;
+  return place;
+}
+
+/// Bilinear between pixels. Values are first clamped to the scale, since the decibels of silence are -infinity.
+double sample(const RealMap& map, PixelPlace place, double low, double high) {
+  const auto split = [](double at, std::size_t count, std::size_t& i, std::size_t& next) {
+    at = std::clamp(at, 0.0, static_cast<double>(count - 1));
+    i = std::min(static_cast<std::size_t>(at), count - 1);
+    next = std::min(i + 1, count - 1);
+    return at - static_cast<double>(i);
+  };
+  std::size_t x0, x1, z0, z1;
+  const double u = split(place.column, map.grid.x.count, x0, x1), v = split(place.row, map.grid.z.count, z0, z1);
+  const auto at = [&](std::size_t z, std::size_t x) {
+    const double value = map.values(z, std::size_t{0}, x);
+    return std::isnan(value) ? value : std::clamp(value, low, high);
+  };
+  return (1 - v) * ((1 - u) * at(z0, x0) + u * at(z0, x1)) + v * ((1 - u) * at(z1, x0) + u * at(z1, x1));
+}
+
 struct FigureParts {
-  std::string title, unit;
+  FigureStyle style;
+  std::string unit;
   double low = 0, high = 1;
-  Palette palette;
+  Palette palette = Palette::grey;
   const LabelMap* segmentation = nullptr;
 };
 
-constexpr double tick_size = 15, label_size = 17, title_size = 18;
+struct LegendItem {
+  std::string name;
+  std::size_t channel;
+  double x, y;  // from the legend's corner
+};
 
-Colour outline_colour(std::size_t c) { return class_colours[c % class_colours.size()]; }
+/// The image area of a figure, in whole pixels.
+struct Area {
+  std::size_t left = 0, top = 0, width = 0, height = 0;
+  View view;
+  double x_at(double column) const { return view.x0 + column / static_cast<double>(width) * view.width(); }
+  double z_at(double row) const { return view.z0 + row / static_cast<double>(height) * view.height(); }
+};
 
-void draw_classes(Canvas& canvas, const Layout& layout, const LabelMap& segmentation) {
-  const PixelGrid& grid = segmentation.grid;
-  const std::size_t channels = segmentation.values.extent(0);
-  const auto width = static_cast<std::size_t>(layout.width), height = static_cast<std::size_t>(layout.height);
-  std::vector<std::int8_t> inside(width * height);
-  for (std::size_t c = 0; c < channels; ++c) {
-    for (std::size_t py = 0; py < height; ++py)
-      for (std::size_t px = 0; px < width; ++px) {
-        const double x = layout.view.x0 + (static_cast<double>(px) + 0.5) / layout.width * (layout.view.x1 - layout.view.x0);
-        const double z = layout.view.z0 + (static_cast<double>(py) + 0.5) / layout.height * (layout.view.z1 - layout.view.z0);
-        double column = 0, row = 0;
-        bool in = false;
-        if (locate(grid, x, z, column, row)) {
-          const auto ix = static_cast<std::size_t>(std::clamp(std::lround(column), 0L, static_cast<long>(grid.x.count) - 1));
-          const auto iz = static_cast<std::size_t>(std::clamp(std::lround(row), 0L, static_cast<long>(grid.z.count) - 1));
-          in = segmentation.values(c, iz, std::size_t{0}, ix) != 0;
-        }
-        inside[py * width + px] = in;
+std::vector<std::uint8_t> paint_map(const RealMap& map, const FigureParts& parts, const Area& area) {
+  // Where the grid is finer than the picture, each pixel is a mean of several places, so that speckle does not alias.
+  const double pixel = area.view.height() / static_cast<double>(area.height);
+  const double fine = pixel / std::abs(map.grid.z.step);
+  const int sub = std::clamp(static_cast<int>(std::ceil(fine - 0.01)), 1, 4);
+  std::vector<std::uint8_t> rgb;
+  rgb.reserve(area.width * area.height * 3);
+  for (std::size_t py = 0; py < area.height; ++py)
+    for (std::size_t px = 0; px < area.width; ++px) {
+      double sum = 0;
+      int inside = 0;
+      for (int i = 0; i < sub * sub; ++i) {
+        const double column = static_cast<double>(px) + (i % sub + 0.5) / sub;
+        const double row = static_cast<double>(py) + (i / sub + 0.5) / sub;
+        const PixelPlace place = locate(map.grid, area.x_at(column), area.z_at(row));
+        if (place.inside) sum += sample(map, place, parts.low, parts.high), ++inside;
       }
-    const Colour colour = outline_colour(c);
-    const auto at = [&](std::ptrdiff_t y, std::ptrdiff_t x) {
-      return y >= 0 && x >= 0 && y < static_cast<std::ptrdiff_t>(height) && x < static_cast<std::ptrdiff_t>(width) &&
-             inside[static_cast<std::size_t>(y) * width + static_cast<std::size_t>(x)];
+      const Colour colour =
+          inside == 0 ? Colour{} : colour_of(parts.palette, (sum / inside - parts.low) / (parts.high - parts.low));
+      for (double v : {colour.r, colour.g, colour.b}) rgb.push_back(byte_of(v));
+    }
+  return rgb;
+}
+
+/// Outline two pixels wide and a light tint of every channel, into the painted image.
+void paint_class(const LabelMap& labels, std::size_t channel, const Area& area, std::vector<std::uint8_t>& rgb) {
+  std::vector<std::uint8_t> in(area.width * area.height);
+  for (std::size_t i = 0; i < in.size(); ++i) {
+    const PixelPlace place = locate(labels.grid, area.x_at(static_cast<double>(i % area.width) + 0.5),
+                                    area.z_at(static_cast<double>(i / area.width) + 0.5));
+    if (!place.inside) continue;
+    const auto nearest = [](double at, std::size_t count) {
+      return std::min(static_cast<std::size_t>(std::max(at + 0.5, 0.0)), count - 1);
     };
-    for (std::size_t py = 0; py < height; ++py)
-      for (std::size_t px = 0; px < width; ++px) {
-        if (!inside[py * width + px]) continue;
-        const auto y = static_cast<std::ptrdiff_t>(py), x = static_cast<std::ptrdiff_t>(px);
-        bool edge = false;
-        for (std::ptrdiff_t d = 1; d <= 2; ++d) edge |= !at(y, x - d) || !at(y, x + d) || !at(y - d, x) || !at(y + d, x);
-        canvas.set(colour, edge ? 1.0 : 0.16);
-        canvas.fill(layout.left + static_cast<double>(px), layout.top + static_cast<double>(py), 1, 1);
-      }
+    const float value = labels.values(channel, nearest(place.row, labels.grid.z.count), std::size_t{0},
+                                      nearest(place.column, labels.grid.x.count));
+    in[i] = value > 0.5F;
+  }
+  const Colour colour = class_colours[channel % class_colours.size()];
+  const auto outside = [&](std::ptrdiff_t x, std::ptrdiff_t y) {
+    return x < 0 || y < 0 || x >= static_cast<std::ptrdiff_t>(area.width) ||
+           y >= static_cast<std::ptrdiff_t>(area.height) ||
+           !in[static_cast<std::size_t>(y) * area.width + static_cast<std::size_t>(x)];
+  };
+  for (std::size_t i = 0; i < in.size(); ++i) {
+    if (!in[i]) continue;
+    const auto x = static_cast<std::ptrdiff_t>(i % area.width), y = static_cast<std::ptrdiff_t>(i / area.width);
+    bool edge = false;
+    for (std::ptrdiff_t d : {-2, -1, 1, 2}) edge = edge || outside(x + d, y) || outside(x, y + d);
+    const double alpha = edge ? 1 : 0.15;
+    const std::array<double, 3> parts{colour.r, colour.g, colour.b};
+    for (std::size_t c = 0; c < 3; ++c)
+      rgb[3 * i + c] = byte_of((1 - alpha) * rgb[3 * i + c] / 255.0 + alpha * parts[c]);
   }
 }
 
 Picture draw_figure(const RealMap& map, const FigureParts& parts) {
-  const View view = view_of(map.grid);
-  const double aspect = (view.x1 - view.x0) / (view.z1 - view.z0);
-  // The image area has the aspect of space and fits into 620 x 640, but is never a sliver.
-  double width = 640, height = width / aspect;
-  if (height > 640) height = 640, width = height * aspect;
-  width = std::round(std::max(width, 160.0));
-  height = std::round(std::max(height, 160.0));
-  const bool legend = parts.segmentation && !parts.segmentation->channels.empty();
-  const double left = 78, top = parts.title.empty() ? 22 : 46, bottom = 62, bar_gap = 22, bar_width = 20;
-  double legend_height = 0;
+  const double side = static_cast<double>(std::clamp<std::size_t>(parts.style.long_side, 400, 20'000));
+  Area area;
+  area.view = view_of(map.grid);
   Canvas measure(8, 8);
-  std::vector<std::array<double, 2>> legend_places;
-  const double total_width = left + width + bar_gap + bar_width + 78;
-  if (legend) {
-    double x = left, y = 0;
-    for (const auto& name : parts.segmentation->channels) {
-      const double item = 26 + measure.text_width(name, tick_size) + 18;
-      if (x + item > total_width && x > left) x = left, y += 24;
-      legend_places.push_back({x, y});
+  // Room for the numbers is measured, not guessed.
+  const auto levels = nice_ticks(parts.low, parts.high, 6);
+  const auto level_texts = tick_texts(levels);
+  double level_width = measure.text_width(parts.unit, tick_size) - 26;
+  for (const auto& text : level_texts) level_width = std::max(level_width, measure.text_width(text, tick_size));
+  double depth_width = 0;
+  for (const auto& text : tick_texts(nice_ticks(area.view.z0 * 1e3, area.view.z1 * 1e3, 10)))
+    depth_width = std::max(depth_width, measure.text_width(text, tick_size));
+  const double left = std::ceil(34 + depth_width + 10), gap = 20, bar = 18,
+               right = std::ceil(gap + bar + 8 + level_width + 8);
+  const double top = parts.style.title.empty() ? 18 : 44, bottom = 58;
+
+  std::vector<LegendItem> legend;
+  double legend_height = 0;
+  // The legend wraps at the picture's width, which itself depends on the legend's height: two passes settle it.
+  double width = 0, height = 0, total_width = 0;
+  for (int pass = 0; pass < 2; ++pass) {
+    const double scale =
+        std::min((side - left - right) / area.view.width(), (side - top - bottom - legend_height) / area.view.height());
+    width = std::max(1.0, std::round(scale * area.view.width()));
+    height = std::max(1.0, std::round(scale * area.view.height()));
+    total_width = std::min(side, std::max(left + width + right, 300.0));
+    legend.clear();
+    legend_height = 0;
+    if (parts.segmentation == nullptr) break;
+    double x = 0, y = 0;
+    for (std::size_t c = 0; c < parts.segmentation->values.extent(0); ++c) {
+      std::string name = c < parts.segmentation->channels.size() ? parts.segmentation->channels[c] : std::to_string(c);
+      if (name == "background") continue;
+      name = measure.fitted(name, tick_size, total_width - 60);
+      const double item = 24 + measure.text_width(name, tick_size) + 20;
+      if (x > 0 && x + item > total_width - 24) x = 0, y += 24;
+      legend.push_back({name, c, x, y});
       x += item;
+      legend_height = y + 30;
     }
-    legend_height = y + 30;
   }
-  Canvas canvas(static_cast<std::size_t>(std::ceil(total_width)), static_cast<std::size_t>(std::ceil(top + height + bottom + legend_height)));
-  const Layout layout{left, top, width, height, view};
+  // A slender image stands in the middle of its picture.
+  area.left = static_cast<std::size_t>(left + std::floor(std::max(0.0, total_width - left - width - right) / 2));
+  area.top = static_cast<std::size_t>(top);
+  area.width = static_cast<std::size_t>(width);
+  area.height = static_cast<std::size_t>(height);
+  const double total_height = std::max(top + height + bottom + legend_height, 160.0);
+  Canvas canvas(static_cast<std::size_t>(total_width), static_cast<std::size_t>(total_height));
 
-  for (std::size_t py = 0; py < static_cast<std::size_t>(height); ++py)
-    for (std::size_t px = 0; px < static_cast<std::size_t>(width); ++px) {
-      const double x = view.x0 + (static_cast<double>(px) + 0.5) / width * (view.x1 - view.x0);
-      const double z = view.z0 + (static_cast<double>(py) + 0.5) / height * (view.z1 - view.z0);
-      double column = 0, row = 0;
-      Colour colour{};
-      if (locate(map.grid, x, z, column, row)) colour = parts.palette((bilinear(map, column, row) - parts.low) / (parts.high - parts.low));
-      canvas.pixel(static_cast<std::size_t>(left) + px, static_cast<std::size_t>(top) + py, colour);
-    }
-  if (legend) draw_classes(canvas, layout, *parts.segmentation);
+  auto rgb = paint_map(map, parts, area);
+  for (const LegendItem& item : legend) paint_class(*parts.segmentation, item.channel, area, rgb);
+  canvas.put(area.left, area.top, area.width, rgb);
 
-  const Colour ink{0.1, 0.1, 0.1};
+  const double x0 = static_cast<double>(area.left);
   canvas.set(ink);
-  canvas.frame(left - 0.5, top - 0.5, width + 1, height + 1);
-  const auto x_ticks = nice_ticks(view.x0 * 1e3, view.x1 * 1e3, std::max<std::size_t>(2, static_cast<std::size_t>(width / 80)));
-  for (double t : x_ticks) {
-    const double x = layout.x(t * 1e-3);
-    canvas.line(x, top + height, x, top + height + 5);
-    canvas.text(tick_text(t, x_ticks.size() > 1 ? x_ticks[1] - x_ticks[0] : 1), x, top + height + 17, tick_size, 0.5);
+  canvas.frame(x0, top, width, height);
+  const auto ticks = [&](double low, double high, double pixels, double spacing) {
+    return nice_ticks(low * 1e3, high * 1e3, static_cast<std::size_t>(std::max(1.0, pixels / spacing)));
+  };
+  const auto xs = ticks(area.view.x0, area.view.x1, width, 70), zs = ticks(area.view.z0, area.view.z1, height, 55);
+  const auto x_texts = tick_texts(xs), z_texts = tick_texts(zs);
+  for (std::size_t i = 0; i < xs.size(); ++i) {
+    const double x = x0 + (xs[i] * 1e-3 - area.view.x0) / area.view.width() * width;
+    canvas.hair(x, top + height + 1, x, top + height + 5);
+    canvas.text(x_texts[i], x, top + height + 16, tick_size, 0.5);
   }
-  const auto z_ticks = nice_ticks(view.z0 * 1e3, view.z1 * 1e3, std::max<std::size_t>(2, static_cast<std::size_t>(height / 60)));
-  for (double t : z_ticks) {
-    const double z = layout.z(t * 1e-3);
-    canvas.line(left - 5, z, left, z);
-    canvas.text(tick_text(t, z_ticks.size() > 1 ? z_ticks[1] - z_ticks[0] : 1), left - 9, z, tick_size, 1);
+  for (std::size_t i = 0; i < zs.size(); ++i) {
+    const double z = top + (zs[i] * 1e-3 - area.view.z0) / area.view.height() * height;
+    canvas.hair(x0 - 6, z, x0 - 2, z);
+    canvas.text(z_texts[i], x0 - 10, z, tick_size, 1);
   }
-  canvas.text("Lateral [mm]", left + width / 2, top + height + 42, label_size, 0.5);
-  canvas.text("Depth [mm]", 20, top + height / 2, label_size, 0.5, true);
-  if (!parts.title.empty()) canvas.text(parts.title, left + width / 2, 22, title_size, 0.5);
+  canvas.text("Lateral [mm]", x0 + width / 2, top + height + 40, label_size, 0.5);
+  // "Depth [mm]" is about 95 px long.
+  canvas.text("Depth [mm]", x0 - left + 16, std::max(top + height / 2, 52.0), label_size, 0.5, true);
+  if (!parts.style.title.empty())
+    canvas.text(canvas.fitted(parts.style.title, title_size, total_width - 12), x0 + width / 2, 23, title_size, 0.5);
 
-  const double bar = left + width + bar_gap;
-  for (std::size_t i = 0; i < static_cast<std::size_t>(height); ++i) {
-    const Colour colour = parts.palette(1 - (static_cast<double>(i) + 0.5) / height);
-    canvas.set(colour);
-    canvas.fill(bar, top + static_cast<double>(i), bar_width, 1);
+  const double bar_left = x0 + width + gap;
+  for (double i = 0; i < height; ++i) {
+    canvas.set(colour_of(parts.palette, 1 - (i + 0.5) / height));
+    canvas.fill(bar_left, top + i, bar, 1);
   }
   canvas.set(ink);
-  canvas.frame(bar - 0.5, top - 0.5, bar_width + 1, height + 1);
-  const auto levels = nice_ticks(parts.low, parts.high, std::max<std::size_t>(2, static_cast<std::size_t>(height / 80)));
-  for (double level : levels) {
-    const double y = top + (parts.high - level) / (parts.high - parts.low) * height;
-    canvas.line(bar + bar_width, y, bar + bar_width + 4, y);
-    std::string text = tick_text(level, levels.size() > 1 ? levels[1] - levels[0] : 1);
-    canvas.text(text, bar + bar_width + 8, y, tick_size, 0);
+  canvas.frame(bar_left, top, bar, height);
+  double last_y = -100;
+  for (std::size_t i = levels.size(); i-- > 0;) {
+    const double y = top + (parts.high - levels[i]) / (parts.high - parts.low) * height;
+    if (y - last_y < 16) continue;  // a low picture has no room for all
+    last_y = y;
+    canvas.hair(bar_left + bar + 1, std::min(y, top + height - 1), bar_left + bar + 4, std::min(y, top + height - 1));
+    canvas.text(level_texts[i], bar_left + bar + 8, y, tick_size, 0);
   }
-  canvas.text(parts.unit, bar + bar_width / 2, top + height + 17, tick_size, 0.5);
+  canvas.text(parts.unit, bar_left, top + height + 16, tick_size, 0);
 
-  for (std::size_t c = 0; c < legend_places.size(); ++c) {
-    const double x = legend_places[c][0], y = top + height + bottom + 10 + legend_places[c][1];
-    canvas.set(outline_colour(c));
-    canvas.fill(x, y - 8, 18, 16);
+  for (const LegendItem& item : legend) {
+    const double x = 16 + item.x, y = top + height + bottom + 12 + item.y;
+    canvas.set(class_colours[item.channel % class_colours.size()]);
+    canvas.fill(x, y - 8, 16, 16);
     canvas.set(ink);
-    canvas.text(parts.segmentation->channels[c], x + 25, y, tick_size, 0);
+    canvas.frame(x, y - 8, 16, 16);
+    canvas.text(item.name, x + 23, y, tick_size, 0);
   }
   return canvas.picture();
 }
+
+/// The limits of finite values, or 0 and 1 where there are none; never equal.
+std::array<double, 2> limits_of(const NdArray<float, 3>& values) {
+  double low = std::numeric_limits<double>::infinity(), high = -low;
+  for (float v : values.flat())
+    if (std::isfinite(v)) low = std::min(low, static_cast<double>(v)), high = std::max(high, static_cast<double>(v));
+  if (low > high) return {0, 1};
+  if (low == high) {
+    const double pad = low == 0 ? 1 : 0.01 * std::abs(low);
+    return {low - pad, high + pad};
+  }
+  return {low, high};
+}
+
+/// A plot's axis, linear or in powers of ten.
+struct PlotAxis {
+  bool log = false;
+  double low = std::numeric_limits<double>::infinity(), high = -low;  // of value()
+  std::vector<double> ticks;                                          // in value()
+  std::vector<std::string> texts;
+
+  double value(double v) const { return log ? (v > 0 ? std::log10(v) : std::nan("")) : v; }
+  void include(double v) { low = std::min(low, v), high = std::max(high, v); }
+  double share(double v) const { return (v - low) / (high - low); }
+
+  void settle(double padding, std::size_t most) {
+    if (!(low <= high)) low = 0, high = 1;
+    if (low == high) {
+      const double pad = low == 0 || log ? 0.5 : 0.1 * std::abs(low);
+      low -= pad, high += pad;
+    }
+    const double pad = padding * (high - low);
+    if (std::isfinite(pad)) low -= pad, high += pad;
+    if (!log) {
+      ticks = nice_ticks(low, high, most);
+      texts = tick_texts(ticks);
+      return;
+    }
+    const double first = std::ceil(low - 1e-9), last = std::floor(high + 1e-9);
+    if (last - first >= 1) {
+      const double step = std::max(1.0, std::ceil((last - first) / static_cast<double>(most)));
+      for (double t = first; t <= last; t += step) {
+        ticks.push_back(t);
+        texts.push_back("10" + superscript(static_cast<int>(t)));
+      }
+      return;
+    }
+    std::vector<double> values = nice_ticks(std::pow(10.0, low), std::pow(10.0, high), most);
+    std::erase_if(values, [](double v) { return !(v > 0); });
+    texts = tick_texts(values);
+    for (double v : values) ticks.push_back(std::log10(v));
+  }
+};
 
 }  // namespace
 
 std::vector<double> nice_ticks(double low, double high, std::size_t most) {
   if (!(high > low) || !std::isfinite(low) || !std::isfinite(high)) return {low};
-  const double raw = (high - low) / static_cast<double>(std::max<std::size_t>(most, 1));
+  const double count = static_cast<double>(std::max<std::size_t>(most, 1));
+  const double raw = high / count - low / count;  // the difference itself may overflow
+  const double size = std::max(std::abs(low), std::abs(high));
+  if (!(raw > size * 1e-12) || !(raw > 1e-290) || raw > 1e290) return {low};
   const double power = std::pow(10.0, std::floor(std::log10(raw)));
-  double step = power * 10;
-  for (double factor : {1.0, 2.0, 5.0})
-    if (factor * power >= raw * (1 - 1e-9)) {
-      step = factor * power;
-      break;
-    }
+  double step = 10 * power;
+  for (double factor : {5.0, 2.0, 1.0})
+    if (factor * power >= raw * (1 - 1e-9)) step = factor * power;
   std::vector<double> ticks;
-  for (double k = std::ceil(low / step - 1e-9); k * step <= high + 1e-9 * step; ++k) ticks.push_back(k * step);
+  const double first = std::ceil(low / step - 1e-9), last = std::floor(high / step + 1e-9);
+  for (double k = first; k <= last; ++k) ticks.push_back(k * step + 0.0);  // + 0.0 makes -0 plain
+  if (ticks.empty()) return {low};
   return ticks;
 }
 
-Picture draw_bmode(const RealMap& decibels, double dynamic_range, const std::string& title) {
-  return draw_figure(decibels, {title, "dB", -dynamic_range, 0, [](double t) { return grey(std::clamp(t, 0.0, 1.0)); }, nullptr});
+Picture draw_bmode(const RealMap& decibels, double dynamic_range, const FigureStyle& style) {
+  return draw_figure(decibels, {style, "dB", -std::max(dynamic_range, 1e-3), 0, Palette::grey, nullptr});
 }
 
-Picture draw_overlay(const RealMap& decibels, const LabelMap& segmentation, double dynamic_range, const std::string& title) {
-  view_of(segmentation.grid);
-  return draw_figure(decibels, {title, "dB", -dynamic_range, 0, [](double t) { return grey(std::clamp(t, 0.0, 1.0)); }, &segmentation});
+Picture draw_overlay(const RealMap& decibels, const LabelMap& segmentation, double dynamic_range,
+                     const FigureStyle& style) {
+  (void)view_of(segmentation.grid);
+  return draw_figure(decibels, {style, "dB", -std::max(dynamic_range, 1e-3), 0, Palette::grey, &segmentation});
 }
 
 Picture draw_map(const RealMap& map, const std::string& unit, const MapStyle& style) {
   double low = style.low, high = style.high;
   if (!(high > low)) {
-    low = 1e300, high = -1e300;
-    for (float v : map.values.flat())
-      if (std::isfinite(v)) low = std::min(low, static_cast<double>(v)), high = std::max(high, static_cast<double>(v));
-    if (low > high) low = 0, high = 1;
-    if (!(high > low)) {
-      const double pad = std::max(std::abs(low) * 0.01, 1e-3);
-      low -= pad, high += pad;
-    }
+    const auto limits = limits_of(map.values);
+    low = limits[0], high = limits[1];
     if (style.diverging) {
       high = std::max(std::abs(low), std::abs(high));
       low = -high;
     }
   }
-  return draw_figure(map, {style.title, unit, low, high, style.diverging ? Palette(diverging) : Palette(sequential), nullptr});
+  return draw_figure(map, {{style.title, style.long_side},
+                           unit,
+                           low,
+                           high,
+                           style.diverging ? Palette::diverging : Palette::sequential,
+                           nullptr});
 }
 
-std::vector<Picture> draw_wave_movie(const std::vector<RealMap>& frames, const std::vector<double>& times) {
+std::vector<Picture> draw_wave_movie(const std::vector<RealMap>& frames, const std::vector<double>& times,
+                                     std::size_t long_side) {
+  float peak = 0;
+  for (const RealMap& frame : frames)
+    for (float v : frame.values.flat())
+      if (std::isfinite(v)) peak = std::max(peak, std::abs(v));
   std::vector<Picture> pictures;
   for (std::size_t i = 0; i < frames.size(); ++i) {
-    char title[64];
-    std::snprintf(title, sizeof title, "Pressure at %.2f \u00b5s", i < times.size() ? times[i] * 1e6 : 0.0);
-    // A square root of the level shows edge waves beside the main front.
+    char title[64] = "";
+    if (i < times.size()) std::snprintf(title, sizeof title, "t = %.2f \u00b5s", times[i] * 1e6);
     RealMap shown = frames[i];
-    for (float& v : shown.values.flat()) v = std::copysign(std::sqrt(std::abs(v)), v);
-    pictures.push_back(draw_figure(shown, {title, "\u221ap", -1, 1, diverging, nullptr}));
+    for (float& v : shown.values.flat()) v = peak > 0 ? std::copysign(std::sqrt(std::abs(v) / peak), v) : 0;
+    pictures.push_back(
+        draw_figure(shown, {{title, long_side}, "\u00b1\u221a|p/p\u2098|", -1, 1, Palette::diverging, nullptr}));
   }
   return pictures;
 }
 
-Picture draw_curves(const std::vector<Curve>& curves, const std::string& x_label, const std::string& y_label, const CurveStyle& style) {
-  const double left = 100, top = style.title.empty() ? 24 : 46, width = 700, height = 420, bottom = 66, right = 30;
+Picture draw_curves(const std::vector<Curve>& curves, const std::string& x_label, const std::string& y_label,
+                    const CurveStyle& style) {
+  const double side = static_cast<double>(std::clamp<std::size_t>(style.long_side, 400, 20'000));
+  PlotAxis x{.log = style.log_x, .ticks = {}, .texts = {}}, y{.log = style.log_y, .ticks = {}, .texts = {}};
+  const auto points = [](const Curve& curve) { return std::min(curve.x.size(), curve.y.size()); };
   bool named = false;
-  for (const auto& curve : curves) named |= !curve.name.empty();
-  const auto fx = [&](double v) { return style.log_x ? std::log10(v) : v; };
-  const auto fy = [&](double v) { return style.log_y ? std::log10(v) : v; };
-  double x0 = 1e300, x1 = -1e300, y0 = 1e300, y1 = -1e300;
-  for (const auto& curve : curves)
-    for (std::size_t i = 0; i < std::min(curve.x.size(), curve.y.size()); ++i) {
-      const double x = fx(curve.x[i]), y = fy(curve.y[i]);
-      if (!std::isfinite(x) || !std::isfinite(y)) continue;
-      x0 = std::min(x0, x), x1 = std::max(x1, x), y0 = std::min(y0, y), y1 = std::max(y1, y);
+  for (const Curve& curve : curves) {
+    named = named || !curve.name.empty();
+    for (std::size_t i = 0; i < points(curve); ++i) {
+      const double u = x.value(curve.x[i]), v = y.value(curve.y[i]);
+      if (std::isfinite(u) && std::isfinite(v)) x.include(u), y.include(v);
     }
-  if (x0 > x1) x0 = 0, x1 = 1, y0 = 0, y1 = 1;
-  if (x0 == x1) x0 -= 0.5, x1 += 0.5;
-  if (y0 == y1) y0 -= 0.5, y1 += 0.5;
-  const double pad = 0.04 * (y1 - y0);
-  y0 -= pad, y1 += pad;
-  const double legend_height = named ? 30 * std::ceil(static_cast<double>(curves.size()) / 3) + 4 : 0;
-  Canvas canvas(static_cast<std::size_t>(left + width + right), static_cast<std::size_t>(top + height + bottom + legend_height));
-  const auto px = [&](double x) { return left + (x - x0) / (x1 - x0) * width; };
-  const auto py = [&](double y) { return top + (y1 - y) / (y1 - y0) * height; };
-  const Colour ink{0.1, 0.1, 0.1};
-  const auto power_text = [](double exponent) {
-    char buffer[32];
-    std::snprintf(buffer, sizeof buffer, "1e%g", exponent);
-    return std::string(buffer);
-  };
-  const auto ticks = [&](double low, double high, std::size_t most, bool log) {
-    std::vector<double> out;
-    for (double t : nice_ticks(low, high, most))
-      if (!log || std::abs(t - std::round(t)) < 1e-9) out.push_back(t);
-    return out;
-  };
-  const auto xs = ticks(x0, x1, 8, style.log_x), ys = ticks(y0, y1, 6, style.log_y);
-  for (double t : xs) {
-    canvas.set({0.88, 0.88, 0.88});
-    canvas.line(px(t), top, px(t), top + height);
-    canvas.set(ink);
-    canvas.text(style.log_x ? power_text(t) : tick_text(t, xs.size() > 1 ? xs[1] - xs[0] : 1), px(t), top + height + 17, tick_size, 0.5);
   }
-  for (double t : ys) {
-    canvas.set({0.88, 0.88, 0.88});
-    canvas.line(left, py(t), left + width, py(t));
+  x.settle(0, static_cast<std::size_t>(side / 110));
+  y.settle(0.04, static_cast<std::size_t>(side / 130));
+
+  Canvas measure(8, 8);
+  double tick_width = 0;
+  for (const auto& text : y.texts) tick_width = std::max(tick_width, measure.text_width(text, tick_size));
+  const double left = std::ceil(34 + tick_width + 10), right = 28, top = style.title.empty() ? 20 : 46, bottom = 58;
+  const double width = side - left - right, height = std::round(0.55 * side);
+  std::vector<LegendItem> legend;
+  double legend_height = 0;
+  if (named) {
+    double at = 0, down = 0;
+    for (std::size_t c = 0; c < curves.size(); ++c) {
+      const std::string name = measure.fitted(curves[c].name, tick_size, width - 60);
+      const double item = 34 + measure.text_width(name, tick_size) + 24;
+      if (at > 0 && at + item > width) at = 0, down += 24;
+      legend.push_back({name, c, at, down});
+      at += item;
+    }
+    legend_height = down + 32;
+  }
+  Canvas canvas(static_cast<std::size_t>(side), static_cast<std::size_t>(top + height + bottom + legend_height));
+  const auto px = [&](double v) { return left + x.share(v) * width; };
+  const auto py = [&](double v) { return top + (1 - y.share(v)) * height; };
+  const Colour grid_colour{0.88, 0.88, 0.88};
+  for (std::size_t i = 0; i < x.ticks.size(); ++i) {
+    canvas.set(grid_colour);
+    canvas.hair(px(x.ticks[i]), top, px(x.ticks[i]), top + height);
     canvas.set(ink);
-    canvas.text(style.log_y ? power_text(t) : tick_text(t, ys.size() > 1 ? ys[1] - ys[0] : 1), left - 8, py(t), tick_size, 1);
+    canvas.text(x.texts[i], px(x.ticks[i]), top + height + 16, tick_size, 0.5);
+  }
+  for (std::size_t i = 0; i < y.ticks.size(); ++i) {
+    canvas.set(grid_colour);
+    canvas.hair(left, py(y.ticks[i]), left + width, py(y.ticks[i]));
+    canvas.set(ink);
+    canvas.text(y.texts[i], left - 8, py(y.ticks[i]), tick_size, 1);
   }
   canvas.set(ink);
   canvas.frame(left, top, width, height);
-  canvas.text(x_label, left + width / 2, top + height + 44, label_size, 0.5);
-  canvas.text(y_label, 22, top + height / 2, label_size, 0.5, true);
-  if (!style.title.empty()) canvas.text(style.title, left + width / 2, 22, title_size, 0.5);
-  // Blue first: the two lightest class colours are hard to see on white.
-  constexpr std::array<std::size_t, 8> order{6, 4, 2, 5, 0, 1, 7, 3};
-  cairo_t* cr = canvas.context();
+  canvas.text(canvas.fitted(x_label, label_size, width), left + width / 2, top + height + 40, label_size, 0.5);
+  canvas.text(canvas.fitted(y_label, label_size, height), 18, top + height / 2, label_size, 0.5, true);
+  if (!style.title.empty())
+    canvas.text(canvas.fitted(style.title, title_size, side - 12), left + width / 2, 24, title_size, 0.5);
+
+  cairo_t* cairo = canvas.context();
+  // Curves beyond the eighth repeat the colours with dashes.
+  const auto style_of = [&](std::size_t c) {
+    canvas.set(class_colours[curve_order[c % curve_order.size()]]);
+    const std::array<double, 2> dashes{7, 4};
+    cairo_set_dash(cairo, dashes.data(), c < curve_order.size() ? 0 : 2, 0);
+    cairo_set_line_width(cairo, 2);
+    cairo_set_line_join(cairo, CAIRO_LINE_JOIN_ROUND);
+  };
   for (std::size_t c = 0; c < curves.size(); ++c) {
-    const Colour colour = class_colours[order[c % order.size()]];
-    canvas.set(colour);
-    cairo_save(cr);
-    cairo_rectangle(cr, left, top, width, height);
-    cairo_clip(cr);
-    cairo_set_line_width(cr, 2);
-    cairo_set_line_join(cr, CAIRO_LINE_JOIN_ROUND);
+    cairo_save(cairo);
+    cairo_rectangle(cairo, left - 1, top - 1, width + 2, height + 2);
+    cairo_clip(cairo);
+    style_of(c);
     bool pen = false;
-    for (std::size_t i = 0; i < std::min(curves[c].x.size(), curves[c].y.size()); ++i) {
-      const double x = fx(curves[c].x[i]), y = fy(curves[c].y[i]);
-      if (!std::isfinite(x) || !std::isfinite(y)) {
-        pen = false;
-        continue;
-      }
-      if (pen) cairo_line_to(cr, px(x), py(y));
-      else cairo_move_to(cr, px(x), py(y));
-      pen = true;
+    std::vector<std::array<double, 2>> marks;
+    for (std::size_t i = 0; i < points(curves[c]); ++i) {
+      const double u = x.value(curves[c].x[i]), v = y.value(curves[c].y[i]);
+      const bool usable = std::isfinite(u) && std::isfinite(v);
+      if (usable && pen) cairo_line_to(cairo, px(u), py(v));
+      if (usable && !pen) cairo_move_to(cairo, px(u), py(v));
+      if (usable && curves[c].markers) marks.push_back({px(u), py(v)});
+      pen = usable;
     }
-    cairo_stroke(cr);
-    if (curves[c].markers)
-      for (std::size_t i = 0; i < std::min(curves[c].x.size(), curves[c].y.size()); ++i) {
-        const double x = fx(curves[c].x[i]), y = fy(curves[c].y[i]);
-        if (!std::isfinite(x) || !std::isfinite(y)) continue;
-        cairo_arc(cr, px(x), py(y), 4, 0, 2 * M_PI);
-        cairo_fill(cr);
-      }
-    cairo_restore(cr);
-    if (named) {
-      const double x = left + static_cast<double>(c % 3) * 240, y = top + height + bottom + 12 + 30 * static_cast<double>(c / 3);
-      canvas.set(colour);
-      canvas.line(x, y, x + 24, y, 3);
-      canvas.set(ink);
-      canvas.text(curves[c].name, x + 31, y, tick_size, 0);
+    cairo_stroke(cairo);
+    cairo_restore(cairo);
+    style_of(c);
+    for (const auto& mark : marks) {
+      cairo_arc(cairo, mark[0], mark[1], 4, 0, 2 * std::numbers::pi);
+      cairo_fill(cairo);
     }
+  }
+  for (const LegendItem& item : legend) {
+    const double at = left + item.x, down = top + height + bottom + 12 + item.y;
+    style_of(item.channel);
+    cairo_set_line_width(cairo, 3);
+    cairo_move_to(cairo, at, down);
+    cairo_line_to(cairo, at + 26, down);
+    cairo_stroke(cairo);
+    canvas.set(ink);
+    canvas.text(item.name, at + 33, down, tick_size, 0);
   }
   return canvas.picture();
 }
 
 Picture draw_contact_sheet(const std::vector<Picture>& pictures, std::size_t columns, std::size_t gap) {
   Picture sheet;
-  if (pictures.empty() || columns == 0) return sheet;
+  if (pictures.empty()) return sheet;
   std::size_t width = 0, height = 0;
-  for (const auto& p : pictures) width = std::max(width, p.width), height = std::max(height, p.height);
-  columns = std::min(columns, pictures.size());
+  for (const Picture& p : pictures) width = std::max(width, p.width), height = std::max(height, p.height);
+  columns = std::clamp<std::size_t>(columns, 1, pictures.size());
   const std::size_t rows = (pictures.size() + columns - 1) / columns;
   sheet.width = columns * width + (columns + 1) * gap;
   sheet.height = rows * height + (rows + 1) * gap;
+  if (sheet.width > 30'000 || sheet.height > 30'000)
+    throw UserError("a contact sheet of " + std::to_string(sheet.width) + " x " + std::to_string(sheet.height) +
+                    " pixels is too large (at most 30000 a side). Show fewer pictures");
   sheet.values.assign(sheet.width * sheet.height * 3, 255);
   for (std::size_t i = 0; i < pictures.size(); ++i) {
     const Picture& p = pictures[i];
-    const std::size_t x0 = gap + i % columns * (width + gap), y0 = gap + i / columns * (height + gap);
+    const std::size_t left = gap + i % columns * (width + gap) + (width - p.width) / 2;
+    const std::size_t top = gap + i / columns * (height + gap) + (height - p.height) / 2;
     for (std::size_t y = 0; y < p.height; ++y)
       for (std::size_t x = 0; x < p.width; ++x)
         for (std::size_t c = 0; c < 3; ++c)
-          sheet.values[((y0 + y) * sheet.width + x0 + x) * 3 + c] = p.values[(y * p.width + x) * p.channels + (p.channels == 3 ? c : 0)];
+          sheet.values[((top + y) * sheet.width + left + x) * 3 + c] =
+              p.values[(y * p.width + x) * p.channels + (p.channels >= 3 ? c : 0)];
   }
   return sheet;
 }
