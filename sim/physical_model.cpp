@@ -302,10 +302,10 @@ class EchoSimulation {
     const std::size_t elements = setup_.probe.size();
     std::vector<std::vector<Firing>> firings;
     for (const Transmit& transmit : transmits) firings.push_back(firings_of(transmit, elements));
-    const double period = keep_audible(targets, firings);
+    const Window window = keep_audible(targets, firings);
     if (targets.positions.empty()) return;
 
-    const SignalGrid grid(rate_, period);
+    const SignalGrid grid(rate_, window.period);
     const BinRange range = setup_.bins(grid, 2);
     cut_level_ = std::max(cut_level_, range.cut_level);
     if (range.count == 0) return;
@@ -316,15 +316,21 @@ class EchoSimulation {
     const std::size_t group = std::max<std::size_t>(1, static_cast<std::size_t>(group_memory / transmit_memory));
     for (std::size_t begin = 0; begin < transmits.size(); begin += group) {
       const std::size_t end = std::min(begin + group, transmits.size());
-      run_group(targets, std::span(firings).subspan(begin, end - begin), grid, range, band, progress,
+      run_group(targets, std::span(firings).subspan(begin, end - begin), window, grid, range, band, progress,
                 [&](std::size_t t, std::size_t m) { return out(begin + t, m); });
     }
   }
 
  private:
-  /// Drops the targets none of whose echoes falls into the record. Returns how long the period of the signals must be
-  /// for the rest not to wrap into the record.
-  double keep_audible(Targets& targets, const std::vector<std::vector<Firing>>& firings) const {
+  /// The part of the record that can hold echoes, and the period of time that keeps all others from wrapping into it.
+  struct Window {
+    std::size_t begin = 0, end = 0;  // samples
+    double start = 0;                // of sample `begin` [s]
+    double period = 0;               // [s]
+  };
+
+  /// Drops the targets none of whose echoes falls into the record.
+  Window keep_audible(Targets& targets, const std::vector<std::vector<Firing>>& firings) const {
     const std::size_t n = targets.positions.size();
     const double last_time = first_time_ + static_cast<double>(samples_) / rate_;
     std::vector<Arrival> arrivals(n);
@@ -356,11 +362,21 @@ class EchoSimulation {
       targets.laws[kept++] = targets.laws[s];
     }
     targets.positions.resize(kept), targets.amplitudes.resize(kept), targets.laws.resize(kept);
-    return kept == 0 ? 0 : std::max(all.last - first_time_, last_time - all.first);
+    Window window;
+    if (kept == 0) return window;
+    const auto sample_at = [&](double time) {
+      return static_cast<std::size_t>(std::clamp((time - first_time_) * rate_, 0.0, static_cast<double>(samples_)));
+    };
+    window.begin = sample_at(all.first);
+    window.end = std::min(sample_at(all.last) + 1, samples_);
+    window.start = first_time_ + static_cast<double>(window.begin) / rate_;
+    window.period =
+        std::max(all.last - window.start, first_time_ + static_cast<double>(window.end) / rate_ - all.first);
+    return window;
   }
 
-  void run_group(const Targets& targets, std::span<const std::vector<Firing>> firings, const SignalGrid& grid,
-                 const BinRange& range, const Band& band, Progress& progress,
+  void run_group(const Targets& targets, std::span<const std::vector<Firing>> firings, const Window& window,
+                 const SignalGrid& grid, const BinRange& range, const Band& band, Progress& progress,
                  const std::function<std::span<float>(std::size_t, std::size_t)>& out) const {
     const std::size_t elements = setup_.probe.size(), transmits = firings.size();
     const std::size_t blocks = (band.size() + lanes - 1) / lanes;
@@ -414,11 +430,12 @@ class EchoSimulation {
       progress.advance(count * transmits);
     }
     weights.clear();
-    write(echoes, transmits, grid, range, band, out);
+    write(echoes, transmits, window, grid, range, band, out);
   }
 
-  void write(const std::vector<Lanes>& echoes, std::size_t transmits, const SignalGrid& grid, const BinRange& range,
-             const Band& band, const std::function<std::span<float>(std::size_t, std::size_t)>& out) const {
+  void write(const std::vector<Lanes>& echoes, std::size_t transmits, const Window& window, const SignalGrid& grid,
+             const BinRange& range, const Band& band,
+             const std::function<std::span<float>(std::size_t, std::size_t)>& out) const {
     const std::size_t elements = setup_.probe.size();
     const auto& frequency = band.frequency();
     const auto& delays = input_.sequence.receive_delays;
@@ -435,10 +452,10 @@ class EchoSimulation {
         spectrum[b] = common[b] * Complex(block.real[b % lanes], block.imaginary[b % lanes]);
         if (!delays.empty()) spectrum[b] *= std::polar(1.0, -two_pi * frequency[b] * delays[m]);
       }
-      std::vector<double> samples(samples_);
-      grid.synthesize(spectrum, range.first, first_time_, samples);
+      std::vector<double> samples(window.end - window.begin);
+      grid.synthesize(spectrum, range.first, window.start, samples);
       const std::span<float> record = out(t, m);
-      for (std::size_t n = 0; n < samples_; ++n) record[n] = static_cast<float>(samples[n]);
+      for (std::size_t n = 0; n < samples.size(); ++n) record[window.begin + n] = static_cast<float>(samples[n]);
     });
   }
 

@@ -256,6 +256,21 @@ TEST(PhysicalModel, EchoesFromOutsideTheRecordDoNotWrapIntoIt) {
   EXPECT_LT(largest_difference(more, all), 3e-6 * largest(all));
 }
 
+TEST(PhysicalModel, IsSilentAfterTheLastEcho) {
+  Scene scene = busy_scene();
+  const auto brief = scene.simulate(short_pulse());
+  scene.receive.depth.reset();
+  scene.receive.duration = 20e-3;  // half a metre of nothing: 600 000 samples that need no frequencies of their own
+  const auto lengthy = scene.simulate(short_pulse());
+  const double bound = 2e-6 * largest(brief);
+  for (std::size_t m = 0; m < 16; ++m) {
+    for (std::size_t n = 0; n < brief.samples_per_channel(); ++n)
+      ASSERT_NEAR(lengthy.samples(0, 0, m, n), brief.samples(0, 0, m, n), bound) << n;
+    for (std::size_t n = 1000; n < lengthy.samples_per_channel(); ++n)
+      ASSERT_NEAR(lengthy.samples(0, 0, m, n), 0, bound) << n;
+  }
+}
+
 TEST(PhysicalModel, RecordsAreSamplesOfOneSignal) {
   // Sampling below twice the band folds it, as sampling does; the samples are those of the dense record.
   Scene dense = busy_scene(), coarse = busy_scene();
