@@ -77,11 +77,10 @@ std::string split_of_patient(const SplitShares& shares, std::uint64_t seed, std:
 SampleSpec draw_sample(const ConfigTree& tree, std::uint64_t seed, std::uint64_t patient) {
   ConfigTree drawn = tree;
   SampleSpec sample;
-  // Half of the range, so that the seed also fits where readers take signed numbers.
-  sample.seed = RandomStream(seed, patient, "sample").key() >> 1;
-  sample.factors = drawn.draw(RandomStream(seed, patient, "factors"));
-  std::erase_if(drawn.root().entries, [](const ConfigNode::Entry& entry) { return entry.key == "dataset" || entry.key == "factors"; });
-  drawn.set("seed=" + std::to_string(sample.seed));
+  sample.seed = seed;
+  drawn.set("patient=" + std::to_string(patient));
+  sample.factors = drawn.draw(RandomStream(seed, patient, "config"));
+  std::erase_if(drawn.root().entries, [](const ConfigNode::Entry& entry) { return entry.key == "dataset"; });
   sample.config = drawn.text();
   return sample;
 }

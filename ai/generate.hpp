@@ -79,8 +79,8 @@ std::string split_of_patient(const SplitShares& shares, std::uint64_t seed, std:
 /// "patient_00012".
 std::string patient_name(std::uint64_t patient);
 
-/// The plain draw of one sample a patient: all distributions of `tree` replaced, `seed` set to one of the patient's own,
-/// the sections `dataset` and `factors` taken out.
+/// The plain draw of one sample a patient: all distributions of `tree` replaced by values of the patient's own streams, the
+/// key `patient` set, and the section `dataset` taken out.
 SampleSpec draw_sample(const ConfigTree& tree, std::uint64_t seed, std::uint64_t patient);
 
 }  // namespace sonoforge

@@ -60,11 +60,12 @@ TEST_F(GenerateTest, WritesAllPartsAndKeepsThemTheSecondTime) {
     ASSERT_TRUE(factor_number(row.factors[0], radius));
     EXPECT_GE(radius, 2e-3);
     EXPECT_LE(radius, 6e-3);
-    // The resolved config in the sample has the drawn value, its own seed, and nothing left to draw.
+    // The resolved config in the sample has the drawn value, its patient, and nothing left to draw.
     const auto sample = bytes(folder / "a" / row.file);
     const auto config = sample.substr(0, sample.find("xxx"));
     EXPECT_FALSE(ConfigTree::parse(config).has_distributions());
-    EXPECT_NE(config.find("seed: " + std::to_string(row.seed)), std::string::npos);
+    EXPECT_NE(config.find("patient: " + std::to_string(i) + "\n"), std::string::npos);
+    EXPECT_EQ(row.seed, 5u);
     EXPECT_NE(config.find(row.factors[1]), std::string::npos);
   }
   const auto card = bytes(folder / "a" / "README.md");
