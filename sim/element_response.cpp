@@ -5,6 +5,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "core/error.hpp"
 #include "sim/vector_math.hpp"
 
 namespace sonoforge {
@@ -45,6 +46,17 @@ ElementResponses::ElementResponses(const Probe& probe, const Band& band, int dim
     : probe_(probe),
       band_(band),
       integral_{dimensions, probe.baffle, probe.elevation_focus, band.largest_wavenumber(), tolerance / 4} {
+  for (const Element& element : probe.elements) {
+    // Nodes at the closest: about one an angle of two radians on either axis.
+    const double across = 1 + band.largest_wavenumber() * element.width / 4,
+                 along = dimensions == 2 ? 1 : 1 + band.largest_wavenumber() * element.height / 4;
+    if (across * along > 1e8)
+      throw UserError(
+          "an element of " + format_quantity(element.width, Unit::metre) + " x " +
+          format_quantity(element.height, Unit::metre) + " at wavelengths down to " +
+          format_quantity(2 * std::numbers::pi / band.largest_wavenumber(), Unit::metre) +
+          " (its surface would need more than 100 million nodes). Use a smaller element or a lower frequency");
+  }
   if (dimensions != 2) return;
   for (std::size_t b = 0; b < band.size(); ++b) {
     const std::complex<double> k(band.wavenumber()[b], -band.attenuation()[b]);

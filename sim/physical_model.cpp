@@ -32,7 +32,7 @@ constexpr std::size_t targets_together = 4;   // targets that share one pass ove
 constexpr double group_memory = 1e9;  // of weights and echo spectra of the transmits worked out together [bytes]
 
 /// Real and imaginary parts of one block of frequencies.
-struct Lanes {
+struct alignas(64) Lanes {
   std::array<double, lanes> real{}, imaginary{};
 };
 
@@ -89,6 +89,7 @@ std::vector<Firing> firings_of(const Transmit& transmit, std::size_t elements) {
   return firings;
 }
 
+/// Farthest point of an element from its centre, at least [m].
 double half_extent(const Element& element) {
   return element.shape == Element::Shape::rectangle ? std::hypot(element.width, element.height) / 2
                                                     : std::max(element.width, element.height);
@@ -180,10 +181,16 @@ class Setup {
     }
     return {least, most};
   }
-  double distance(std::size_t element, Vec3 point) const {
-    Vec3 d = point - probe.elements[element].position;
+  /// Bounds of the path from any part of an element to a point, lens included [m].
+  std::pair<double, double> path_range(std::size_t n, Vec3 point) const {
+    const Element& element = probe.elements[n];
+    Vec3 d = point - element.position;
     if (dimensions == 2) d.y = 0;
-    return norm(d);
+    const double r = norm(d), extent = half_extent(element);
+    // The lens takes off sqrt(y^2 + F^2) - F, most at the edge.
+    const bool lens = std::isfinite(probe.elevation_focus) && dimensions == 3;
+    const double gain = lens ? std::hypot(element.height / 2, probe.elevation_focus) - probe.elevation_focus : 0;
+    return {std::max(r - extent, 0.0) - gain, r + extent};
   }
 };
 
@@ -196,12 +203,10 @@ Arrival arrival_at(const Setup& setup, std::pair<double, double> slowness, const
                    Vec3 point) {
   Arrival arrival;
   for (const Firing& firing : firings) {
-    const double r = setup.distance(firing.element, point), extent = half_extent(setup.probe.elements[firing.element]);
-    // The lens takes off at most what the edge of the element gains.
-    const double lens = std::isfinite(setup.probe.elevation_focus) ? extent : 0;
+    const auto [shortest, longest] = setup.path_range(firing.element, point);
     for (const auto& [delay, weight] : firing.delays_and_weights) {
-      arrival.first = std::min(arrival.first, delay + std::max(r - extent - lens, 0.0) * slowness.first);
-      arrival.last = std::max(arrival.last, delay + (r + extent) * slowness.second);
+      arrival.first = std::min(arrival.first, delay + shortest * slowness.first);
+      arrival.last = std::max(arrival.last, delay + longest * slowness.second);
     }
   }
   return arrival;
@@ -334,16 +339,15 @@ class EchoSimulation {
     const std::size_t n = targets.positions.size();
     const double last_time = first_time_ + static_cast<double>(samples_) / rate_;
     std::vector<Arrival> arrivals(n);
-    const auto delays = input_.sequence.receive_delays;
+    const auto& delays = input_.sequence.receive_delays;
     parallel_blocks(n, 64, [&](std::size_t begin, std::size_t end) {
       for (std::size_t s = begin; s < end; ++s) {
         Arrival receive;
         for (std::size_t m = 0; m < setup_.probe.size(); ++m) {
-          const double r = setup_.distance(m, targets.positions[s]), extent = half_extent(setup_.probe.elements[m]);
-          const double lens = std::isfinite(setup_.probe.elevation_focus) ? extent : 0;
+          const auto [shortest, longest] = setup_.path_range(m, targets.positions[s]);
           const double delay = delays.empty() ? 0 : delays[m];
-          receive.first = std::min(receive.first, delay + std::max(r - extent - lens, 0.0) * slowness_.first);
-          receive.last = std::max(receive.last, delay + (r + extent) * slowness_.second);
+          receive.first = std::min(receive.first, delay + shortest * slowness_.first);
+          receive.last = std::max(receive.last, delay + longest * slowness_.second);
         }
         for (const auto& firing : firings) {
           const Arrival transmit = arrival_at(setup_, slowness_, firing, targets.positions[s]);

@@ -333,6 +333,9 @@ TEST(PhysicalModel, RefusesWhatItCannotDo) {
   absurd.sequence.frames = 1'000'000'000;
   EXPECT_THROW(absurd.simulate(short_pulse()), UserError);
   EXPECT_THROW(busy_scene().simulate(short_pulse(), {.tolerance = 0}), ConfigError);
+  Scene vast = busy_scene();
+  vast.probe.elements[0].width = vast.probe.elements[0].height = 10;
+  EXPECT_THROW(vast.simulate(short_pulse()), UserError);
 }
 
 TEST(PhysicalField, TimeConventionOfAContinuousWave) {
