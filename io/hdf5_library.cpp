@@ -4,9 +4,11 @@
 
 namespace sonoforge::hdf5 {
 
-std::unique_lock<std::recursive_mutex> lock() {
-  static std::recursive_mutex mutex;
-  std::unique_lock<std::recursive_mutex> held(mutex);
+thread_local int LibraryMutex::depth_ = 0;
+
+std::unique_lock<LibraryMutex> lock() {
+  static LibraryMutex mutex;
+  std::unique_lock<LibraryMutex> held(mutex);
   static const bool ready = [] {
     H5open();
     H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);

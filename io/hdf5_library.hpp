@@ -7,9 +7,25 @@
 // Shared by the HDF5 reader and writer only.
 namespace sonoforge::hdf5 {
 
+/// A recursive mutex that counts its depth for each thread itself: unlike std::recursive_mutex it still belongs to the
+/// calling thread in a process forked from it.
+class LibraryMutex {
+ public:
+  void lock() {
+    if (depth_++ == 0) mutex_.lock();
+  }
+  void unlock() {
+    if (--depth_ == 0) mutex_.unlock();
+  }
+
+ private:
+  std::mutex mutex_;
+  static thread_local int depth_;
+};
+
 /// Debian's serial HDF5 is not thread-safe: every call into it happens under this lock. The first lock also sets the
 /// library up: no error stacks on stderr, no plugins, and no links that lead out of a file.
-std::unique_lock<std::recursive_mutex> lock();
+std::unique_lock<LibraryMutex> lock();
 
 /// Owns one HDF5 identifier. A negative identifier means "none".
 template <herr_t (*Close)(hid_t)>

@@ -6,11 +6,16 @@
 #include <cstring>
 #include <fstream>
 #include <limits>
+#include <set>
 #include <type_traits>
 
+#include "core/error.hpp"
 #include "io/file_checks.hpp"
 #include "io/hdf5.hpp"
+#include "io/hdf5_input_driver.hpp"
 #include "io/hdf5_library.hpp"
+#include "io/hdf5_trial.hpp"
+#include "io/inflate.hpp"
 #include "io/text_encoding.hpp"
 
 namespace sonoforge {
@@ -198,6 +203,11 @@ void check_storage(const Hdf5Reader::Impl& file, const std::string& path, const 
   if (layout == H5D_CONTIGUOUS && stored > 0 && stored > file.file_bytes) {
     file.fail("dataset '" + path + "' is larger than its file. The file is damaged or truncated");
   }
+  // The library copies without looking: it must never meet fewer bytes than the shape needs.
+  if ((layout == H5D_COMPACT || (layout == H5D_CONTIGUOUS && stored > 0)) && stored < *bytes &&
+      data.type.content != Content::text) {
+    file.fail("dataset '" + path + "' stores fewer bytes than its shape needs. The file is damaged");
+  }
   const auto most = std::max(harmless_bytes, std::min<std::size_t>(stored, file.file_bytes) * ratio);
   if (*bytes > most) {
     file.fail("dataset '" + path + "' declares " + std::to_string(*bytes) + " bytes (the file stores " +
@@ -224,6 +234,71 @@ OpenDataset open_dataset(const Hdf5Reader::Impl& file, const std::string& path) 
   check_storage(file, path, data);
   data.count = *total_bytes(data.shape, 1);
   return data;
+}
+
+/// Refuses chunks that do not unpack to exactly the size of a chunk. The library takes that size for granted and reads
+/// past the end of shorter ones.
+void check_chunks(const Hdf5Reader::Impl& file, const std::string& path, const OpenDataset& data) {
+  constexpr std::size_t most_chunks = 1'000'000;
+  const PropertyHandle creation(H5Dget_create_plist(data.dataset.get()));
+  if (!creation || H5Pget_layout(creation.get()) != H5D_CHUNKED || data.count == 0) return;
+  auto damaged = [&] { file.fail("dataset '" + path + "' has a chunk of the wrong size. The file is damaged"); };
+  unsigned options = 0;
+  H5Pget_chunk_opts(creation.get(), &options);
+  if ((options & H5D_CHUNK_DONT_FILTER_PARTIAL_CHUNKS) != 0)
+    file.fail("dataset '" + path + "' leaves its last chunks unpacked (a rare option). Store it without that option");
+  std::array<hsize_t, H5S_MAX_RANK> chunk{};
+  const auto rank = static_cast<std::size_t>(std::max(H5Pget_chunk(creation.get(), H5S_MAX_RANK, chunk.data()), 0));
+  if (rank != data.shape.size()) damaged();
+  std::size_t chunks = 1, element_bytes = data.type.bytes;
+  if (H5Tis_variable_str(data.type.type.get()) > 0) {
+    // On disk: a length, an address in the file and an index.
+    std::size_t address_bytes = 8, length_bytes = 8;
+    const PropertyHandle whole(H5Fget_create_plist(file.file.get()));
+    if (whole) H5Pget_sizes(whole.get(), &address_bytes, &length_bytes);
+    element_bytes = 8 + address_bytes;
+  }
+  std::size_t chunk_bytes = element_bytes;
+  for (std::size_t axis = 0; axis < rank; ++axis) {
+    if (chunk[axis] == 0 || __builtin_mul_overflow(chunk_bytes, static_cast<std::size_t>(chunk[axis]), &chunk_bytes) ||
+        __builtin_mul_overflow(chunks, (data.shape[axis] - 1) / static_cast<std::size_t>(chunk[axis]) + 1, &chunks))
+      damaged();
+  }
+  if (chunks > most_chunks)
+    file.fail("dataset '" + path + "' is cut into over a million chunks. Store it in larger ones");
+  const int filters = H5Pget_nfilters(creation.get());
+  std::string raw;
+  std::vector<hsize_t> place(rank, 0);
+  for (std::size_t i = 0; i < chunks; ++i) {
+    hsize_t stored = 0;
+    std::uint32_t skipped = 0;
+    if (H5Dget_chunk_storage_size(data.dataset.get(), place.data(), &stored) < 0) damaged();
+    if (stored > 0) {
+      if (stored > file.file_bytes) damaged();
+      raw.resize(static_cast<std::size_t>(stored));
+      if (H5Dread_chunk(data.dataset.get(), H5P_DEFAULT, place.data(), &skipped, raw.data()) < 0) damaged();
+      for (int f = filters; f-- > 0;) {
+        if ((skipped >> f & 1U) != 0) continue;
+        unsigned flags = 0, config = 0;
+        std::size_t values = 0;
+        const auto filter =
+            H5Pget_filter2(creation.get(), static_cast<unsigned>(f), &flags, &values, nullptr, 0, nullptr, &config);
+        if (filter == H5Z_FILTER_FLETCHER32) {
+          if (raw.size() < 4) damaged();
+          raw.resize(raw.size() - 4);
+        } else if (filter == H5Z_FILTER_DEFLATE) {
+          const std::string packed = std::move(raw);
+          raw = Inflater(file.path, packed).take(chunk_bytes + 5);  // one byte more than it can be, checksum included
+        }
+      }
+      if (raw.size() != chunk_bytes) damaged();
+    }
+    for (std::size_t axis = rank; axis-- > 0;) {
+      place[axis] += chunk[axis];
+      if (place[axis] < data.shape[axis]) break;
+      place[axis] = 0;
+    }
+  }
 }
 
 template <class T>
@@ -265,6 +340,7 @@ std::vector<T> read_values(const Hdf5Reader::Impl& file, const std::string& path
     file.fail("dataset '" + path + "' has type " + data.type.name +
               " (numbers are needed). Compare the file with its format");
   }
+  check_chunks(file, path, data);
   auto fetch = [&](hid_t memory_type, void* values) {
     if (data.count == 0) return;
     if (H5Dread(data.dataset.get(), memory_type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) < 0)
@@ -383,6 +459,60 @@ bool looks_like_hdf5(std::ifstream& stream, std::uintmax_t size) {
   return false;
 }
 
+FileHandle open_file(const fs::path& file) {
+  const PropertyHandle access(H5Pcreate(H5P_FILE_ACCESS));
+  H5Pset_driver(access.get(), input_driver(), nullptr);
+  H5Pset_fclose_degree(access.get(), H5F_CLOSE_STRONG);
+  return FileHandle(H5Fopen(file.c_str(), H5F_ACC_RDONLY, access.get()));
+}
+
+/// Touches all that reading may touch: groups, attributes, headers, texts and the chunks of numbers. Numbers stored in
+/// one piece need no trial: their place and size are checked before they are read.
+class Trial {
+ public:
+  Trial(const Hdf5Reader& reader, const Hdf5Reader::Impl& impl) : reader_(reader), impl_(impl) {}
+
+  void visit(const std::string& path) {
+    if (++visited_ > 20'000) return;
+    attempt([&] {
+      for (const auto& name : reader_.attributes(path)) {
+        attempt([&] { reader_.text_attribute(path, name); });
+        attempt([&] { reader_.number_attribute(path, name); });
+      }
+    });
+    if (reader_.is_group(path)) {
+      H5O_info_t info;
+      if (H5Oget_info_by_name2(impl_.file.get(), absolute(path).c_str(), &info, H5O_INFO_BASIC, H5P_DEFAULT) < 0)
+        return;
+      if (!groups_.insert(info.addr).second) return;  // groups may hold each other in a circle
+      attempt([&] {
+        for (const auto& name : reader_.children(path)) visit(path == "/" ? "/" + name : path + "/" + name);
+      });
+      return;
+    }
+    attempt([&] {
+      const auto data = open_dataset(impl_, path);
+      if (data.type.content == Content::text)
+        reader_.read_texts(path);
+      else
+        check_chunks(impl_, path, data);
+    });
+  }
+
+ private:
+  template <class Action>
+  static void attempt(Action&& action) {
+    try {
+      action();
+    } catch (const UserError&) {  // told again when that part is read
+    }
+  }
+  const Hdf5Reader& reader_;
+  const Hdf5Reader::Impl& impl_;
+  std::set<haddr_t> groups_;
+  std::size_t visited_ = 0;
+};
+
 }  // namespace
 
 Hdf5Reader::Hdf5Reader(const fs::path& file) : impl_(std::make_unique<Impl>()) {
@@ -395,10 +525,12 @@ Hdf5Reader::Hdf5Reader(const fs::path& file) : impl_(std::make_unique<Impl>()) {
         "not an HDF5 file (its signature is missing). Give a file in one of the formats that `sonoforge info` reads");
   }
   const auto held = lock();
-  const PropertyHandle access(H5Pcreate(H5P_FILE_ACCESS));
-  H5Pset_file_locking(access.get(), false, true);
-  H5Pset_fclose_degree(access.get(), H5F_CLOSE_STRONG);
-  impl_->file = FileHandle(H5Fopen(file.c_str(), H5F_ACC_RDONLY, access.get()));
+  const bool survived = survives_trial(file, [this, &file] {
+    impl_->file = open_file(file);
+    if (impl_->file) Trial(*this, *impl_).visit("/");
+  });
+  if (!survived) impl_->fail("the HDF5 file is damaged (the HDF5 library fails on it). Take an intact copy");
+  impl_->file = open_file(file);
   if (!impl_->file) impl_->fail("cannot open the HDF5 file (it is damaged or truncated). Take an intact copy");
 }
 
@@ -496,6 +628,7 @@ std::vector<std::string> Hdf5Reader::read_texts(const std::string& dataset) cons
     impl_->fail("dataset '" + dataset + "' holds " + std::to_string(data.count) +
                 " texts (far too many). The file is damaged");
   }
+  check_chunks(*impl_, dataset, data);
   // Element by element, with a budget: many entries may point to the same huge text.
   std::vector<std::string> texts;
   std::size_t total = 0;
