@@ -1,5 +1,6 @@
 #include "app/catalogs.hpp"
 
+#include "ai/train.hpp"
 #include "phantoms/phantom.hpp"
 #include "recon/beamformer.hpp"
 #include "recon/metrics.hpp"
@@ -13,7 +14,8 @@ namespace sonoforge {
 
 std::vector<const Catalog*> all_catalogs() {
   return {&phantom_catalog(),  &tissue_catalog(),   &shape_catalog(),  &probe_catalog(),      &response_catalog(),
-          &pulse_catalog(), &sequence_catalog(), &engine_catalog(), &beamformer_catalog(), &metric_catalog()};
+          &pulse_catalog(), &sequence_catalog(), &engine_catalog(), &beamformer_catalog(), &metric_catalog(),
+          &task_catalog(),     &model_catalog(),    &loss_catalog(),   &optimizer_catalog()};
 }
 
 }  // namespace sonoforge

@@ -1,24 +1,121 @@
 #include <iostream>
 
+#include <nlohmann/json.hpp>
+
+#include "ai/generate.hpp"
+#include "ai/train.hpp"
+#include "ai/validate.hpp"
 #include "app/commands.hpp"
 #include "app/experiment.hpp"
 #include "core/error.hpp"
+#include "core/progress.hpp"
 
 namespace sonoforge {
 
+namespace {
+
+// "i/n", i from 1.
+std::pair<std::int64_t, std::int64_t> parse_shard(const std::string& text) {
+  const auto wrong = [&]() { return UserError("--shard " + text + " (needs i/n with i from 1 to n). Write for example '--shard 1/4'"); };
+  const auto slash = text.find('/');
+  if (slash == std::string::npos || slash == 0 || slash > 9 || text.size() - slash > 10) throw wrong();
+  for (char c : text.substr(0, slash) + text.substr(slash + 1))
+    if (c < '0' || c > '9') throw wrong();
+  if (slash + 1 == text.size()) throw wrong();
+  const std::int64_t i = std::stoll(text.substr(0, slash)), n = std::stoll(text.substr(slash + 1));
+  if (i < 1 || i > n) throw wrong();
+  return {i, n};
+}
+
+struct DatasetSection : Configurable {
+  DatasetConfig dataset;
+  void fields(FieldVisitor& visit) override { visit.object(dataset, {.key = "dataset", .doc = "How many patients, their split, and what is stored."}); }
+};
+
+// All keys but `dataset` belong to the experiment.
+DatasetConfig read_dataset(const ConfigTree& tree) {
+  std::vector<std::string> others;
+  for (const auto& entry : tree.root().entries)
+    if (entry.key != "dataset") others.push_back(entry.key);
+  DatasetSection section;
+  tree.read(section, others);
+  return section.dataset;
+}
+
+void make_sample(const std::string& config_file, const DatasetConfig& dataset, std::uint64_t patient, const SampleSpec& sample, const std::filesystem::path& file) {
+  const Experiment experiment = Experiment::build(ConfigTree::parse(sample.config, config_file), {"phantom", "probe", "sequence", "receive"}, sample.factors);
+  RunResult result = run(experiment);
+  if (!dataset.stores("rf")) {
+    result.file.acquisition.samples = {};
+    result.file.acquisition.samples_q = {};
+    result.file.scatterer_positions.clear();
+    result.file.scatterer_amplitudes.clear();
+  }
+  if (!dataset.stores("labels")) result.file.labels.clear();
+  if (!dataset.stores("image")) {
+    result.file.images.clear();
+    result.file.image_grid.reset();
+  }
+  result.file.subject_id = patient_name(patient);
+  write_zea(file, result.file);
+}
+
+}  // namespace
+
 int check_command(const CommandLine& line) {
-  const auto loaded = load_config(line.inputs[0], line.sets, line.seed);
-  std::vector<std::string> needs;
-  if (loaded.tree.root().find("field") == nullptr) needs = {"phantom", "probe", "sequence", "receive"};
-  Experiment::build(loaded.tree, needs, loaded.factors);
+  ConfigTree tree = ConfigTree::load(line.inputs[0]);
+  for (const auto& assignment : line.sets) tree.set(assignment);
+  const ConfigNode& root = tree.root();
+  if (root.find("task") || root.find("optimizer")) {
+    TrainConfig config;
+    tree.read(config, {"sonoforge"});
+  } else if (root.find("gates") || (root.find("model") && root.find("data"))) {
+    ValidateConfig config;
+    tree.read(config, {"sonoforge"});
+  } else {
+    const auto loaded = load_config(line.inputs[0], line.sets, line.seed);
+    if (root.find("dataset")) read_dataset(tree);
+    std::vector<std::string> needs;
+    if (root.find("field") == nullptr) needs = {"phantom", "probe", "sequence", "receive"};
+    Experiment::build(loaded.tree, needs, loaded.factors);
+  }
   if (line.json) std::cout << "{\"errors\": []}\n";
   else std::cout << line.inputs[0] << ": no mistakes found\n";
   return 0;
 }
 
-int generate_command(const CommandLine&) { throw UserError("not yet"); }
-int train_command(const CommandLine&) { throw UserError("not yet"); }
-int predict_command(const CommandLine&) { throw UserError("not yet"); }
-int validate_command(const CommandLine&) { throw UserError("not yet"); }
+int generate_command(const CommandLine& line) {
+  ConfigTree tree = ConfigTree::load(line.inputs[0]);
+  for (const auto& assignment : line.sets) tree.set(assignment);
+  if (line.seed) tree.set("seed=" + std::to_string(*line.seed));
+  GenerateRequest request;
+  request.config = read_dataset(tree);
+  request.text = tree.text();
+  request.seed = seed_of(tree);
+  request.folder = output_folder(line);
+  if (line.count) request.count = static_cast<std::int64_t>(*line.count);
+  if (!line.shard.empty()) std::tie(request.shard, request.shards) = parse_shard(line.shard);
+  request.dry_run = line.dry_run;
+  // The first patient shows the mistakes of the config before anything is written.
+  {
+    const SampleSpec first = draw_sample(tree, request.seed, 0);
+    Experiment::build(ConfigTree::parse(first.config, line.inputs[0]), {"phantom", "probe", "sequence", "receive"});
+  }
+  request.draw = [&](std::uint64_t patient) { return std::vector<SampleSpec>{draw_sample(tree, request.seed, patient)}; };
+  request.simulate = [&](std::uint64_t patient, const SampleSpec& sample, const std::filesystem::path& file) {
+    make_sample(line.inputs[0], request.config, patient, sample, file);
+  };
+  const GenerateResult result = generate_dataset(request);
+  if (line.json) {
+    std::cout << nlohmann::ordered_json{{"folder", request.folder.string()}, {"dry_run", line.dry_run}, {"samples", result.samples}, {"made", result.made},
+                                        {"kept", result.kept}, {"listed", result.listed}, {"bytes", result.bytes}, {"seconds", result.seconds}}.dump(2)
+              << "\n";
+  } else if (line.dry_run) {
+    std::cout << result.samples << " samples, about " << static_cast<double>(result.bytes) / 1e6 << " MB and " << result.seconds << " s\n";
+  } else {
+    std::cout << "wrote " << request.folder.string() << ": " << result.made << " samples made, " << result.kept << " kept, " << result.listed << " listed\n";
+  }
+  return 0;
+}
 
 }  // namespace sonoforge

@@ -93,8 +93,8 @@ ExperimentConfig::ExperimentConfig()
 
 void ExperimentConfig::fields(FieldVisitor& visit) {
   visit(format, {.key = "sonoforge", .doc = "Version of the config format.", .min = 1, .max = 1});
-  visit(seed, {.key = "seed", .doc = "Start of every random stream.", .min = 0, .max = 9e15});
-  visit(patient, {.key = "patient", .doc = "Which patient of a training set this is; chooses the random streams.", .min = 0, .max = 9e15});
+  visit(seed, {.key = "seed", .doc = "Start of every random stream.", .min = 0, .max = 9.2e18});
+  visit(patient, {.key = "patient", .doc = "Which patient of a training set this is; chooses the random streams.", .min = 0, .max = 9.2e18});
   visit.typed(phantom, phantom_catalog(), {.key = "phantom", .doc = "What is insonified."});
   visit.typed(probe, probe_catalog(), {.key = "probe", .doc = "The transducer: a name from the library, or a mapping with type:."});
   visit.typed(pulse, pulse_catalog(), {.key = "pulse", .doc = "The electrical drive of the elements."});

@@ -64,6 +64,13 @@ class Reader : public FieldVisitor {
   void operator()(std::int64_t& value, const Field& field) override {
     const ConfigNode* node = scalar(field);
     if (!node) return;
+    // Plain whole numbers are read exactly; seeds may be larger than what a double holds.
+    const char* end = node->scalar.data() + node->scalar.size();
+    if (std::int64_t exact = 0; !node->scalar.empty() && std::from_chars(node->scalar.data(), end, exact).ptr == end &&
+                                std::from_chars(node->scalar.data(), end, exact).ec == std::errc()) {
+      if (in_range(static_cast<double>(exact), *node, field)) value = exact;
+      return;
+    }
     double number = 0;
     if (!quantity(number, *node, field)) return;
     if (number != std::floor(number) || std::abs(number) > 9e15)
