@@ -57,8 +57,8 @@ int validate_command(const CommandLine& line) {
   const Evaluation result = validate(config, folder);
   nlohmann::ordered_json json{{"folder", folder.string()}, {"passed", result.passed()}, {"groups", nlohmann::ordered_json::array()}, {"gates", nlohmann::ordered_json::array()}};
   for (const auto& g : result.groups) {
-    json["groups"].push_back({{"group", g.group}, {"metric", g.metric}, {"mean", g.mean.mean}, {"low", g.mean.low}, {"high", g.mean.high}});
-    if (!line.json) std::cout << g.group << ": " << g.metric << " " << g.mean.mean << " [" << g.mean.low << ", " << g.mean.high << "]\n";
+    json["groups"].push_back({{"group", g.group}, {"metric", g.metric}, {"mean", g.mean.mean}, {"low", g.mean.interval.low}, {"high", g.mean.interval.high}});
+    if (!line.json) std::cout << g.group << ": " << g.metric << " " << g.mean.mean << " [" << g.mean.interval.low << ", " << g.mean.interval.high << "]\n";
   }
   for (const auto& g : result.gates) {
     json["gates"].push_back({{"metric", g.gate.metric}, {"group", g.group}, {"at_least", g.gate.at_least}, {"value", g.value}, {"passed", g.passed}});
