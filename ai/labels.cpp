@@ -126,9 +126,12 @@ std::vector<Measurement> true_measurements(const Phantom& phantom) {
   for (const auto& region : phantom.regions) {
     if (region.label.empty()) continue;
     const int number = ++seen[region.label];
-    const double volume = region.shape->volume();
-    if (!std::isfinite(volume)) continue;
-    out.push_back({region.label + (number > 1 ? "." + std::to_string(number) : "") + ".volume", volume, "m^3"});
+    const std::string name = region.label + (number > 1 ? "." + std::to_string(number) : "");
+    const auto add = [&](const char* what, double value, const char* unit) {
+      if (std::isfinite(value) && value > 0) out.push_back({name + what, value, unit});
+    };
+    add(".volume", region.shape->volume(), "m^3");
+    add(".area", region.shape->section_area(0.5 * (phantom.extent.low.y + phantom.extent.high.y)), "m^2");
   }
   return out;
 }

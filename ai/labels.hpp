@@ -22,7 +22,9 @@ void check_label_names(const std::vector<std::string>& names);
 ///                 [dB], -300 where nothing scatters
 std::vector<LabelMap> rasterize_labels(const Phantom& phantom, const PixelGrid& grid, const std::vector<std::string>& names);
 
-/// True volumes [m^3] of labelled regions with a closed form, named "CLASS.volume" ("CLASS.2.volume" for the second of a class).
+/// True sizes of labelled regions where they have a closed form and are finite and not zero: "CLASS.volume" [m^3] and "CLASS.area" [m^2] of the
+/// section with the plane in the middle of the phantom's extent along y ("CLASS.2.volume" for the second region of a class).
+/// They are sizes of whole shapes: what a later region covers or the extent cuts off counts too.
 std::vector<Measurement> true_measurements(const Phantom& phantom);
 
 }  // namespace sonoforge

@@ -118,6 +118,13 @@ void ExtentConfig::fields(FieldVisitor& visit) {
   visit(z, {.key = "z", .doc = "[from, to].", .unit = Unit::metre, .min = -10, .max = 10});
 }
 
+void ExtentConfig::check() const {
+  for (const auto& [key, limits] : {std::pair{"x", x}, std::pair{"z", z}})
+    if (!(limits[0] < limits[1]))
+      throw ConfigError(key, std::string("the extent has no length along ") + key + " (nothing would scatter; only y may be one plane). Write for example '" +
+                                 key + ": [1 mm, 20 mm]'");
+}
+
 void WiresConfig::fields(FieldVisitor& visit) {
   visit(positions, {.key = "positions", .doc = "Where the wires cross the image plane, a list of [x, z].", .unit = Unit::metre, .min = -10, .max = 10, .required = true, .max_items = 10000});
   visit(amplitude, {.key = "amplitude", .doc = "Strength of 1 mm of wire; a scatterer of liver has 1.", .min = 0, .max = 1e9});
@@ -153,6 +160,10 @@ Phantom ScenePhantom::build(const RandomStream& random) const {
     constexpr double spacing = 1e-4;  // well under a wavelength, so that the wire echoes as a line
     const double from = extent.y[0], length = extent.y[1] - extent.y[0];
     const auto count = length > 0 ? static_cast<std::size_t>(std::ceil(length / spacing)) : std::size_t{1};
+    const double points = static_cast<double>(count) * static_cast<double>(wires->positions.size());
+    if (points + static_cast<double>(phantom.scatterers.size()) > max_scatterers)
+      throw ConfigError("wires", "the wires need " + format_number(points) + " scatterers (at most " + format_number(max_scatterers) +
+                                     " are supported). Use fewer wires or a shorter extent along y");
     for (const auto& [x, z] : wires->positions) {
       for (std::size_t i = 0; i < count; ++i) {
         phantom.scatterers.positions.push_back({x, length > 0 ? from + length * (static_cast<double>(i) + 0.5) / static_cast<double>(count) : from, z});
@@ -183,8 +194,8 @@ struct Volume {
   // Index of the voxel that holds a point, or -1 outside.
   std::ptrdiff_t index(Vec3 p) const {
     const auto along = [](double v, double low, double high, std::size_t n) -> std::ptrdiff_t {
-      if (n == 1 && low == high) return 0;
-      if (v < low || v > high) return -1;
+      if (!(v >= low && v <= high)) return -1;
+      if (low == high) return 0;
       return std::min<std::ptrdiff_t>(static_cast<std::ptrdiff_t>((v - low) / (high - low) * static_cast<double>(n)), static_cast<std::ptrdiff_t>(n) - 1);
     };
     const auto ix = along(p.x, box.low.x, box.high.x, nx), iz = along(p.z, box.low.z, box.high.z, nz);
@@ -202,6 +213,21 @@ class VoxelShape : public Shape {
     return i >= 0 && volume_->values[static_cast<std::size_t>(i)] == value_;
   }
   Bounds bounds() const override { return volume_->box; }
+  double section_area(double y) const override {
+    const Bounds& b = volume_->box;
+    const std::size_t nx = volume_->nx, ny = volume_->ny;
+    std::size_t iy = 0;
+    if (ny > 1) {
+      if (y < b.low.y || y > b.high.y) return 0;
+      iy = std::min(static_cast<std::size_t>((y - b.low.y) / (b.high.y - b.low.y) * static_cast<double>(ny)), ny - 1);
+    }
+    std::size_t count = 0;
+    for (std::size_t iz = 0; iz < volume_->nz; ++iz) {
+      const auto row = volume_->values.begin() + static_cast<std::ptrdiff_t>((iz * ny + iy) * nx);
+      count += static_cast<std::size_t>(std::count(row, row + static_cast<std::ptrdiff_t>(nx), value_));
+    }
+    return (b.high.x - b.low.x) * (b.high.z - b.low.z) * static_cast<double>(count) / static_cast<double>(nx * volume_->nz);
+  }
   double volume() const override {
     const Vec3 size = volume_->box.high - volume_->box.low;
     const auto count = std::count(volume_->values.begin(), volume_->values.end(), value_);
@@ -258,6 +284,9 @@ std::shared_ptr<const Volume> read_volume(const ImagePhantom& config) {
     if (shape.size() == 3) volume->ny = shape[1];
     volume->values = reader.read<float>(config.dataset);
   }
+  if (volume->ny > 1 && config.extent.y[0] == config.extent.y[1])
+    throw UserError(Problem{{name, 0, 0}, "holds " + std::to_string(volume->ny) + " planes along y but the extent is one plane (its planes would have no "
+                                              "thickness). Give the phantom an 'extent' with, for example, 'y: [-5 mm, 5 mm]'"});
   if (volume->values.empty()) throw UserError(Problem{{name, 0, 0}, "holds no pixels. Give a picture with at least one"});
   for (float v : volume->values)
     if (!std::isfinite(v)) throw UserError(Problem{{name, 0, 0}, "holds a value that is not a number. Remove or replace it"});

@@ -36,6 +36,7 @@ struct RegionConfig : Configurable {
 struct ExtentConfig : Configurable {
   std::array<double, 2> x{-20e-3, 20e-3}, y{0, 0}, z{1e-3, 45e-3};
   void fields(FieldVisitor& visit) override;
+  void check() const override;
   Bounds bounds() const { return {{x[0], y[0], z[0]}, {x[1], y[1], z[1]}}; }
 };
 

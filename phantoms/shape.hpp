@@ -22,6 +22,8 @@ class Shape {
   virtual Bounds bounds() const = 0;
   /// Exact volume [m^3] where a closed form exists, else NaN.
   virtual double volume() const;
+  /// Exact area [m^2] of the section with the plane at this y where a closed form exists, else NaN; 0 where they do not meet.
+  virtual double section_area(double y) const;
 };
 
 class ShapeConfig : public Configurable {

@@ -41,6 +41,11 @@ class Slab : public Shape {
     const double v = size.x * size.y * size.z;
     return v < 1e200 ? v : infinity;
   }
+  double section_area(double y) const override {
+    if (y < low_.y || y > high_.y) return 0;
+    const double area = (high_.x - low_.x) * (high_.z - low_.z);
+    return area < 1e200 ? area : infinity;
+  }
 
  private:
   Vec3 low_, high_;
@@ -60,6 +65,11 @@ class Box : public Shape {
     return {centre_ - r, centre_ + r};
   }
   double volume() const override { return 8 * half_.x * half_.y * half_.z; }
+  /// A box turned about y alone shows its full face.
+  double section_area(double y) const override {
+    if (rotation_.ey.x != 0 || rotation_.ey.z != 0) return std::numeric_limits<double>::quiet_NaN();
+    return std::abs(y - centre_.y) <= half_.y ? 4 * half_.x * half_.z : 0;
+  }
 
  private:
   Vec3 centre_, half_;
@@ -81,6 +91,13 @@ class Ellipsoid : public Shape {
     return {centre_ - r, centre_ + r};
   }
   double volume() const override { return 4 * std::numbers::pi / 3 * radii_.x * radii_.y * radii_.z; }
+  /// Sections of an ellipsoid along y are similar ellipses whose area falls off as 1 - t^2, t running from -1 to 1 between the two
+  /// tangent planes, h away from the centre; the integral over y is the volume, so that the largest is 3 V / (4 h).
+  double section_area(double y) const override {
+    const double h = std::hypot(rotation_.ex.y * radii_.x, rotation_.ey.y * radii_.y, rotation_.ez.y * radii_.z);
+    const double t = (y - centre_.y) / h;
+    return std::abs(t) <= 1 ? 3 * volume() / (4 * h) * (1 - t * t) : 0;
+  }
 
  private:
   Vec3 centre_, radii_;
@@ -106,6 +123,16 @@ class Cylinder : public Shape {
     return {centre_ - r, centre_ + r};
   }
   double volume() const override { return std::numbers::pi * radius_ * radius_ * 2 * half_; }
+  /// A circle across an axis along y, a rectangle along an axis in x-z, an ellipse of an oblique one that the ends do not cut.
+  double section_area(double y) const override {
+    const double d = y - centre_.y, along = std::abs(axis_.y), across = std::sqrt(axis_.x * axis_.x + axis_.z * axis_.z);
+    if (along == 0) return std::abs(d) <= radius_ ? 2 * std::sqrt(radius_ * radius_ - d * d) * 2 * half_ : 0;
+    const double whole = std::numbers::pi * radius_ * radius_ / along;
+    if (across == 0) return std::abs(d) <= half_ ? whole : 0;
+    const double middle = std::abs(d) / along, reach = radius_ * across / along;  // along the axis
+    if (middle - reach > half_) return 0;
+    return middle + reach <= half_ ? whole : std::numeric_limits<double>::quiet_NaN();
+  }
 
  private:
   Vec3 centre_, axis_;
@@ -169,14 +196,34 @@ class Extrusion : public Shape {
     return b;
   }
   double volume() const override {
-    double twice = 0;  // shoelace formula
-    for (std::size_t i = 0, j = points_.size() - 1; i < points_.size(); j = i++)
-      twice += points_[j][0] * points_[i][1] - points_[i][0] * points_[j][1];
     const double depth = y1_ - y0_;
-    return depth < 1e200 ? std::abs(twice) / 2 * depth : infinity;
+    return depth < 1e200 ? area() * depth : infinity;
   }
+  double section_area(double y) const override { return y < y0_ || y > y1_ ? 0 : area(); }
 
  private:
+  /// Of a polygon that does not cross itself; the shoelace formula does not hold for others. Past 4000 corners nobody looks.
+  double area() const {
+    const std::size_t n = points_.size();
+    if (n > 4000) return std::numeric_limits<double>::quiet_NaN();
+    for (std::size_t i = 0; i < n; ++i)
+      for (std::size_t j = i + 2; j < n; ++j)
+        if (!(i == 0 && j == n - 1) && crosses(points_[i], points_[(i + 1) % n], points_[j], points_[(j + 1) % n]))
+          return std::numeric_limits<double>::quiet_NaN();
+    double twice = 0;
+    for (std::size_t i = 0, j = n - 1; i < n; j = i++) {
+      // From the first corner, which keeps digits of small polygons far away.
+      const double xa = points_[j][0] - points_[0][0], za = points_[j][1] - points_[0][1];
+      const double xb = points_[i][0] - points_[0][0], zb = points_[i][1] - points_[0][1];
+      twice += xa * zb - xb * za;
+    }
+    return std::abs(twice) / 2;
+  }
+  static bool crosses(std::array<double, 2> a, std::array<double, 2> b, std::array<double, 2> c, std::array<double, 2> d) {
+    const auto side = [](const auto& o, const auto& p, const auto& q) { return (p[0] - o[0]) * (q[1] - o[1]) - (p[1] - o[1]) * (q[0] - o[0]); };
+    return side(a, b, c) * side(a, b, d) < 0 && side(c, d, a) * side(c, d, b) < 0;
+  }
+
   std::vector<std::array<double, 2>> points_;
   double y0_, y1_;
 };
@@ -217,6 +264,7 @@ const Field rotation_field{.key = "rotation", .doc = "Turn about x, then y, then
 }  // namespace
 
 double Shape::volume() const { return std::numeric_limits<double>::quiet_NaN(); }
+double Shape::section_area(double) const { return std::numeric_limits<double>::quiet_NaN(); }
 
 void SlabConfig::fields(FieldVisitor& visit) {
   visit(x, {.key = "x", .doc = "[from, to]; missing = unbounded.", .unit = Unit::metre});

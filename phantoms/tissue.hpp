@@ -14,7 +14,7 @@ struct Tissue : Configurable {
   double density = 1000;              ///< [kg/m^3]
   Attenuation attenuation;            ///< amplitude
   double nonlinearity = 0;            ///< B/A
-  double scatterer_density = 0;       ///< [1/m^3]; in a phantom without y extent: [1/m^2] of its plane, see speckle.hpp
+  double scatterer_density = 0;       ///< [1/m^3]; a phantom whose extent is one plane takes a slice of 1 mm, see speckle.hpp
   double scatterer_strength = 0;      ///< rms amplitude of one scatterer [m], relative
   std::optional<double> scattering_exponent;  ///< n in (f/f0)^n; default 2, and 0 under model simus
 

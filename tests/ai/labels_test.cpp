@@ -112,10 +112,33 @@ TEST(Labels, UnknownNamesAreRefusedWithTheNearest) {
 
 TEST(Labels, VolumesAreExact) {
   const auto measured = true_measurements(two_balls());
-  ASSERT_EQ(measured.size(), 3u);
+  ASSERT_EQ(measured.size(), 6u);
   EXPECT_EQ(measured[0].name, "mass.volume");
   EXPECT_NEAR(measured[0].value, 4 * std::numbers::pi / 3 * 125e-9, 1e-18);
-  EXPECT_EQ(measured[2].name, "mass.2.volume");
+  EXPECT_EQ(measured[1].name, "mass.area");
+  EXPECT_EQ(measured[1].unit, "m^2");
+  EXPECT_NEAR(measured[1].value, std::numbers::pi * 25e-6, 1e-16);
+  EXPECT_EQ(measured[4].name, "mass.2.volume");
+  EXPECT_NEAR(measured[5].value, std::numbers::pi * 9e-6, 1e-16);
+}
+
+// A vessel along y has no finite volume, but an area; a layer across x has neither.
+TEST(Labels, UnboundedRegionsAreMeasuredWhereTheyCanBe) {
+  ScenePhantom s;
+  s.background = tissue("water");
+  s.regions.resize(2);
+  s.regions[0].shape = Typed<ShapeConfig>::make(shape_catalog(), "cylinder");
+  dynamic_cast<CylinderConfig&>(*s.regions[0].shape).radius = 2e-3;
+  s.regions[0].tissue = tissue("water");
+  s.regions[0].label = "vessel";
+  s.regions[1].shape = Typed<ShapeConfig>::make(shape_catalog(), "slab");
+  dynamic_cast<SlabConfig&>(*s.regions[1].shape).z = {1e-3, 2e-3};
+  s.regions[1].tissue = tissue("water");
+  s.regions[1].label = "layer";
+  const auto measured = true_measurements(s.build(RandomStream(1, 0, "labels")));
+  ASSERT_EQ(measured.size(), 1u);
+  EXPECT_EQ(measured[0].name, "vessel.area");
+  EXPECT_NEAR(measured[0].value, std::numbers::pi * 4e-6, 1e-17);
 }
 
 }  // namespace

@@ -134,6 +134,25 @@ TEST(Speckle, AbsurdNumbersAreRefused) {
   EXPECT_THROW(s.build(RandomStream(1, 0, "test")), ConfigError);
 }
 
+TEST(Scene, ExtentsWithoutLengthAreRefused) {
+  ScenePhantom s = scene();
+  s.extent.y = {0, 0};
+  EXPECT_NO_THROW(s.extent.check());
+  s.extent.x = {1e-3, 1e-3};
+  EXPECT_THROW(s.extent.check(), ConfigError);
+  s.extent.x = {-1e-3, 1e-3}, s.extent.z = {5e-3, 5e-3};
+  EXPECT_THROW(s.extent.check(), ConfigError);
+}
+
+TEST(Scene, TooManyPointsOfWiresAreRefused) {
+  ScenePhantom s = scene();
+  s.background = tissue("water");
+  s.extent.y = {-10, 10};  // 2e5 points a wire
+  s.wires.emplace();
+  s.wires->positions.assign(1000, {1e-3, 5e-3});
+  EXPECT_THROW(s.build(RandomStream(1, 0, "test")), ConfigError);
+}
+
 TEST(Scene, LaterRegionsCoverEarlierOnes) {
   ScenePhantom s = scene();
   s.regions = {ball({0, 0, 6e-3}, 2e-3, "fat", "a"), ball({0, 0, 6e-3}, 1e-3, "muscle", "b")};
@@ -243,10 +262,15 @@ TEST_F(Files, VolumesPutDepthAlongTheSecondAxis) {
   image.classes[0].value = 5;
   image.classes[0].tissue = tissue("fat");
   const Phantom p = image.build(RandomStream(1, 0, "test"));
+  EXPECT_NEAR(p.regions[0].shape->volume(), 1e-9, 1e-18);
+  EXPECT_NEAR(p.regions[0].shape->section_area(0.5e-3), 1e-6, 1e-15);
+  EXPECT_EQ(p.regions[0].shape->section_area(-0.5e-3), 0);
   EXPECT_EQ(p.region_at({-0.5e-3, 0.5e-3, 2.5e-3}), 0);
   EXPECT_EQ(p.region_at({0.5e-3, 0.5e-3, 2.5e-3}), -1);
   EXPECT_EQ(p.region_at({-0.5e-3, -0.5e-3, 2.5e-3}), -1);
   EXPECT_EQ(p.region_at({-0.5e-3, 0.5e-3, 0.5e-3}), -1);
+  image.extent.y = {0, 0};  // two planes of voxels without thickness
+  EXPECT_THROW(image.build(RandomStream(1, 0, "test")), UserError);
 }
 
 }  // namespace

@@ -73,6 +73,54 @@ TEST(Shapes, VolumesMatchCountedPoints) {
   }
 }
 
+// At three depths in y: the share of random points of the section's frame that fall inside is binomial, five standard errors. Shapes without
+// a closed form say so.
+TEST(Shapes, SectionAreasMatchCountedPoints) {
+  auto all = cases();
+  BoxConfig face;
+  face.size = {2e-3, 2e-3, 1e-3}, face.rotation = {0, 0.6, 0};
+  all.push_back({"box turned about y", face.build(), 0});
+  CylinderConfig vessel;
+  vessel.axis = {0.5, 1, 0.25}, vessel.radius = 1e-3;
+  all.push_back({"oblique vessel", vessel.build(), 0});
+  CylinderConfig log;
+  log.axis = {1, 0, 1}, log.radius = 1e-3, log.length = 3e-3;
+  all.push_back({"cylinder in the image plane", log.build(), 0});
+  int closed = 0;
+  for (const auto& c : all) {
+    const Bounds b = c.shape->bounds();
+    const double y0 = std::max(b.low.y, -1e-3), y1 = std::min(b.high.y, 1.5e-3);
+    for (double share_of_y : {0.2, 0.5, 0.9}) {
+      const double y = y0 + (y1 - y0) * share_of_y, area = c.shape->section_area(y);
+      if (std::isnan(area)) continue;
+      ++closed;
+      const double x0 = std::max(b.low.x, -5e-3), x1 = std::min(b.high.x, 5e-3), z0 = std::max(b.low.z, -5e-3), z1 = std::min(b.high.z, 5e-3);
+      RandomStream random(7, 0, c.name);
+      const int n = 100000;
+      int inside = 0;
+      for (int i = 0; i < n; ++i) inside += c.shape->contains({random.uniform(x0, x1), y, random.uniform(z0, z1)});
+      const double frame = (x1 - x0) * (z1 - z0), share = area / frame;
+      EXPECT_NEAR(static_cast<double>(inside) / n, share, 5 * std::sqrt(share * (1 - share) / n) + 1e-12) << c.name << " at " << share_of_y;
+    }
+    if (b.high.y < 1) {
+      EXPECT_FALSE(c.shape->section_area(b.high.y + 1e-3) > 0) << c.name;
+    }
+  }
+  // Slab, ellipsoid, extrusion and the three added here have one at all depths.
+  EXPECT_GE(closed, 18);
+}
+
+// Even-odd filling makes two triangles of a bow tie, whose shoelace sum is zero: no size is given rather than a wrong one.
+TEST(Shapes, CrossedPolygonsHaveNoClosedForm) {
+  ExtrusionConfig bow;
+  bow.points = {{{0, 0}}, {{2, 2}}, {{2, 0}}, {{0, 2}}};
+  bow.y = {0.0, 1.0};
+  EXPECT_TRUE(std::isnan(bow.build()->volume()));
+  EXPECT_TRUE(std::isnan(bow.build()->section_area(0.5)));
+  EXPECT_TRUE(bow.build()->contains({0.2, 0.5, 1}));
+  EXPECT_FALSE(bow.build()->contains({1, 0.5, 0.2}));
+}
+
 TEST(Shapes, BoundsHoldTheShapeAndTouchIt) {
   for (const auto& c : cases()) {
     const Bounds b = c.shape->bounds();
