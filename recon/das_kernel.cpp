@@ -278,7 +278,7 @@ void look_from(const Receiver& r, double slowness, double f_number, bool radial,
 /// Sample, fraction and weight of the points in [begin, end) of a tile.
 template <class T>
 void find_samples(const TilePoints& t, const double* arrival, const double* weight, double start, double sampling_rate,
-                  double turns_per_sample, double last, double rounding, Contributions<T>& c) {
+                  double turns_per_sample, double last, double rounding, Contributions<T>& c, double* total) {
 #pragma omp simd
   for (std::size_t i = c.begin; i < c.end; ++i) {
     const double index = (arrival[i] + t.way_back[i] - start) * sampling_rate;
@@ -291,6 +291,7 @@ void find_samples(const TilePoints& t, const double* arrival, const double* weig
     cis_turns<T>(inside * turns_per_sample, cosine, sine);
     c.real[i] = static_cast<T>(w) * cosine;
     c.imaginary[i] = static_cast<T>(w) * sine;
+    total[i] += w;
   }
 }
 
@@ -319,7 +320,7 @@ void sum_tile(const Plan<T>& plan, std::span<const Vec3> points, std::complex<T>
 
   std::vector<T> sums(2 * lanes * n);
   Contributions<T> c;
-  std::array<double, tile> weight{}, shared{};
+  std::array<double, tile> weight{}, shared{}, total{};  // total: sum of the weights of a point
   const double turns_per_sample = g.rotation_frequency / g.sampling_rate, slowness = 1 / g.sound_speed;
   const double last = static_cast<double>(plan.data.samples()) - 1 - plan.taps.after;
   const double rounding = g.interpolation == Interpolation::nearest ? 0.5 : 0.0;
@@ -346,26 +347,31 @@ void sum_tile(const Plan<T>& plan, std::span<const Vec3> points, std::complex<T>
           w = shared.data();
         }
         find_samples<T>(t, &arrival[beam * n], w, g.start[transmit], g.sampling_rate, turns_per_sample, last, rounding,
-                        c);
+                        c, total.data());
         plan.add(c, plan.data.channel(transmit, m), sums.data());
       }
     }
   };
 
+  const auto value = [&](std::size_t i, std::size_t l) -> std::complex<T> {
+    const std::complex<T> sum(sums[i * 2 * lanes + l], sums[i * 2 * lanes + lanes + l]);
+    if (!g.mean) return sum;
+    return total[i] > 0 ? sum / static_cast<T>(total[i]) : std::complex<T>();
+  };
   if (!g.incoherent) {
     add_beams(used);
     for (std::size_t i = 0; i < n; ++i)
-      for (std::size_t l = 0; l < lanes; ++l)
-        out[i * lanes + l] = {sums[i * 2 * lanes + l], sums[i * 2 * lanes + lanes + l]};
+      for (std::size_t l = 0; l < lanes; ++l) out[i * lanes + l] = value(i, l);
     return;
   }
   std::fill_n(out, n * lanes, std::complex<T>());
+  const T share = g.mean ? T(1) / static_cast<T>(beams) : T(1);
   for (std::size_t beam : used) {
     std::fill(sums.begin(), sums.end(), T(0));
+    total.fill(0);
     add_beams({&beam, 1});
     for (std::size_t i = 0; i < n; ++i)
-      for (std::size_t l = 0; l < lanes; ++l)
-        out[i * lanes + l] += std::abs(std::complex<T>(sums[i * 2 * lanes + l], sums[i * 2 * lanes + lanes + l]));
+      for (std::size_t l = 0; l < lanes; ++l) out[i * lanes + l] += share * std::abs(value(i, l));
   }
 }
 

@@ -58,6 +58,7 @@ struct DelayAndSumGeometry {
   Window window = Window::none;
   Interpolation interpolation = Interpolation::linear;
   bool incoherent = false;  ///< add magnitudes of the beams instead of their complex values
+  bool mean = false;        ///< divide by the sum of the weights that went in; where none did the value is 0
   bool lines = false;       ///< blend the two beams whose axes are next to the point, see `line_weights`
   std::vector<Vec3> line_origins, line_directions;  ///< [beam], where `lines`
 };

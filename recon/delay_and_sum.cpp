@@ -193,6 +193,7 @@ std::vector<ComplexMap> DelayAndSum::beamform(const Acquisition& acquisition, co
   geometry.f_number = f_number == auto_f_number ? directivity_f_number(acquisition.probe, speed) : f_number;
   geometry.window = window;
   geometry.interpolation = interpolation;
+  geometry.mean = normalization == Normalization::weights;
   geometry.incoherent = compounding == Compounding::incoherent;
 
   std::vector<Vec3> points;

@@ -12,6 +12,7 @@ namespace sonoforge {
 struct DelayAndSum : Beamformer {
   enum class Signal { iq, rf };
   enum class Compounding { coherent, incoherent };
+  enum class Normalization { none, weights };
 
   double f_number = 1.5;  ///< depth over aperture; 0 = all elements, `auto_f_number` = from the element directivity
   Window window = Window::none;
@@ -19,6 +20,7 @@ struct DelayAndSum : Beamformer {
   Signal signal = Signal::iq;
   std::optional<double> sound_speed;  ///< default: the acquisition's [m/s]
   Compounding compounding = Compounding::coherent;
+  Normalization normalization = Normalization::none;
   TransmitDelay transmit_delay = TransmitDelay::virtual_source;
   std::optional<double> demodulation_frequency;  ///< default: the acquisition's centre frequency [Hz]
   std::int64_t decimation = 1;                   ///< of IQ data made from RF: every n-th sample is kept

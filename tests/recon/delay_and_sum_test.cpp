@@ -371,6 +371,26 @@ TEST(DelayAndSum, IncoherentCompoundingAddsMagnitudes) {
                 1e-5);
 }
 
+TEST(DelayAndSum, NormalizationMakesTheMean) {
+  // Records of ones: every pixel that any element sees is 1 in the mean, whatever its aperture and window.
+  Acquisition acquisition = small_scene(1);
+  acquisition.samples_q = NdArray<float, 4>(acquisition.samples.shape());
+  std::fill(acquisition.samples.flat().begin(), acquisition.samples.flat().end(), 1.0f);
+  DelayAndSum das;
+  das.window = Window::hann;
+  das.normalization = DelayAndSum::Normalization::weights;
+  PixelGrid grid;
+  grid.x = {-3e-3, 1e-3, 7};
+  grid.z = {-1e-3, 2e-3, 7};  // the first row lies behind the probe
+  for (auto compounding : {DelayAndSum::Compounding::coherent, DelayAndSum::Compounding::incoherent}) {
+    das.compounding = compounding;
+    const auto image = das.beamform(acquisition, grid).at(0);  // IQ at 0 Hz: no rotation
+    for (std::size_t iz = 0; iz < 7; ++iz)
+      for (std::size_t ix = 0; ix < 7; ++ix)
+        EXPECT_NEAR(std::abs(image.values(iz, 0, ix)), iz == 0 ? 0 : 1, 1e-5) << iz << ' ' << ix;
+  }
+}
+
 TEST(DelayAndSum, LineWeightsShareAPointBetweenItsNeighbours) {
   const std::vector<Vec3> origins{{-1e-3, 0, 0}, {0, 0, 0}, {1e-3, 0, 0}}, directions(3, Vec3{0, 0, 1});
   std::vector<double> w(3);
