@@ -43,27 +43,48 @@ struct Row {
   double echo_db;  ///< backscatter relative to liver [dB]
 };
 
-// Sound speed, density, attenuation and B/A at body temperature: [mast2000, Table I] where it has the tissue, else [duck1990, Ch. 4]
-// and [itis2018]; exponents of attenuation from [duck1990, Table 4.17] and [szabo2014, App. B]. Echo levels relative to liver are
-// typical of clinical images at 3 to 8 MHz; backscatter coefficients in [duck1990, Table 4.22] scatter by +-5 dB about them.
+// Values for body temperature, rounded as their compilations give them; compilations differ from each other by a few per cent in speed
+// and density and by up to a factor of two in attenuation. Beside each row stands its source: in full where one covers the row, else by
+// column as c (speed), rho (density), a (attenuation and its exponent; 1 where the source gives dB/cm/MHz) and B/A. "Ours" marks a value
+// chosen between those of similar tissues, for want of a published mean. Echo levels are ours throughout: what clinical images show next to
+// liver at 3 to 8 MHz. Heart and kidney do scatter less than liver [fei1985]; blood is so faint that vessels look empty.
+// Compared so far with public copies of their sources: water (c, rho, a), fat (c, rho), skin (a), breast_glandular (rho, a), tumour (c) and the
+// attenuation of kidney, heart_muscle and connective_tissue. The others still await a reading of the printed books.
 constexpr double none = -300;
 const Row rows[] = {
+    // c [delgrosso1972] at 37 degC; rho, a [itis2018]; B/A [duck1990]
     {"water", "Water at 37 degC: no echoes.", 1524, 993, {0.0022, 2}, 5.2, none},
-    {"blood", "Whole blood.", 1584, 1060, {0.2, 1.21}, 6.1, -32},
+    // c, rho [mast2000]; a, B/A [szabo2014, App. B]
+    {"blood", "Whole blood.", 1584, 1060, {0.14, 1.21}, 6.0, -32},
+    // c, rho [itis2018]; a [szabo2014, App. B]; B/A [duck1990]
     {"fat", "Subcutaneous fat.", 1440, 911, {0.6, 1.0}, 10.0, -6},
+    // c, rho, a [mast2000]; B/A [szabo2014, App. B]
     {"muscle", "Skeletal muscle.", 1580, 1050, {0.74, 1.0}, 7.4, -3},
+    // c, rho [mast2000]; a [itis2018]; B/A [duck1990]
     {"skin", "Skin.", 1615, 1090, {1.84, 1.0}, 7.9, 8},
-    {"liver", "Liver: the level to which echoes of others are relative.", 1595, 1060, {0.5, 1.05}, 6.8, 0},
-    {"kidney", "Kidney cortex.", 1560, 1050, {0.44, 1.0}, 7.4, -4},
+    // c, rho [mast2000]; a [szabo2014, App. B]; B/A [duck1990]
+    {"liver", "Liver: the level to which echoes of others are relative.", 1595, 1060, {0.45, 1.05}, 6.8, 0},
+    // c, rho, a [mast2000]; B/A [duck1990]
+    {"kidney", "Kidney cortex.", 1560, 1050, {1.0, 1.0}, 7.4, -4},
+    // rho [itis2018]; c, a, B/A [szabo2014, App. B]
     {"breast_glandular", "Fibroglandular tissue of the breast.", 1510, 1041, {0.75, 1.5}, 9.6, 3},
+    // c [li2009], malignant lesions of the breast; rho, a, B/A ours
     {"tumour", "Solid, darker than its surroundings, as many carcinomas.", 1548, 1050, {0.9, 1.3}, 7.0, -9},
+    // Ours: a protein solution between water and blood plasma
     {"cyst", "Simple cyst: clear fluid.", 1535, 1010, {0.02, 1.6}, 5.4, none},
-    {"skull_bone", "Cortical bone of the skull.", 2815, 1969, {6.9, 1.0}, 0, 12},
-    {"tendon", "Tendon along its fibres.", 1670, 1110, {4.7, 1.0}, 7.0, 6},
+    // c, rho [itis2018]; a [culjat2010]; B/A not measured
+    {"skull_bone", "Cortical bone of the skull.", 2814, 1908, {6.9, 1.0}, 0, 12},
+    // c, rho, a [culjat2010]; B/A ours
+    {"tendon", "Tendon along its fibres.", 1670, 1100, {4.7, 1.0}, 7.0, 6},
+    // rho [itis2018]; c, a, B/A ours
     {"thyroid", "Thyroid gland.", 1560, 1050, {0.5, 1.1}, 7.0, 4},
-    {"heart_muscle", "Myocardium.", 1572, 1060, {0.52, 1.0}, 7.1, -5},
+    // c, rho, a [mast2000]; B/A [duck1990]
+    {"heart_muscle", "Myocardium.", 1576, 1060, {0.52, 1.0}, 7.1, -5},
+    // The conventions of scanners: 1540 m/s and 0.5 dB/cm/MHz; the rest ours
     {"soft_tissue", "The average that scanners assume.", 1540, 1000, {0.5, 1.0}, 6.0, 0},
+    // c, rho, a [mast2000]; B/A ours
     {"connective_tissue", "Connective tissue, fascia.", 1613, 1120, {1.57, 1.0}, 7.0, 7},
+    // Ours: between muscle and connective tissue
     {"wall", "Wall of a large vessel.", 1600, 1075, {1.0, 1.0}, 7.0, 5},
 };
 

@@ -7,7 +7,7 @@
 
 namespace sonoforge {
 
-/// Acoustic properties of one tissue. Presets carry published values; the source of each stands beside it in tissue.cpp.
+/// Acoustic properties of one tissue. Presets carry published values; the sources stand beside each row in tissue.cpp, with what is ours.
 struct Tissue : Configurable {
   std::string name;
   double sound_speed = 1540;          ///< at the pulse's centre frequency [m/s]
