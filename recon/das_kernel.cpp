@@ -1,5 +1,7 @@
 #include "recon/das_kernel.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -383,11 +385,12 @@ FrameInterleaved<T>::FrameInterleaved(std::size_t transmits, std::size_t channel
     : transmits_(transmits), channels_(channels), samples_(samples), lanes_(rounded_lanes(frames)) {
   const double bytes = static_cast<double>(transmits) * static_cast<double>(channels) *
                        (static_cast<double>(samples) + 3) * 2 * static_cast<double>(lanes_ * sizeof(T));
-  constexpr double limit = 64.0 * 1024 * 1024 * 1024;
-  if (bytes > limit)
-    throw UserError("the channel data are too large to beamform at once (they need " +
-                    std::to_string(static_cast<long long>(bytes / 1073741824.0)) +
-                    " GiB). Reconstruct fewer transmits");
+  const double machine = static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGE_SIZE));
+  if (bytes > 0.75 * machine)
+    throw UserError("the channel data are too large to beamform at once (prepared for it they take " +
+                    std::to_string(static_cast<long long>(bytes / 1e9)) + " GB, three quarters of this machine are " +
+                    std::to_string(static_cast<long long>(0.75e-9 * machine)) +
+                    " GB). Reconstruct fewer transmits or decimate");
   values_.resize(transmits * channels * (samples + 3) * 2 * lanes_);
 }
 

@@ -25,7 +25,8 @@ inline const std::vector<std::string_view> interpolation_names{"nearest", "linea
 template <class T>
 class FrameInterleaved {
  public:
-  /// `frames` is rounded up to 1, 8, 16 or 32; frames without data are zero. Throws `UserError` beyond 64 GiB.
+  /// `frames` is rounded up to 1, 8, 16 or 32; frames without data are zero. Throws `UserError` where that exceeds
+  /// three quarters of the machine's memory.
   FrameInterleaved(std::size_t transmits, std::size_t channels, std::size_t samples, std::size_t frames);
   void set(std::size_t transmit, std::size_t channel, std::size_t frame, std::span<const std::complex<T>> record);
 

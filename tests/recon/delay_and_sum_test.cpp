@@ -428,6 +428,10 @@ TEST(DelayAndSum, RefusesWhatContradictsItself) {
   EXPECT_THROW(das.beamform(bad, grid), UserError);
 }
 
+TEST(DelayAndSum, RefusesMoreThanTheMachineHolds) {
+  EXPECT_THROW(FrameInterleaved<float>(100'000, 1024, 100'000, 32), UserError);
+}
+
 TEST(DelayAndSum, ReadsItsKeys) {
   const auto read = [](const std::string& text) {
     auto das = std::dynamic_pointer_cast<DelayAndSum>(beamformer_catalog().find("delay_and_sum")->make());
