@@ -37,17 +37,21 @@ void check_interrupted() {
   if (stop_requested) throw Interrupted("interrupted");
 }
 
+// Only the outermost work is shown: a sample's progress says nothing beside that of its data set.
+static std::atomic<int> under_way{0};
+
 Progress::Progress(std::string what, std::size_t total, std::string unit)
-    : what_(std::move(what)), unit_(std::move(unit)), total_(total), start_(std::chrono::steady_clock::now()) {}
+    : what_(std::move(what)), unit_(std::move(unit)), total_(total), start_(std::chrono::steady_clock::now()), nested_(under_way++ > 0) {}
 
 Progress::~Progress() {
+  --under_way;
   if (shown_) show(true);
 }
 
 void Progress::advance(std::size_t done) {
   done_ += done;
   check_interrupted();
-  if (quiet) return;
+  if (quiet || nested_) return;
   if (std::chrono::steady_clock::now() - start_ < std::chrono::seconds(2)) return;
   const bool terminal = isatty(STDERR_FILENO);
   const int percent = total_ ? static_cast<int>(100.0 * static_cast<double>(done_.load()) / static_cast<double>(total_)) : 0;

@@ -18,7 +18,8 @@ void install_interrupt_handler();
 /// Throws `Interrupted` if the user asked to stop.
 void check_interrupted();
 
-/// Shows work over two seconds: a bar with rate and time left on a terminal, a line per 10 % otherwise. Thread-safe.
+/// Shows work over two seconds: a bar with rate and time left on a terminal, a line per 10 % otherwise. Thread-safe. While one is
+/// at work, further ones stay silent.
 class Progress {
  public:
   Progress(std::string what, std::size_t total, std::string unit = "");
@@ -36,6 +37,7 @@ class Progress {
   std::chrono::steady_clock::time_point start_;
   std::mutex mutex_;
   bool shown_ = false;
+  bool nested_ = false;
 };
 
 }  // namespace sonoforge
