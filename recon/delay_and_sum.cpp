@@ -1,5 +1,7 @@
 #include "recon/delay_and_sum.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cmath>
 #include <numbers>
@@ -36,6 +38,18 @@ void check_acquisition(const Acquisition& a) {
   const auto all_finite = [&](std::span<const float> v) { return std::all_of(v.begin(), v.end(), finite); };
   require(all_finite(a.samples.flat()) && all_finite(a.samples_q.flat()),
           "the channel data hold values that are not finite (one of them would spoil the whole image). Clean the data");
+}
+
+/// The image of every frame, one block of frames as sums, and the pixels' positions.
+void check_image_memory(const PixelGrid& grid, std::size_t frames) {
+  const double pixels =
+      static_cast<double>(grid.x.count) * static_cast<double>(grid.y.count) * static_cast<double>(grid.z.count);
+  const double lanes = static_cast<double>(frames > 1 ? FrameInterleaved<float>::max_frames : 1);
+  const double bytes = pixels * (sizeof(Vec3) + (static_cast<double>(frames) + lanes) * sizeof(std::complex<float>));
+  const double machine = static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGE_SIZE));
+  require(bytes <= 0.75 * machine, "an image of " + std::to_string(static_cast<long long>(pixels * 1e-6)) +
+                                       " million pixels and " + std::to_string(frames) +
+                                       " frames does not fit into memory. Choose larger steps of the image grid");
 }
 
 /// Complex samples of one record, ready for interpolation.
@@ -140,6 +154,7 @@ double DelayAndSum::directivity_f_number(const Probe& probe, double sound_speed)
 std::vector<ComplexMap> DelayAndSum::beamform(const Acquisition& acquisition, const PixelGrid& grid) const {
   check();
   check_acquisition(acquisition);
+  check_image_memory(grid, acquisition.frames());
   const double speed = sound_speed.value_or(acquisition.sound_speed);
   require(speed > 0, "the speed of sound is not positive (delays cannot be found). Set the beamformer's sound_speed");
   double frequency = acquisition.demodulation_frequency;

@@ -430,6 +430,9 @@ TEST(DelayAndSum, RefusesWhatContradictsItself) {
 
 TEST(DelayAndSum, RefusesMoreThanTheMachineHolds) {
   EXPECT_THROW(FrameInterleaved<float>(100'000, 1024, 100'000, 32), UserError);
+  PixelGrid grid;
+  grid.x.count = grid.z.count = 10'000'000;
+  EXPECT_THROW(DelayAndSum().beamform(small_scene(1), grid), UserError);
 }
 
 TEST(DelayAndSum, ReadsItsKeys) {
