@@ -5,6 +5,7 @@
 #include "core/error.hpp"
 #include "formats/must.hpp"
 #include "formats/picmus.hpp"
+#include "formats/pybf.hpp"
 #include "formats/uff.hpp"
 #include "io/file_checks.hpp"
 #include "io/hdf5.hpp"
@@ -26,6 +27,7 @@ std::string hdf5_format(const Hdf5Reader& reader) {
   if (reader.is_group("US")) return "picmus";
   if (reader.has("RF") && reader.has("param")) return "must";
   if (reader.has("Nx") && reader.has("Nt")) return "kwave";
+  if (reader.is_group("trans_params") && reader.is_group("data/rf_data")) return "pybf";
   for (const std::string& name : reader.children("/")) {
     if (!reader.is_group(name) || !reader.has_attribute(name, "class")) continue;
     try {
@@ -64,6 +66,7 @@ ZeaFile read_any(const fs::path& file) {
   if (format == "picmus") return read_picmus(file);
   if (format == "uff") return read_uff(file);
   if (format == "must") return read_must(file);
+  if (format == "pybf") return read_pybf(file);
   refuse_file(file,
               "this is a file of k-Wave's simulation program (its pressures belong to no probe). Run "
               "kspaceFirstOrder-OMP on it, or give channel data");

@@ -476,8 +476,11 @@ class Trial {
     if (++visited_ > 20'000) return;
     attempt([&] {
       for (const auto& name : reader_.attributes(path)) {
-        attempt([&] { reader_.text_attribute(path, name); });
-        attempt([&] { reader_.number_attribute(path, name); });
+        try {
+          reader_.text_attribute(path, name);
+        } catch (const UserError&) {
+          attempt([&] { reader_.number_attribute(path, name); });
+        }
       }
     });
     if (reader_.is_group(path)) {

@@ -58,15 +58,32 @@ TEST_F(Readers, RotatingDiskOfMust) {
 }
 
 TEST_F(Readers, FilesWithoutChannelDataAreRefusedByWhatTheyHold) {
-  const std::vector<std::pair<std::string, std::string>> cases{{"picmus_phantom_1.hdf5", "phantom"},
-                                                               {"picmus_phantom_2.hdf5", "phantom"},
-                                                               {"picmus_das_1.hdf5", "images"},
-                                                               {"pybf.hdf5", "unknown format"}};
+  const std::vector<std::pair<std::string, std::string>> cases{
+      {"picmus_phantom_1.hdf5", "phantom"}, {"picmus_phantom_2.hdf5", "phantom"}, {"picmus_das_1.hdf5", "images"}};
   for (const auto& [name, word] : cases) {
     const auto file = reference(name);
     if (file.empty()) GTEST_SKIP() << "set SONOFORGE_REFERENCE to the folder of reference files";
     const auto text = error_of([&] { read_any(file); });
     EXPECT_NE(text.find(word), std::string::npos) << name << ": " << text;
+  }
+}
+
+TEST_F(Readers, FieldIIDataInPybfsLayout) {
+  const auto file = reference("pybf.hdf5");
+  if (file.empty()) GTEST_SKIP() << "set SONOFORGE_REFERENCE to the folder of reference files";
+  EXPECT_EQ(detect_format(file), "pybf");
+  const Acquisition read = read_any(file).acquisition;
+  ASSERT_EQ(read.samples.shape(), (NdArray<float, 4>::Shape{1, 3, 192, 2313}));
+  EXPECT_EQ(read.samples(0, 2, 10, 500), -1393.0F);  // read with h5py
+  EXPECT_EQ(read.samples(0, 0, 191, 2000), 7.0F);
+  EXPECT_EQ(read.sampling_rate, 20e6);
+  EXPECT_NEAR(read.probe.elements.front().position.x, -95.5 * 0.23e-3, 1e-9);
+  EXPECT_NEAR(read.probe.elements.front().height, 10e-3, 1e-9);
+  const double angle = 12 * std::numbers::pi / 180;
+  for (std::size_t t = 0; t < 3; ++t) {
+    const double early = t == 1 ? 0 : 95.5 * 0.23e-3 * std::sin(angle) / 1540;
+    EXPECT_NEAR(read.start[t], -3.6625e-6 + early, 1e-11);
+    EXPECT_NEAR(read.sequence.transmits[t].angle, (static_cast<double>(t) - 1) * angle, 1e-6);
   }
 }
 
