@@ -14,22 +14,6 @@ namespace {
 
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
-struct Overlap {
-  std::size_t both = 0, mask = 0, truth = 0;
-};
-
-Overlap overlap(std::span<const std::uint8_t> mask, std::span<const std::uint8_t> truth) {
-  if (mask.size() != truth.size()) throw std::invalid_argument("masks of different sizes cannot be compared");
-  Overlap count;
-  for (std::size_t i = 0; i < mask.size(); ++i) {
-    const bool a = mask[i] != 0, b = truth[i] != 0;
-    count.both += a && b;
-    count.mask += a;
-    count.truth += b;
-  }
-  return count;
-}
-
 double mean_of(const std::vector<double>& values) {
   double sum = 0;
   for (const double value : values) sum += value;
@@ -37,18 +21,6 @@ double mean_of(const std::vector<double>& values) {
 }
 
 }  // namespace
-
-double dice(std::span<const std::uint8_t> mask, std::span<const std::uint8_t> truth) {
-  const Overlap n = overlap(mask, truth);
-  if (n.mask + n.truth == 0) return 1;
-  return 2 * static_cast<double>(n.both) / static_cast<double>(n.mask + n.truth);
-}
-
-double intersection_over_union(std::span<const std::uint8_t> mask, std::span<const std::uint8_t> truth) {
-  const Overlap n = overlap(mask, truth);
-  if (n.mask + n.truth == 0) return 1;
-  return static_cast<double>(n.both) / static_cast<double>(n.mask + n.truth - n.both);
-}
 
 double normal_probability(double z) { return 0.5 * std::erfc(-z / std::numbers::sqrt2); }
 

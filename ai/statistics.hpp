@@ -1,19 +1,11 @@
 #pragma once
 #include <cstddef>
-#include <cstdint>
-#include <span>
 #include <string>
 #include <vector>
 
 #include "core/random.hpp"
 
 namespace sonoforge {
-
-/// Overlap of two masks of one size, 2 |A and B| / (|A| + |B|); any value but 0 counts as inside. Two empty masks agree: 1.
-/// One empty mask of two: 0. Throws `std::invalid_argument` where the sizes differ.
-double dice(std::span<const std::uint8_t> mask, std::span<const std::uint8_t> truth);
-/// |A and B| / |A or B|, with the rules of `dice`.
-double intersection_over_union(std::span<const std::uint8_t> mask, std::span<const std::uint8_t> truth);
 
 /// Standard normal distribution function, and its inverse for a probability in (0, 1).
 double normal_probability(double z);

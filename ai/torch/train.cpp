@@ -11,7 +11,7 @@
 
 #include "ai/csv.hpp"
 #include "ai/dataset.hpp"
-#include "ai/statistics.hpp"
+#include "ai/segmentation_metrics.hpp"
 #include "ai/torch/checkpoint.hpp"
 #include "ai/torch/network.hpp"
 #include "ai/torch/training_data.hpp"

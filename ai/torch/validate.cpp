@@ -6,6 +6,7 @@
 #include "ai/dataset.hpp"
 #include "ai/overlay.hpp"
 #include "ai/predict.hpp"
+#include "ai/segmentation_metrics.hpp"
 #include "ai/sha256.hpp"
 #include "core/progress.hpp"
 #include "io/atomic_file.hpp"

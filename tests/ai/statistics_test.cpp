@@ -16,31 +16,6 @@ std::string reference(const std::string& name) {
   return folder ? std::string(folder) + "/metrics/" + name : "";
 }
 
-TEST(Statistics, OverlapOfEmptyMasksFollowsTheStatedRule) {
-  const std::vector<std::uint8_t> empty(6), some{0, 1, 1, 0, 0, 0}, other{0, 0, 7, 1, 1, 0};
-  EXPECT_EQ(dice(empty, empty), 1);
-  EXPECT_EQ(intersection_over_union(empty, empty), 1);
-  EXPECT_EQ(dice(empty, some), 0);
-  EXPECT_EQ(intersection_over_union(some, empty), 0);
-  // One pixel shared, two and three inside: 2 * 1 / 5 and 1 / 4.
-  EXPECT_DOUBLE_EQ(dice(some, other), 0.4);
-  EXPECT_DOUBLE_EQ(intersection_over_union(some, other), 0.25);
-  EXPECT_THROW(dice(some, std::vector<std::uint8_t>(5)), std::invalid_argument);
-}
-
-TEST(Statistics, OverlapAgreesWithReference) {
-  const auto file = reference("segmentation.h5");
-  if (file.empty()) GTEST_SKIP() << "SONOFORGE_REFERENCE is not set";
-  const Hdf5Reader reader(file);
-  for (const auto& name : reader.children("in")) {
-    const auto mask = reader.read<std::uint8_t>("in/" + name + "/pred");
-    const auto truth = reader.read<std::uint8_t>("in/" + name + "/ref");
-    // Ratios of exact counts: one rounding.
-    EXPECT_NEAR(dice(mask, truth), reader.read_scalar<double>("out/" + name + "/dice"), 1e-15);
-    EXPECT_NEAR(intersection_over_union(mask, truth), reader.read_scalar<double>("out/" + name + "/iou"), 1e-15);
-  }
-}
-
 TEST(Statistics, NormalQuantileInvertsTheDistribution) {
   EXPECT_NEAR(normal_quantile(0.975), 1.959963984540054, 1e-14);
   EXPECT_NEAR(normal_quantile(1e-10), -6.361340902404056, 1e-12);

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "ai/dataset.hpp"
+#include "ai/segmentation_metrics.hpp"
 #include "ai/statistics.hpp"
 #include "ai/train.hpp"
 #include "core/progress.hpp"
