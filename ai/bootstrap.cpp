@@ -70,10 +70,7 @@ Estimate bootstrap(const Statistic& statistic, const PatientClusters& clusters, 
   std::erase_if(values, [](double v) { return std::isnan(v); });
   std::erase_if(left_out, [](double v) { return std::isnan(v); });
   if (values.size() < 2 || 20 * values.size() < 19 * resamples) return result;
-  const double mean = std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
-  double squares = 0;
-  for (const double value : values) squares += (value - mean) * (value - mean);
-  result.standard_error = std::sqrt(squares / static_cast<double>(values.size() - 1));
+  result.standard_error = sample_deviation(values);
   result.interval = bca_interval(result.value, values, left_out, level);
   return result;
 }

@@ -24,14 +24,6 @@ class PatientClusters {
   std::size_t count_ = 0;
 };
 
-/// A number with its uncertainty.
-struct Estimate {
-  double value = 0;           ///< NaN where the data leave it undefined
-  Interval interval;          ///< NaN where there is none
-  double standard_error = 0;  ///< deviation over bootstrap samples; NaN where there is none
-  std::size_t cases = 0, patients = 0;
-};
-
 /// A statistic of cases, given by index, with repetitions; NaN where it is not defined (one class only).
 using Statistic = std::function<double(std::span<const std::size_t>)>;
 

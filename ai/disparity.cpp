@@ -333,9 +333,7 @@ CausalEffect causal_effect(const std::vector<double>& twin, const std::vector<do
   if (result.effect.standard_error > 0)
     result.p_value = 2 * student_probability(-std::abs(result.effect.value) / result.effect.standard_error,
                                              static_cast<double>(clusters.size()) - 1);
-  double squares = 0;
-  for (const double e : effect) squares += (e - result.effect.value) * (e - result.effect.value);
-  result.deviation = effect.size() > 1 ? std::sqrt(squares / static_cast<double>(effect.size() - 1)) : nan;
+  result.deviation = sample_deviation(effect);
   for (std::size_t i = 0; i < twin_decision.size(); ++i) result.flips += twin_decision[i] != drawn_decision[i];
   result.flip_interval = wilson_interval(result.flips, twin_decision.size());
   return result;

@@ -53,6 +53,14 @@ double quantile(std::vector<double> values, double probability) {
   return values[below] + (position - static_cast<double>(below)) * (values[below + 1] - values[below]);
 }
 
+double sample_deviation(const std::vector<double>& values) {
+  if (values.size() < 2) return nan;
+  const double mean = mean_of(values);
+  double squares = 0;
+  for (const double value : values) squares += (value - mean) * (value - mean);
+  return std::sqrt(squares / static_cast<double>(values.size() - 1));
+}
+
 double bca_bias_correction(double estimate, const std::vector<double>& bootstrap) {
   double below = 0;
   for (const double value : bootstrap) below += value < estimate ? 1 : value == estimate ? 0.5 : 0;
@@ -84,7 +92,7 @@ Interval bca_interval(double estimate, const std::vector<double>& bootstrap, con
   return {end((1 - level) / 2), end((1 + level) / 2)};
 }
 
-MeanWithInterval clustered_mean(const std::vector<double>& values, const std::vector<std::string>& patients,
+Estimate clustered_mean(const std::vector<double>& values, const std::vector<std::string>& patients,
                                 const RandomStream& random, std::size_t resamples, double level) {
   if (values.size() != patients.size()) throw std::invalid_argument("every case needs its patient");
   struct Cluster {
@@ -104,7 +112,7 @@ MeanWithInterval clustered_mean(const std::vector<double>& values, const std::ve
     total.sum += cluster.sum;
     total.count += cluster.count;
   }
-  MeanWithInterval result{total.sum / total.count, {nan, nan}, values.size(), clusters.size()};
+  Estimate result{total.sum / total.count, {nan, nan}, nan, values.size(), clusters.size()};
   if (clusters.size() < 2 || resamples == 0) return result;
 
   std::vector<double> bootstrap(resamples), jackknife(clusters.size());
@@ -123,7 +131,8 @@ MeanWithInterval clustered_mean(const std::vector<double>& values, const std::ve
   });
   for (std::size_t k = 0; k < n; ++k)
     jackknife[k] = (total.sum - clusters[k].sum) / (total.count - clusters[k].count);
-  result.interval = bca_interval(result.mean, bootstrap, jackknife, level);
+  result.standard_error = sample_deviation(bootstrap);
+  result.interval = bca_interval(result.value, bootstrap, jackknife, level);
   return result;
 }
 

@@ -28,18 +28,20 @@ Interval bca_interval(double estimate, const std::vector<double>& bootstrap, con
 double bca_bias_correction(double estimate, const std::vector<double>& bootstrap);
 double bca_acceleration(const std::vector<double>& jackknife);
 
-/// A mean over cases with an interval that respects clusters.
-struct MeanWithInterval {
-  double mean = 0;        ///< over cases; NaN without any
-  Interval interval;      ///< NaN where fewer than two patients leave nothing to resample
-  std::size_t cases = 0;
-  std::size_t patients = 0;
+/// A number with its uncertainty.
+struct Estimate {
+  double value = 0;           ///< NaN where the data leave it undefined
+  Interval interval;          ///< NaN where there is none, as with fewer than two patients
+  double standard_error = 0;  ///< NaN where there is none; of the bootstrap: deviation over its samples
+  std::size_t cases = 0, patients = 0;
 };
+/// Deviation of values with divisor n - 1; NaN below two.
+double sample_deviation(const std::vector<double>& values);
 
 /// Mean over cases with a BCa interval from `resamples` samples that draw whole patients with replacement: cases of one
 /// patient are alike, and an interval over cases would be too narrow. The result depends on the stream and on the order
 /// of values only, not on threads. `patients[i]` is the patient of case i.
-MeanWithInterval clustered_mean(const std::vector<double>& values, const std::vector<std::string>& patients,
+Estimate clustered_mean(const std::vector<double>& values, const std::vector<std::string>& patients,
                                 const RandomStream& random, std::size_t resamples = 2000, double level = 0.95);
 
 /// Interval of a proportion `successes / trials` [wilson1927]; [0, 1] without trials.

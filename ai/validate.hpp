@@ -1,11 +1,13 @@
 #pragma once
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "ai/disparity.hpp"
 #include "ai/manifest.hpp"
-#include "ai/statistics.hpp"
+#include "ai/validation_metrics.hpp"
 #include "core/fields.hpp"
 
 namespace sonoforge {
@@ -17,40 +19,60 @@ struct SubgroupConfig : Configurable {
   void fields(FieldVisitor& visit) override;
 };
 
-/// A condition that must hold.
+/// Groups of several factors of `subgroups` together, as small lesions in thick patients.
+struct IntersectionConfig : Configurable {
+  std::vector<std::string> factors;
+  void fields(FieldVisitor& visit) override;
+  void check() const override;
+};
+
+/// A condition that must hold. One of `at_least`, `at_most` (of the metric), `margin` (not worse than the baseline by
+/// more) and `gap` (not worse than all other cases by more).
 struct GateConfig : Configurable {
   std::string metric = "dice";
   std::string subgroup = "all";  ///< "all", a factor (each of its groups), or one group by name
-  double at_least = 0;
-  enum class Bound { lower, mean };
-  Bound interval = Bound::lower;  ///< what must reach it: the lower end of the 95 % interval, or the mean
+  std::optional<std::string> at_least, at_most, margin, gap;  ///< with unit where the metric has one
+  enum class Bound { end, mean, lower, upper };
+  /// What is judged: the end of the 95 % interval on the side of failure (one-sided, 2.5 %), or the estimate itself.
+  Bound interval = Bound::end;
   void fields(FieldVisitor& visit) override;
+  void check() const override;
 };
 
 /// A validation, read from YAML with the top-level key `sonoforge` ignored.
 struct ValidateConfig : Configurable {
-  std::filesystem::path data;   ///< folder of `generate`
-  std::filesystem::path model;  ///< model.pt of `train`
+  std::filesystem::path data;         ///< folder of `generate`
+  std::filesystem::path model;        ///< model.pt of `train`, or
+  std::filesystem::path predictions;  ///< folder of predictions made elsewhere
   enum class Split { train, validation, test };
   Split split = Split::test;
-  std::string label;            ///< empty: the model's
+  ValidationTask task = ValidationTask::segmentation;
+  std::string label;                  ///< segmentation: class, empty: the model's; map: name of the truth map
+  std::string truth;                  ///< classification and measurement: factor, or true measurement of the files
+  std::vector<std::string> positive;  ///< classification: values of `truth` that count as diseased
   double threshold = 0.5;
-  std::vector<std::string> metrics{"dice", "iou"};
+  MetricOptions options;
+  std::vector<std::string> metrics;  ///< empty: those usual for the task
   std::vector<SubgroupConfig> subgroups;
+  std::vector<IntersectionConfig> intersections;
   std::vector<GateConfig> gates;
-  std::int64_t resamples = 2000;  ///< of the bootstrap
-  std::int64_t seed = 1;          ///< of the bootstrap
+  std::filesystem::path baseline;  ///< report.json that gates with a margin compare with
+  std::int64_t resamples = 2000;   ///< of the bootstrap
+  std::int64_t seed = 1;           ///< of the bootstrap
 
   void fields(FieldVisitor& visit) override;
   void check() const override;
+  /// The metrics asked for, or the usual ones.
+  std::vector<std::string> measured_metrics() const;
 };
 std::string split_name(ValidateConfig::Split split);
 
 /// One case: nothing is dropped.
 struct ValidationCase {
-  std::size_t row = 0;            ///< of the manifest
-  std::vector<double> metrics;    ///< in the config's order
-  double true_area = 0, predicted_area = 0;  ///< [m^2]
+  std::size_t row = 0;          ///< of the manifest
+  std::vector<double> metrics;  ///< in the order of `measured_metrics`; NaN for metrics of whole groups
+  double truth = 0,
+         predicted = 0;  ///< classification: 0 or 1 and score; measurement: values; segmentation: areas [m^2]
 };
 
 /// One line of a report's table: a metric in a group of cases.
@@ -58,48 +80,89 @@ struct GroupResult {
   std::string factor;  ///< empty for all cases
   std::string group;   ///< "all", "lesion_radius 3 mm to 5 mm", "side = left"
   std::string metric;
-  MeanWithInterval mean;
-  double lowest = 0, median = 0;
+  Estimate estimate;
+  std::string method;            ///< of the interval
+  double worst = 0, median = 0;  ///< case; NaN for metrics of whole groups
+  std::size_t diseased = 0;      ///< cases, in classification
+};
+
+/// A group against all other cases.
+struct DisparityResult {
+  std::string factor, group, metric;
+  Disparity disparity;
+  double adjusted_p_value = 1;  ///< for all groups of the metric [holm1979]
+};
+struct DoseResult {
+  std::string factor, unit, metric;
+  DoseResponse response;
+};
+struct SliceResult {
+  std::string metric;
+  ConfirmedSlice slice;
+};
+struct SharesResult {
+  std::string metric;
+  std::vector<std::string> factors;
+  VarianceShares shares;
+};
+struct TwinResult {
+  std::string metric, twin;
+  CausalEffect effect;
 };
 
 struct GateResult {
   GateConfig gate;
   std::string group;
-  double value = 0;  ///< of mean or lower end; NaN where there is none
+  std::string condition;  ///< "lower end >= 0.85"
+  double value = 0;       ///< what was judged; NaN where there is none
   bool passed = false;
+  std::string reason;  ///< why it failed where that is not the value
 };
 
 struct Evaluation {
   std::vector<ValidationCase> cases;
   std::vector<GroupResult> groups;
+  std::vector<DisparityResult> disparities;
+  std::vector<DoseResult> doses;
+  std::vector<SliceResult> slices;
+  std::vector<SharesResult> shares;
+  std::vector<TwinResult> twins;
   std::vector<GateResult> gates;
+  std::vector<std::string> warnings;
   bool passed() const;
 };
 
-/// Groups, intervals (clustered by patient) and gates from measured cases. Throws `UserError` for factors, edges or gates
-/// that do not fit the manifest. A gate whose value does not exist, as a group without cases or an interval of a single
-/// patient, fails.
+/// Groups, intervals (clustered by patient), disparities and gates from measured cases. Estimates are over patients as
+/// drawn; twins (forced variants) enter only the comparison with their patient. Throws `UserError` for factors, edges,
+/// gates or a baseline that do not fit. A gate whose value does not exist, as a group without cases or an interval of a
+/// single patient, fails.
 Evaluation evaluate(const ValidateConfig& config, const Manifest& manifest, std::vector<ValidationCase> cases);
 /// Whether `evaluate` would accept the config for this manifest; called before the costly part.
 void check_groups(const ValidateConfig& config, const Manifest& manifest);
 
 /// What the reports say about the origin of numbers.
 struct ReportOrigin {
-  std::string config;          ///< resolved YAML
+  std::string config;  ///< resolved YAML
   std::string model_sha256, data_sha256, model_metadata;
   bool same_data_set = false;  ///< the model was trained on this data set's training split
   std::string label;
   /// Pictures for the first page: title and PNG bytes.
   std::vector<std::pair<std::string, std::string>> pictures = {};
+  std::size_t models_judged = 0;  ///< different models that this split has judged so far; 0: not counted
 };
 
-/// report.html, report.json and cases.csv.
+/// report.html, report.json, junit.xml and cases.csv.
 void write_validation(const std::filesystem::path& folder, const ValidateConfig& config, const Manifest& manifest,
                       const Evaluation& evaluation, const ReportOrigin& origin);
 
-/// The whole validation: applies the model to every case of the split and writes the reports. `passed()` of the result
-/// tells whether all gates hold (the program exits with 3 where not). Throws `UserError` for unusable input; an unreadable
-/// sample stops it, since a report must not leave cases out.
+/// Remembers in `data`/test_uses.csv that this model (by hash) was judged on this split, and counts the different ones
+/// so far: a test set that has chosen among many models is no longer fresh. 0 where the folder cannot be written.
+std::size_t count_use(const std::filesystem::path& data, const std::string& split, const std::string& model_sha256);
+
+/// The whole validation: applies the model to every case of the split, or reads the predictions, and writes the
+/// reports. `passed()` of the result tells whether all gates hold (the program exits with 3 where not). Throws
+/// `UserError` for unusable input; an unreadable sample or missing prediction stops it, since a report must not leave
+/// cases out.
 Evaluation validate(ValidateConfig& config, const std::filesystem::path& folder);
 
 }  // namespace sonoforge

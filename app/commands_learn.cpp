@@ -1,3 +1,4 @@
+#include <cmath>
 #include <iostream>
 
 #include <nlohmann/json.hpp>
@@ -56,16 +57,21 @@ int validate_command(const CommandLine& line) {
   const auto folder = output_folder(line);
   const Evaluation result = validate(config, folder);
   nlohmann::ordered_json json{{"folder", folder.string()}, {"passed", result.passed()}, {"groups", nlohmann::ordered_json::array()}, {"gates", nlohmann::ordered_json::array()}};
+  const auto number = [](double value) { return std::isfinite(value) ? nlohmann::ordered_json(value) : nlohmann::ordered_json(nullptr); };
   for (const auto& g : result.groups) {
-    json["groups"].push_back({{"group", g.group}, {"metric", g.metric}, {"mean", g.mean.mean}, {"low", g.mean.interval.low}, {"high", g.mean.interval.high}});
-    if (!line.json) std::cout << g.group << ": " << g.metric << " " << g.mean.mean << " [" << g.mean.interval.low << ", " << g.mean.interval.high << "]\n";
+    const auto& e = g.estimate;
+    json["groups"].push_back({{"group", g.group}, {"metric", g.metric}, {"mean", number(e.value)}, {"low", number(e.interval.low)}, {"high", number(e.interval.high)}});
+    if (!line.json) std::cout << g.group << ": " << g.metric << " " << e.value << " [" << e.interval.low << ", " << e.interval.high << "]\n";
   }
+  for (const auto& warning : result.warnings)
+    if (!line.json) std::cout << "warning: " << warning << "\n";
   for (const auto& g : result.gates) {
-    json["gates"].push_back({{"metric", g.gate.metric}, {"group", g.group}, {"at_least", g.gate.at_least}, {"value", g.value}, {"passed", g.passed}});
-    if (!line.json) std::cout << "gate " << g.gate.metric << " of " << g.group << " >= " << g.gate.at_least << ": " << g.value << (g.passed ? " passed" : " FAILED") << "\n";
+    json["gates"].push_back({{"metric", g.gate.metric}, {"group", g.group}, {"condition", g.condition}, {"value", number(g.value)}, {"passed", g.passed}});
+    if (!line.json)
+      std::cout << "gate " << g.gate.metric << " of " << g.group << ", " << g.condition << ": " << g.value << (g.passed ? " passed" : " FAILED") << (g.reason.empty() ? "" : " (" + g.reason + ")") << "\n";
   }
   if (line.json) std::cout << json.dump(2) << "\n";
-  else std::cout << "wrote " << folder.string() << "/{report.html, report.json, cases.csv}\n";
+  else std::cout << "wrote " << folder.string() << "/{report.html, report.json, cases.csv" << (result.gates.empty() ? "" : ", junit.xml") << "}\n";
   return result.passed() ? 0 : 3;
 }
 

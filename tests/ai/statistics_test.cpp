@@ -133,7 +133,7 @@ TEST(Statistics, ClusteredMeanHasTheSameBitsWithAnyThreadCount) {
   EXPECT_EQ(one.interval.low, seven.interval.low);
   EXPECT_EQ(one.interval.high, seven.interval.high);
   EXPECT_TRUE(std::isnan(clustered_mean({0.5, 0.6}, {"a", "a"}, stream).interval.low));
-  EXPECT_TRUE(std::isnan(clustered_mean({}, {}, stream).mean));
+  EXPECT_TRUE(std::isnan(clustered_mean({}, {}, stream).value));
 }
 
 }  // namespace

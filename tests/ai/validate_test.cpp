@@ -49,20 +49,20 @@ TEST_F(ValidateTest, GroupsHoldEveryCaseOnce) {
   const auto found = judged("subgroups: [{factor: radius, edges: [3 mm, 5 mm]}, {factor: side}]\n");
   ASSERT_EQ(found.groups.size(), 6u);
   EXPECT_EQ(found.groups[0].group, "all");
-  EXPECT_EQ(found.groups[0].mean.cases, 20u);
-  EXPECT_EQ(found.groups[0].mean.patients, 10u);
-  EXPECT_NEAR(found.groups[0].mean.mean, (4 * 1.1 + 2 * (6 * 0.9 + 0.001 * (4 + 5 + 6 + 7 + 8 + 9))) / 20, 1e-12);
+  EXPECT_EQ(found.groups[0].estimate.cases, 20u);
+  EXPECT_EQ(found.groups[0].estimate.patients, 10u);
+  EXPECT_NEAR(found.groups[0].estimate.value, (4 * 1.1 + 2 * (6 * 0.9 + 0.001 * (4 + 5 + 6 + 7 + 8 + 9))) / 20, 1e-12);
   EXPECT_EQ(found.groups[1].group, "radius below 3 mm");
-  EXPECT_EQ(found.groups[1].mean.cases, 8u);
-  EXPECT_NEAR(found.groups[1].mean.mean, 0.55, 1e-12);
+  EXPECT_EQ(found.groups[1].estimate.cases, 8u);
+  EXPECT_NEAR(found.groups[1].estimate.value, 0.55, 1e-12);
   // An edge belongs to the group above it.
   EXPECT_EQ(found.groups[2].group, "radius 3 mm to 5 mm");
-  EXPECT_EQ(found.groups[2].mean.patients, 3u);
+  EXPECT_EQ(found.groups[2].estimate.patients, 3u);
   EXPECT_EQ(found.groups[3].group, "radius from 5 mm");
-  EXPECT_EQ(found.groups[3].mean.cases, 6u);
+  EXPECT_EQ(found.groups[3].estimate.cases, 6u);
   EXPECT_EQ(found.groups[5].group, "side = left");
-  EXPECT_EQ(found.groups[4].mean.cases + found.groups[5].mean.cases, 20u);
-  EXPECT_DOUBLE_EQ(found.groups[1].lowest, 0.5);
+  EXPECT_EQ(found.groups[4].estimate.cases + found.groups[5].estimate.cases, 20u);
+  EXPECT_DOUBLE_EQ(found.groups[1].worst, 0.5);
   EXPECT_DOUBLE_EQ(found.groups[1].median, 0.55);
 }
 

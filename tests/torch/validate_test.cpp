@@ -37,10 +37,10 @@ TEST_F(ValidateLineTest, JudgesATrainedModelByItsGates) {
   for (const auto& one : good.cases) EXPECT_NEAR(one.metrics[1], one.metrics[0] / (2 - one.metrics[0]), 1e-12);
   // The drawn discs have radii from 2 to 5 mm, an area of 12 to 79 square millimetres.
   for (const auto& one : good.cases) {
-    EXPECT_GT(one.true_area, 11e-6);
-    EXPECT_LT(one.true_area, 80e-6);
+    EXPECT_GT(one.truth, 11e-6);
+    EXPECT_LT(one.truth, 80e-6);
     // The common area is at most the smaller of both.
-    EXPECT_LE(one.metrics[0], 2 * std::min(one.true_area, one.predicted_area) / (one.true_area + one.predicted_area) + 1e-9);
+    EXPECT_LE(one.metrics[0], 2 * std::min(one.truth, one.predicted) / (one.truth + one.predicted) + 1e-9);
   }
   EXPECT_EQ(parse_csv(bytes(folder / "good" / "cases.csv"), "cases.csv").size(), 17u);
   const auto page = bytes(folder / "good" / "report.html");

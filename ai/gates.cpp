@@ -1,0 +1,220 @@
+#include "ai/gates.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <nlohmann/json.hpp>
+
+#include "ai/csv.hpp"
+#include "ai/hypothesis_tests.hpp"
+#include "core/units.hpp"
+#include "io/atomic_file.hpp"
+#include "io/text_encoding.hpp"
+
+namespace sonoforge {
+namespace {
+
+constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+
+/// The number of a gate in SI.
+double limit_of(const std::string& text, const std::string& unit, const std::string& metric) {
+  AnyQuantity quantity;
+  try {
+    quantity = parse_any_quantity(text);
+  } catch (const std::invalid_argument& error) {
+    throw UserError("gates: " + metric + ": " + error.what());
+  }
+  if (std::string(unit_symbol(quantity.unit)) != unit)
+    throw UserError("gates: '" + text + "' does not measure what " + metric + " does (" +
+                    (unit.empty() ? "a bare number" : "in " + unit) + "). Correct its unit");
+  return quantity.value;
+}
+
+const std::string& written_limit(const GateConfig& gate) {
+  return gate.at_least ? *gate.at_least : gate.at_most ? *gate.at_most : gate.margin ? *gate.margin : *gate.gap;
+}
+
+class Judge {
+ public:
+  Judge(const ValidateConfig& config, const Manifest& manifest, const Evaluation& evaluation)
+      : config_(config), manifest_(manifest), evaluation_(evaluation) {
+    if (!config.baseline.empty()) baseline_ = read_baseline(config.baseline);
+  }
+
+  GateResult operator()(const GateConfig& gate, const CaseGroup& group) const {
+    GateResult result{gate, group.name, {}, nan, false, {}};
+    const double limit = limit_of(written_limit(gate), metric_unit(config_, manifest_, gate.metric), gate.metric);
+    const bool by_end = gate.interval != GateConfig::Bound::mean;
+    const auto found = compared(gate, group, result.reason);
+    const std::string judged = by_end ? (gate.at_most ? "upper end" : "lower end") : "estimate";
+    if (gate.at_most) {
+      result.condition = judged + " <= " + *gate.at_most;
+      result.value = by_end ? found.interval.high : found.value;
+      result.passed = result.value <= limit;  // false for NaN, as below
+      return result;
+    }
+    result.value = by_end ? found.interval.low : found.value;
+    if (gate.at_least) {
+      result.condition = judged + " >= " + *gate.at_least;
+      result.passed = result.value >= limit;
+    } else {
+      result.condition =
+          judged + " of gain " + (gate.margin ? "on the baseline" : "on all others") + " >= -" + written_limit(gate);
+      result.passed = result.value >= -limit;
+    }
+    return result;
+  }
+
+ private:
+  /// The metric, or how much better it is than what it is compared with.
+  Estimate compared(const GateConfig& gate, const CaseGroup& group, std::string& reason) const {
+    if (gate.gap) return against_rest(gate, group, reason);
+    const auto found = std::find_if(evaluation_.groups.begin(), evaluation_.groups.end(), [&](const GroupResult& r) {
+      return r.group == group.name && r.metric == gate.metric;
+    });
+    const Estimate now = found == evaluation_.groups.end() ? Estimate{nan, {nan, nan}, nan, 0, 0} : found->estimate;
+    if (std::isnan(now.interval.low)) reason = "too few patients, or no variation, for an interval";
+    return gate.margin ? against_baseline(gate, group, now, reason) : now;
+  }
+
+  double sign(const GateConfig& gate) const {
+    return find_metric(config_.task, gate.metric)->better == ValidationMetric::Better::higher ? 1 : -1;
+  }
+
+  static Estimate turned(double sign, double difference, Interval interval) {
+    if (sign < 0) interval = {-interval.high, -interval.low};
+    return {sign * difference, interval, nan, 0, 0};
+  }
+
+  Estimate against_rest(const GateConfig& gate, const CaseGroup& group, std::string& reason) const {
+    for (const auto& r : evaluation_.disparities)
+      if (r.group == group.name && r.metric == gate.metric && !std::isnan(r.disparity.interval.low))
+        return turned(sign(gate), r.disparity.difference, r.disparity.interval);
+    reason = "too few patients, or no variation, for an interval";
+    return {nan, {nan, nan}, nan, 0, 0};
+  }
+
+  Estimate against_baseline(const GateConfig& gate, const CaseGroup& group, const Estimate& now,
+                            std::string& reason) const {
+    const auto metrics = config_.measured_metrics();
+    const auto m = static_cast<std::size_t>(std::find(metrics.begin(), metrics.end(), gate.metric) - metrics.begin());
+    std::vector<double> gain;
+    std::vector<std::string> patients;
+    for (const auto& one : evaluation_.cases) {
+      if (!std::binary_search(group.rows.begin(), group.rows.end(), one.row) || std::isnan(one.metrics[m])) continue;
+      const auto before = baseline_.cases.find(manifest_.rows[one.row].id);
+      if (before == baseline_.cases.end() || !before->second.contains(gate.metric)) break;
+      gain.push_back(sign(gate) * (one.metrics[m] - before->second.at(gate.metric)));
+      patients.push_back(manifest_.rows[one.row].patient);
+    }
+    if (!gain.empty() && gain.size() == group.rows.size()) return robust_mean(gain, PatientClusters(patients));
+    const auto before = baseline_.groups.find({group.name, gate.metric});
+    if (before == baseline_.groups.end()) {
+      reason = "the baseline does not report this group";
+      return {nan, {nan, nan}, nan, 0, 0};
+    }
+    const double difference = now.value - before->second.value;
+    const double half = normal_quantile(0.975) * std::hypot(now.standard_error, before->second.standard_error);
+    return turned(sign(gate), difference, {difference - half, difference + half});
+  }
+
+  const ValidateConfig& config_;
+  const Manifest& manifest_;
+  const Evaluation& evaluation_;
+  Baseline baseline_;
+};
+
+std::string xml_escaped(const std::string& text) {
+  std::string out;
+  for (const char c : valid_utf8(text)) {
+    switch (c) {
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      case '&':
+        out += "&amp;";
+        break;
+      case '"':
+        out += "&quot;";
+        break;
+      default:
+        out += static_cast<unsigned char>(c) < 32 ? ' ' : c;
+    }
+  }
+  return out;
+}
+
+void read_baseline_cases(const std::filesystem::path& file, Baseline& baseline) {
+  const auto table = parse_csv(read_file(file), file.string());
+  if (table.empty()) return;
+  const auto& header = table.front().cells;
+  const auto id = std::find(header.begin(), header.end(), "id") - header.begin();
+  for (std::size_t r = 1; r < table.size(); ++r)
+    for (std::size_t c = 0; c < std::min(header.size(), table[r].cells.size()); ++c) {
+      double value = 0;
+      const auto name = header[c].substr(0, header[c].find(" ["));
+      if (static_cast<std::size_t>(id) < table[r].cells.size() && factor_number(table[r].cells[c], value))
+        baseline.cases[table[r].cells[static_cast<std::size_t>(id)]][name] = value;
+    }
+}
+
+}  // namespace
+
+Baseline read_baseline(const std::filesystem::path& report) {
+  Baseline baseline;
+  const auto number = [](const nlohmann::json& value) { return value.is_number() ? value.get<double>() : nan; };
+  try {
+    const auto json = nlohmann::json::parse(read_file(report));
+    for (const auto& group : json.at("groups"))
+      baseline.groups[{group.at("group").get<std::string>(), group.at("metric").get<std::string>()}] = {
+          number(group.at("mean")), number(group.at("standard_error"))};
+  } catch (const nlohmann::json::exception&) {
+    throw UserError("'" + report.string() +
+                    "' is not the report of a validation (groups with metric, mean and standard_error are missing). "
+                    "Give the report.json that `sonoforge validate` wrote");
+  }
+  const auto cases = report.parent_path() / "cases.csv";
+  std::error_code ignored;
+  if (std::filesystem::exists(cases, ignored)) read_baseline_cases(cases, baseline);
+  return baseline;
+}
+
+void check_gate_values(const ValidateConfig& config, const Manifest& manifest) {
+  for (const auto& gate : config.gates)
+    limit_of(written_limit(gate), metric_unit(config, manifest, gate.metric), gate.metric);
+  if (!config.baseline.empty()) read_baseline(config.baseline);
+}
+
+std::vector<GateResult> judge_gates(const ValidateConfig& config, const Manifest& manifest,
+                                    const Evaluation& evaluation, const std::vector<CaseGroup>& groups) {
+  const Judge judge(config, manifest, evaluation);
+  std::vector<GateResult> results;
+  for (const auto& gate : config.gates)
+    for (const auto& group : groups)
+      if (group.name == gate.subgroup || group.factor == gate.subgroup) results.push_back(judge(gate, group));
+  return results;
+}
+
+std::string junit_text(const std::vector<GateResult>& gates) {
+  const auto failures = std::count_if(gates.begin(), gates.end(), [](const GateResult& gate) { return !gate.passed; });
+  std::string text =
+      "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n<testsuite name=\"sonoforge validate\" tests=\"" +
+      std::to_string(gates.size()) + "\" failures=\"" + std::to_string(failures) + "\">\n";
+  for (const auto& gate : gates) {
+    text += "<testcase classname=\"" + xml_escaped(gate.gate.metric) + "\" name=\"" +
+            xml_escaped(gate.group + ": " + gate.condition) + "\"";
+    if (gate.passed)
+      text += "/>\n";
+    else
+      text +=
+          "><failure message=\"" +
+          xml_escaped(std::isnan(gate.value) ? "no value: " + gate.reason : "reached " + shortest_number(gate.value)) +
+          "\"/></testcase>\n";
+  }
+  return text + "</testsuite>\n</testsuites>\n";
+}
+
+}  // namespace sonoforge

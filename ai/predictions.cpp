@@ -1,0 +1,256 @@
+#include "ai/predictions.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "ai/csv.hpp"
+#include "ai/groups.hpp"
+#include "ai/sha256.hpp"
+#include "core/progress.hpp"
+#include "formats/zea.hpp"
+#include "io/atomic_file.hpp"
+#include "io/file_checks.hpp"
+#include "io/hdf5.hpp"
+#include "io/nifti.hpp"
+#include "io/png.hpp"
+
+namespace sonoforge {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool is_there(const fs::path& file) {
+  std::error_code ignored;
+  return fs::exists(file, ignored);
+}
+
+std::string listed(const std::vector<std::string>& ids) {
+  std::string text;
+  for (std::size_t i = 0; i < std::min<std::size_t>(3, ids.size()); ++i) text += (i ? ", " : "") + ids[i];
+  return ids.size() > 3 ? text + " and " + std::to_string(ids.size() - 3) + " more" : text;
+}
+
+[[noreturn]] void refuse_missing(const fs::path& where, const std::vector<std::string>& ids,
+                                 const std::string& suggestion) {
+  throw UserError("'" + where.string() + "' has no prediction of " + listed(ids) +
+                  " (a report must not leave cases out). " + suggestion);
+}
+
+/// Area of one pixel [m^2]; of a sector at its own range.
+double pixel_area(const PixelGrid& grid, std::size_t iz) {
+  if (grid.kind == PixelGrid::Kind::cartesian) return grid.x.step * grid.z.step;
+  return grid.z.at(iz) * grid.x.step * grid.z.step;
+}
+
+double area(const PixelGrid& grid, const std::vector<std::uint8_t>& mask) {
+  double sum = 0;
+  for (std::size_t iz = 0; iz < grid.z.count; ++iz) {
+    std::size_t inside = 0;
+    for (std::size_t ix = 0; ix < grid.x.count; ++ix) inside += mask[iz * grid.x.count + ix] != 0;
+    sum += static_cast<double>(inside) * pixel_area(grid, iz);
+  }
+  return sum;
+}
+
+/// Spacing of pixel centres; of a sector at its middle range.
+MaskGrid mask_grid(const PixelGrid& grid) {
+  const double across =
+      grid.kind == PixelGrid::Kind::cartesian ? grid.x.step : grid.x.step * grid.z.at(grid.z.count / 2);
+  return {{grid.z.count, grid.x.count}, {grid.z.step, across}};
+}
+
+/// A file of the data set, unchanged since its manifest was written.
+ZeaFile read_sample(const Dataset& data, std::size_t row) {
+  const auto& entry = data.manifest.rows[row];
+  const auto file = data.folder / entry.file;
+  if (sha256_of_file(file) != entry.sha256)
+    refuse_file(file,
+                "it is not the file that the manifest names (its SHA-256 differs). Generate it again or restore it");
+  return read_zea(file);
+}
+
+/// The true number of a case: a factor, or a measurement of its file.
+double true_value(const ValidateConfig& config, const Dataset& data, std::size_t row) {
+  const auto& entry = data.manifest.rows[row];
+  const int factor = data.manifest.factor(config.truth);
+  double value = 0;
+  if (factor < 0) {
+    for (const auto& measurement : read_sample(data, row).measurements)
+      if (measurement.name == config.truth) return measurement.value;
+    throw UserError("truth: '" + config.truth + "' is neither a factor of the data set nor a measurement of " +
+                    entry.file + " (there is nothing to compare with). Name one that is");
+  }
+  const auto& text = entry.factors[static_cast<std::size_t>(factor)];
+  if (config.task == ValidationTask::classification)
+    return std::find(config.positive.begin(), config.positive.end(), text) != config.positive.end();
+  if (!factor_number(text, value))
+    throw UserError("truth: factor '" + config.truth + "' of " + entry.id + " is '" + text +
+                    "' (a measurement needs a number). Name a numeric factor");
+  return value;
+}
+
+const LabelMap& truth_map(const ZeaFile& content, const std::string& name, const std::string& file) {
+  const auto found =
+      std::find_if(content.labels.begin(), content.labels.end(), [&](const LabelMap& map) { return map.name == name; });
+  if (found == content.labels.end())
+    throw UserError("'" + file + "' has no map '" + name + "' (nothing to compare with). Generate it with 'labels: [" +
+                    name + "]'");
+  return *found;
+}
+
+}  // namespace
+
+Predictions::Predictions(const ValidateConfig& config, const Manifest& manifest, const std::vector<std::size_t>& rows)
+    : folder_(config.predictions) {
+  if (!is_there(folder_))
+    throw UserError("'" + folder_.string() +
+                    "' does not exist (predictions are read from it). Give the folder that holds them");
+  if (config.task == ValidationTask::segmentation || config.task == ValidationTask::map)
+    find_files(manifest, rows);
+  else
+    read_values(manifest, rows, config.task == ValidationTask::measurement ? metric_unit(config, manifest, "mae") : "");
+}
+
+void Predictions::find_files(const Manifest& manifest, const std::vector<std::size_t>& rows) {
+  std::vector<std::string> missing;
+  for (const auto row : rows) {
+    const auto& id = manifest.rows[row].id;
+    for (const std::string extension : {".png", ".nii.gz", ".nii", ".hdf5", ".h5"}) {
+      const auto file = folder_ / (id + extension);
+      if (is_there(file)) files_.emplace(row, file);
+    }
+    if (!files_.contains(row)) missing.push_back(id);
+  }
+  if (!missing.empty())
+    refuse_missing(folder_, missing, "Name files by id, as " + missing.front() + ".png, .nii, .nii.gz, .hdf5 or .h5");
+}
+
+void Predictions::read_values(const Manifest& manifest, const std::vector<std::size_t>& rows, const std::string& unit) {
+  std::error_code ignored;
+  const auto file = fs::is_directory(folder_, ignored) ? folder_ / "predictions.csv" : folder_;
+  const auto table = parse_csv(read_file(file), file.string());
+  const std::string wanted = "prediction" + (unit.empty() ? "" : " [" + unit + "]");
+  const auto header = table.empty() ? std::vector<std::string>{} : table.front().cells;
+  const auto id = std::find(header.begin(), header.end(), "id"),
+             prediction = std::find(header.begin(), header.end(), wanted);
+  if (id == header.end() || prediction == header.end())
+    refuse_file(file, "its first line does not name the columns 'id' and '" + wanted +
+                          "' (predictions are read from them). Write them, in SI units");
+  const auto id_column = static_cast<std::size_t>(id - header.begin()),
+             value_column = static_cast<std::size_t>(prediction - header.begin());
+  std::map<std::string, double> by_id;
+  for (std::size_t r = 1; r < table.size(); ++r) {
+    const auto& cells = table[r].cells;
+    double value = 0;
+    const std::string where = "line " + std::to_string(table[r].line);
+    if (cells.size() != header.size())
+      refuse_file(file, where + " has " + std::to_string(cells.size()) + " cells (the first line has " +
+                            std::to_string(header.size()) + "). Correct it");
+    if (!factor_number(cells[value_column], value) || !std::isfinite(value))
+      refuse_file(file, where + ": '" + cells[value_column] + "' is not a number (a prediction must be). Correct it");
+    if (!by_id.emplace(cells[id_column], value).second)
+      refuse_file(file, where + ": '" + cells[id_column] + "' stands there twice (which one counts?). Remove one");
+  }
+  std::vector<std::string> missing;
+  for (const auto row : rows) {
+    const auto found = by_id.find(manifest.rows[row].id);
+    if (found == by_id.end())
+      missing.push_back(manifest.rows[row].id);
+    else
+      values_.emplace(row, found->second);
+  }
+  if (!missing.empty()) refuse_missing(file, missing, "Add a line for each");
+}
+
+std::vector<double> Predictions::pixels(std::size_t row, const PixelGrid& grid) const {
+  const auto& file = files_.at(row);
+  std::vector<double> values;
+  std::size_t depth = 0, lateral = 0;
+  if (file.extension() == ".png") {
+    const auto picture = read_grey_png(file);
+    depth = picture.height, lateral = picture.width;
+    for (const auto value : picture.values) values.push_back(value != 0);
+  } else if (file.extension() == ".hdf5" || file.extension() == ".h5") {
+    const Hdf5Reader reader(file);
+    const auto shape = reader.shape("prediction");
+    if (shape.size() != 2)
+      refuse_file(file, "'prediction' has " + std::to_string(shape.size()) +
+                            " axes (it must have depth and lateral). Write one plane");
+    values = reader.read<double>("prediction");
+    depth = shape[0], lateral = shape[1];
+  } else {
+    const auto volume = read_nifti(file);
+    depth = volume.size[2], lateral = volume.size[0];
+    if (volume.size[1] != 1)
+      refuse_file(file,
+                  "it has " + std::to_string(volume.size[1]) + " planes (images have one). Write i lateral, k depth");
+    values.assign(volume.values.begin(), volume.values.end());
+  }
+  if (depth != grid.z.count || lateral != grid.x.count)
+    refuse_file(file, "it has " + std::to_string(depth) + " x " + std::to_string(lateral) +
+                          " pixels (depth, lateral), its image " + std::to_string(grid.z.count) + " x " +
+                          std::to_string(grid.x.count) +
+                          " (they are compared pixel by pixel). Write it on the image's pixels");
+  if (std::any_of(values.begin(), values.end(), [](double v) { return !std::isfinite(v); }))
+    refuse_file(file, "it has pixels that are not numbers (they cannot be judged). Write numbers everywhere");
+  return values;
+}
+
+std::string Predictions::sha256() const {
+  std::string all;
+  for (const auto& [row, file] : files_) all += sha256_of_file(file) + "\n";
+  for (const auto& [row, value] : values_) all += shortest_number(value) + "\n";
+  return sonoforge::sha256(all);
+}
+
+std::vector<std::uint8_t> thresholded(const std::vector<double>& pixels, double threshold) {
+  std::vector<std::uint8_t> mask;
+  for (const double value : pixels) mask.push_back(value > 0 && value >= threshold);
+  return mask;
+}
+
+std::vector<ValidationCase> measure_cases(const ValidateConfig& config, const Dataset& data, const std::string& label,
+                                          const MaskSource& mask_of, const Predictions* predictions) {
+  const auto rows = data.rows_of(split_name(config.split));
+  const auto metrics = config.measured_metrics();
+  std::vector<ValidationCase> cases;
+  Progress progress("Validating", rows.size(), "cases");
+  for (const auto row : rows) {
+    check_interrupted();
+    ValidationCase one{row, {}, 0, 0};
+    if (config.task == ValidationTask::segmentation) {
+      const LabelledImage sample = data.read(row, label);
+      const auto found = mask_of(row, sample.image);
+      one.truth = area(sample.image.grid, sample.mask);
+      one.predicted = area(sample.image.grid, found);
+      for (const auto& name : metrics)
+        one.metrics.push_back(mask_metric(name, found, sample.mask, mask_grid(sample.image.grid), config.options));
+    } else if (config.task == ValidationTask::map) {
+      const auto content = read_sample(data, row);
+      const LabelMap& map = truth_map(content, label, data.manifest.rows[row].file);
+      const std::vector<double> truth(map.values.flat().begin(), map.values.flat().end());
+      const auto found = predictions->pixels(row, map.grid);
+      if (truth.size() != found.size())
+        throw UserError("'" + data.manifest.rows[row].file + "': map '" + label +
+                        "' has several channels or planes (one is compared). Name a map of one plane");
+      for (const double v : truth) one.truth += v / static_cast<double>(truth.size());
+      for (const double v : found) one.predicted += v / static_cast<double>(found.size());
+      for (const auto& name : metrics) one.metrics.push_back(map_metric(name, found, truth));
+    } else {
+      one.truth = true_value(config, data, row);
+      one.predicted = predictions->value(row);
+      if (config.task == ValidationTask::classification && !(one.predicted >= 0 && one.predicted <= 1))
+        throw UserError("prediction of " + data.manifest.rows[row].id + " is " + shortest_number(one.predicted) +
+                        " (a probability of disease lies in 0 to 1). Map scores to probabilities");
+      for (const auto& name : metrics)
+        one.metrics.push_back(
+            value_metric(*find_metric(config.task, name), one.predicted, one.truth, config.threshold));
+    }
+    cases.push_back(std::move(one));
+    progress.advance();
+  }
+  return cases;
+}
+
+}  // namespace sonoforge

@@ -1,0 +1,181 @@
+#include <algorithm>
+#include <set>
+
+#include "ai/validate.hpp"
+
+namespace sonoforge {
+namespace {
+
+std::string joined(const std::vector<std::string>& words) {
+  std::string all;
+  for (const auto& word : words) all += (all.empty() ? "" : ", ") + word;
+  return all;
+}
+
+std::string suggestion(const std::string& word, const std::vector<std::string>& known) {
+  const auto near = nearest_word(word, known);
+  return near.empty() ? "Known: " + joined(known) : "Did you mean '" + near + "'?";
+}
+
+const std::vector<std::string_view> task_names{"segmentation", "classification", "measurement", "map"};
+
+}  // namespace
+
+void SubgroupConfig::fields(FieldVisitor& visit) {
+  visit(factor, {.key = "factor", .doc = "A column of the manifest.", .required = true});
+  visit(edges, {.key = "edges",
+                .doc = "Increasing limits between groups, with units, as [3 mm, 5 mm]; none: one group a value.",
+                .max_items = 50});
+}
+
+void IntersectionConfig::fields(FieldVisitor& visit) {
+  visit(factors, {.key = "factors", .doc = "Two or more factors of `subgroups`.", .required = true, .max_items = 4});
+}
+
+void IntersectionConfig::check() const {
+  if (std::set<std::string>(factors.begin(), factors.end()).size() != factors.size() || factors.size() < 2)
+    throw ConfigError("factors", "an intersection needs two different factors (one alone is a subgroup). Name another");
+}
+
+void GateConfig::fields(FieldVisitor& visit) {
+  visit(metric, {.key = "metric", .doc = "One of the metrics."});
+  visit(subgroup, {.key = "subgroup", .doc = "all, a factor (every group of it), or the name of one group."});
+  visit(at_least, {.key = "at_least", .doc = "The value that must be reached, with a unit where the metric has one."});
+  visit(at_most, {.key = "at_most", .doc = "The value that must not be exceeded."});
+  visit(margin, {.key = "margin", .doc = "Non-inferiority: how much worse than the baseline it must surely not be."});
+  visit(gap, {.key = "gap", .doc = "How much worse than all other cases the group must surely not be."});
+  visit.choice(interval, {"end", "mean", "lower", "upper"},
+               {.key = "interval",
+                .doc = "What is judged: the end of the 95 % interval on the side of failure (one-sided, 2.5 %), or the "
+                       "estimate. lower and upper name that end."});
+}
+
+void GateConfig::check() const {
+  const int conditions = at_least.has_value() + at_most.has_value() + margin.has_value() + gap.has_value();
+  if (conditions != 1)
+    throw ConfigError("at_least", "a gate has one condition (this one has " + std::to_string(conditions) +
+                                      "). Give at_least, at_most, margin or gap");
+  if ((interval == Bound::lower && at_most) || (interval == Bound::upper && at_least))
+    throw ConfigError("interval",
+                      "that end of the interval lies on the side of success (the gate would pass by being uncertain). "
+                      "Leave 'interval' out");
+}
+
+void ValidateConfig::fields(FieldVisitor& visit) {
+  visit(data, {.key = "data", .doc = "Folder that `generate` wrote.", .required = true});
+  visit(model, {.key = "model", .doc = "The model.pt that `train` wrote."});
+  visit(predictions,
+        {.key = "predictions",
+         .doc = "Instead of a model: a folder with ID.png, ID.nii, ID.nii.gz or ID.hdf5 a case, or predictions.csv."});
+  visit.choice(split, {"train", "validation", "test"}, {.key = "split", .doc = "Which patients."});
+  visit.choice(task, task_names,
+               {.key = "task", .doc = "What is judged: masks, scores of disease, true numbers, or maps."});
+  visit(label,
+        {.key = "label",
+         .doc =
+             "Segmentation: class that is the truth, empty: the one the model marks. Map: truth map, as sound_speed."});
+  visit(truth,
+        {.key = "truth",
+         .doc = "Classification, measurement: the factor, or true measurement of the files, that is predicted."});
+  visit(positive,
+        {.key = "positive", .doc = "Classification: values of `truth` that count as diseased.", .max_items = 100});
+  visit(threshold, {.key = "threshold",
+                    .doc = "Probability from which a pixel counts as inside, or a case as diseased.",
+                    .min = 0,
+                    .max = 1});
+  visit.object(options, {.key = "options", .doc = "What single metrics need besides."});
+  visit(metrics, {.key = "metrics", .doc = "Names of metrics of the task; none: the usual ones.", .max_items = 40});
+  visit.list(subgroups, {.key = "subgroups", .doc = "Factors by which cases are told apart.", .max_items = 100});
+  visit.list(intersections,
+             {.key = "intersections", .doc = "Subgroups of several factors together.", .max_items = 100});
+  visit.list(gates, {.key = "gates",
+                     .doc = "Conditions that must hold; the program exits with 3 where one does not.",
+                     .max_items = 1000});
+  visit(baseline, {.key = "baseline", .doc = "report.json of an earlier validation, for gates with a margin."});
+  visit(resamples, {.key = "resamples", .doc = "Bootstrap samples behind each interval.", .min = 100, .max = 100000});
+  visit(seed, {.key = "seed", .doc = "Of the bootstrap.", .min = 0});
+}
+
+std::vector<std::string> ValidateConfig::measured_metrics() const {
+  if (!metrics.empty()) return metrics;
+  switch (task) {
+    case ValidationTask::segmentation:
+      return {"dice", "iou", "hd95", "assd", "nsd"};
+    case ValidationTask::classification:
+      return {"auc", "sensitivity", "specificity", "sensitivity_at_specificity", "ppv",
+              "npv", "brier",       "ece",         "calibration_slope"};
+    case ValidationTask::measurement:
+      return {"bias", "lower_limit", "upper_limit", "mae", "ccc"};
+    case ValidationTask::map:
+      return {"rmse", "bias"};
+  }
+  return {};
+}
+
+void ValidateConfig::check() const {
+  if (model.empty() == predictions.empty())
+    throw ConfigError("model", std::string(model.empty() ? "there is neither a model nor predictions"
+                                                         : "there are both a model and predictions") +
+                                   " (one of them is judged). Give either");
+  if (task != ValidationTask::segmentation && !model.empty())
+    throw ConfigError(
+        "task",
+        "models of `train` mark masks (this task needs other predictions). Give 'predictions:', or task segmentation");
+  if (task == ValidationTask::segmentation && label.empty() && model.empty())
+    throw ConfigError("label",
+                      "there is no label (which class do the predictions mark?). Name a class of the segmentation");
+  if (task == ValidationTask::map && label.empty())
+    throw ConfigError("label", "there is no label (which map is the truth?). Write for example 'label: sound_speed'");
+  const bool of_values = task == ValidationTask::classification || task == ValidationTask::measurement;
+  if (of_values && truth.empty())
+    throw ConfigError("truth", "there is no truth (what do the predictions tell?). Name a factor of the data set");
+  if (task == ValidationTask::classification && positive.empty())
+    throw ConfigError(
+        "positive", "no value counts as diseased (nothing could be found). Write for example 'positive: [malignant]'");
+
+  const auto known = metric_names(task), measured = measured_metrics();
+  for (const auto& metric : measured)
+    if (!find_metric(task, metric))
+      throw ConfigError("metrics", "unknown metric '" + metric + "' (task " +
+                                       std::string(task_names[static_cast<std::size_t>(task)]) +
+                                       " has: " + joined(known) + "). " + suggestion(metric, known));
+  if (std::set<std::string>(measured.begin(), measured.end()).size() != measured.size())
+    throw ConfigError("metrics", "a metric is named twice (once is enough). Remove one");
+  std::set<std::string> factors;
+  for (const auto& subgroup : subgroups)
+    if (!factors.insert(subgroup.factor).second)
+      throw ConfigError("subgroups",
+                        "factor '" + subgroup.factor + "' is listed twice (its groups would share names). Remove one");
+  for (const auto& intersection : intersections)
+    for (const auto& factor : intersection.factors)
+      if (!factors.contains(factor))
+        throw ConfigError(
+            "intersections",
+            "factor '" + factor + "' has no groups (intersections are made of those of `subgroups`). Add it there");
+  for (const auto& gate : gates) {
+    if (std::find(measured.begin(), measured.end(), gate.metric) == measured.end())
+      throw ConfigError("gates", "a gate asks for '" + gate.metric + "', which is not measured (metrics: " +
+                                     joined(measured) + "). " + suggestion(gate.metric, measured));
+    const auto* metric = find_metric(task, gate.metric);
+    if ((gate.margin || gate.gap) && metric->better == ValidationMetric::Better::none)
+      throw ConfigError("gates",
+                        "'" + gate.metric + "' is best in between (worse has no direction). Use at_least and at_most");
+    if (gate.gap && metric->of == ValidationMetric::Of::group)
+      throw ConfigError(
+          "gates",
+          "'" + gate.metric +
+              "' is a number of a whole group (gaps are judged on metrics of single cases). Use at_least or at_most");
+    if (gate.margin && baseline.empty())
+      throw ConfigError("baseline",
+                        "a gate has a margin, and there is no baseline (nothing to compare with). Name the report.json "
+                        "of an earlier validation");
+  }
+}
+
+std::string split_name(ValidateConfig::Split split) {
+  return split == ValidateConfig::Split::train        ? "train"
+         : split == ValidateConfig::Split::validation ? "validation"
+                                                      : "test";
+}
+
+}  // namespace sonoforge
