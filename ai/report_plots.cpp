@@ -107,14 +107,17 @@ std::array<double, 2> plot_range(const std::vector<double>& values) {
 }
 
 std::string forest_plot(const std::vector<ForestRow>& rows, const std::string& axis, double reference) {
-  constexpr double left = 320, width = 370, row_height = 24;
+  std::size_t longest = 0;
+  for (const auto& row : rows) longest = std::max(longest, row.name.size());
+  constexpr double width = 370, row_height = 24, letter = 6.9;  // of 13 px text, on average
+  const double left = std::max(160.0, letter * static_cast<double>(longest) + 20), all = left + width + 30;
   std::vector<double> ends{reference};
   for (const auto& row : rows) ends.insert(ends.end(), {row.value, row.interval.low, row.interval.high});
   const auto [low, high] = plot_range(ends);
   auto x = [&, l = low, h = high](double value) { return left + width * (value - l) / (h - l); };
   const double bottom = 12 + row_height * static_cast<double>(rows.size());
-  std::string svg =
-      "<svg role=\"img\" viewBox=\"0 0 720 " + fixed_text(bottom + 40, 0) + "\" width=\"720\" font-size=\"13\">";
+  std::string svg = "<svg role=\"img\" viewBox=\"0 0 " + fixed_text(all, 0) + " " + fixed_text(bottom + 40, 0) +
+                    "\" width=\"" + fixed_text(all, 0) + "\" font-size=\"13\">";
   for (const double tick : ticks(low, high))
     svg += line_between(x(tick), 6, x(tick), bottom, "stroke=\"#ddd\"") +
            text_at(x(tick), bottom + 16, "middle", tick_text(tick, tick_step(low, high)));
@@ -145,11 +148,22 @@ double XyPlot::py(double y) const {
 }
 
 void XyPlot::line(const std::vector<double>& x, const std::vector<double>& y, const std::string& style) {
+  const auto inside = [](double value, const std::array<double, 2>& range) {
+    const double more = 1e-9 * (range[1] - range[0]);
+    return value >= range[0] - more && value <= range[1] + more;  // false for NaN
+  };
   std::string path;
-  for (std::size_t i = 0; i < x.size(); ++i)
-    if (std::isfinite(x[i]) && std::isfinite(y[i]))
+  auto end_path = [&] {
+    if (!path.empty()) body_ += "<polyline fill=\"none\" " + style + " points=\"" + path + "\"/>";
+    path.clear();
+  };
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    if (inside(x[i], x_) && inside(y[i], y_))
       path += fixed_text(px(x[i]), 1) + "," + fixed_text(py(y[i]), 1) + " ";
-  body_ += "<polyline fill=\"none\" " + style + " points=\"" + path + "\"/>";
+    else
+      end_path();
+  }
+  end_path();
 }
 
 void XyPlot::band(const std::vector<double>& x, const std::vector<Interval>& y) {
@@ -166,7 +180,8 @@ void XyPlot::points(const std::vector<double>& x, const std::vector<double>& y, 
 }
 
 void XyPlot::horizontal(double y, const std::string& text, const std::string& style) {
-  body_ += line_between(px(x_[0]), py(y), px(x_[1]), py(y), style) + text_at(px(x_[1]) - 2, py(y) - 4, "end", text);
+  body_ += line_between(px(x_[0]), py(y), px(x_[1]), py(y), style) +
+           text_at(px(x_[1]) - 2, py(y) - 4, "end", text, " paint-order=\"stroke\" stroke=\"#fff\" stroke-width=\"3\"");
 }
 
 std::string XyPlot::svg(const std::string& title) const {

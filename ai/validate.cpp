@@ -9,6 +9,7 @@
 #include <map>
 #include <set>
 
+#include "ai/classification_metrics.hpp"
 #include "ai/csv.hpp"
 #include "ai/gates.hpp"
 #include "ai/groups.hpp"
@@ -20,6 +21,17 @@ namespace {
 
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 constexpr std::size_t most_shared_factors = 8, least_patients_of_a_search = 20;
+
+Disparity unknown_disparity() {
+  return {.difference = nan,
+          .standard_error = nan,
+          .degrees = nan,
+          .interval = {nan, nan},
+          .p_value = nan,
+          .ratio = nan,
+          .ratio_interval = {nan, nan},
+          .detectable = nan};
+}
 
 /// Everything that the parts of an evaluation look at.
 class Audit {
@@ -104,6 +116,7 @@ class Audit {
   /// A group against all other cases as drawn, by the metric's values; for sensitivity among the diseased only (equal
   /// opportunity), for specificity among the healthy.
   Disparity against_rest(const CaseGroup& group, std::size_t m) const {
+    if (metrics_[m] == "auc") return area_against_rest(group);
     std::vector<double> a, b;
     std::vector<std::string> patients_a, patients_b;
     for (const auto row : drawn_) {
@@ -121,9 +134,33 @@ class Audit {
     return compare_groups(a, patients_a, b, patients_b);
   }
 
+  /// Areas under the curve by DeLong; none where a patient has several cases, which that takes for independent.
+  Disparity area_against_rest(const CaseGroup& group) const {
+    std::vector<double> a, b;
+    std::vector<std::uint8_t> truth_a, truth_b;
+    for (const auto row : drawn_) {
+      const bool inside = std::binary_search(group.rows.begin(), group.rows.end(), row);
+      (inside ? a : b).push_back(case_at(row).predicted);
+      (inside ? truth_a : truth_b).push_back(case_at(row).truth != 0);
+    }
+    Disparity result = unknown_disparity();
+    result.patients_a = a.size();
+    result.patients_b = b.size();
+    const auto in = delong({a}, truth_a), out = delong({b}, truth_b);
+    result.difference = in.area[0] - out.area[0];
+    const bool one_each = PatientClusters(patients(drawn_)).size() == drawn_.size();
+    if (!one_each || !(in.standard_error(0) > 0) || !(out.standard_error(0) > 0)) return result;
+    const auto found = compare_independent_areas(in.area[0], in.standard_error(0), out.area[0], out.standard_error(0));
+    result.standard_error = found.standard_error;
+    result.interval = found.interval;
+    result.p_value = found.p_value;
+    result.detectable = detectable_difference(found.standard_error);
+    return result;
+  }
+
   void compare_groups_with_rest() {
     for (std::size_t m = 0; m < metrics_.size(); ++m) {
-      if (!of_cases(m) && metrics_[m] != "sensitivity" && metrics_[m] != "specificity") continue;
+      if (!is_compared(metric(m))) continue;
       const std::size_t first = result_.disparities.size();
       std::vector<double> p_values;
       for (const auto& group : groups_) {

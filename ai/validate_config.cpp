@@ -160,11 +160,10 @@ void ValidateConfig::check() const {
     if ((gate.margin || gate.gap) && metric->better == ValidationMetric::Better::none)
       throw ConfigError("gates",
                         "'" + gate.metric + "' is best in between (worse has no direction). Use at_least and at_most");
-    if (gate.gap && metric->of == ValidationMetric::Of::group)
-      throw ConfigError(
-          "gates",
-          "'" + gate.metric +
-              "' is a number of a whole group (gaps are judged on metrics of single cases). Use at_least or at_most");
+    if (gate.gap && !is_compared(*metric))
+      throw ConfigError("gates", "'" + gate.metric +
+                                     "' is not compared between groups (gaps are judged on metrics of single cases, "
+                                     "auc, sensitivity and specificity). Use at_least or at_most");
     if (gate.margin && baseline.empty())
       throw ConfigError("baseline",
                         "a gate has a margin, and there is no baseline (nothing to compare with). Name the report.json "

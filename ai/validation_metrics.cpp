@@ -89,20 +89,20 @@ const std::vector<ValidationMetric>& validation_metrics() {
       {"recall", segmentation, one, higher, "", "Share of the true area that is marked."},
       {"volume_similarity", segmentation, one, higher, "", "1 - |difference of the areas| / their sum."},
       {"nsd", segmentation, one, higher, "",
-       "Normalised surface distance: share of both outlines within `tolerance` of the other; 0 where one is empty."},
+       "Normalised surface distance: share of both outlines within tolerance of the other; 0 where one is empty."},
       {"hd95", segmentation, one, lower, "m",
        "95th percentile of the distances between both outlines, pooled; the image's diagonal where one is empty."},
       {"hausdorff", segmentation, one, lower, "m", "Largest distance between the outlines."},
       {"assd", segmentation, one, lower, "m", "Average symmetric surface distance: mean of the distances, pooled."},
       {"auc", classification, group, higher, "", "Area under the ROC curve."},
       {"average_precision", classification, group, higher, "", "Step-wise area under precision over recall."},
-      {"accuracy", classification, one, higher, "", "Share of right decisions at `threshold`."},
-      {"sensitivity", classification, group, higher, "", "Share of the diseased that are called so at `threshold`."},
-      {"specificity", classification, group, higher, "", "Share of the healthy that are called so at `threshold`."},
+      {"accuracy", classification, one, higher, "", "Share of right decisions at threshold."},
+      {"sensitivity", classification, group, higher, "", "Share of the diseased that are called so at threshold."},
+      {"specificity", classification, group, higher, "", "Share of the healthy that are called so at threshold."},
       {"sensitivity_at_specificity", classification, group, higher, "",
-       "Largest sensitivity at a specificity of at least `specificity`."},
-      {"ppv", classification, group, higher, "", "Positive predictive value at the stated `prevalence`."},
-      {"npv", classification, group, higher, "", "Negative predictive value at the stated `prevalence`."},
+       "Largest sensitivity at a specificity of at least specificity."},
+      {"ppv", classification, group, higher, "", "Positive predictive value at the stated prevalence."},
+      {"npv", classification, group, higher, "", "Negative predictive value at the stated prevalence."},
       {"brier", classification, one, lower, "", "Mean squared difference of probability and truth."},
       {"log_loss", classification, one, lower, "",
        "Mean of -log of the probability of the truth, kept 1e-7 away from 0 and 1."},
@@ -112,7 +112,7 @@ const std::vector<ValidationMetric>& validation_metrics() {
       {"calibration_slope", classification, group, none, "",
        "Slope of logistic recalibration: 1 is right, below 1 too extreme."},
       {"calibration_intercept", classification, group, none, "", "Intercept of logistic recalibration: 0 is right."},
-      {"net_benefit", classification, group, higher, "", "Net benefit of acting from `risk_threshold` on."},
+      {"net_benefit", classification, group, higher, "", "Net benefit of acting from risk_threshold on."},
       {"bias", measurement, one, none, "truth", "Mean of measured - true."},
       {"mae", measurement, one, lower, "truth", "Mean absolute error."},
       {"rmse", measurement, group, lower, "truth", "Root of the mean squared error."},
@@ -131,6 +131,11 @@ const ValidationMetric* find_metric(ValidationTask task, const std::string& name
   for (const auto& metric : validation_metrics())
     if (metric.task == task && metric.name == name) return &metric;
   return nullptr;
+}
+
+bool is_compared(const ValidationMetric& metric) {
+  return metric.of == ValidationMetric::Of::one_case || metric.name == "auc" || metric.name == "sensitivity" ||
+         metric.name == "specificity";
 }
 
 std::vector<std::string> metric_names(ValidationTask task) {
@@ -215,7 +220,8 @@ GroupEstimate estimate_group_metric(const std::string& name, std::span<const dou
     const Chosen chosen(predicted, truth, all, threshold);
     auto proportion = [&](std::size_t part, std::size_t whole) -> GroupEstimate {
       estimate.interval = whole ? wilson_interval(part, whole) : Interval{nan, nan};
-      estimate.standard_error = std::sqrt(estimate.value * (1 - estimate.value) / static_cast<double>(whole));
+      // From the interval's width: the textbook error is zero where all or none succeed.
+      estimate.standard_error = (estimate.interval.high - estimate.interval.low) / (2 * normal_quantile(0.975));
       return {estimate, "Wilson"};
     };
     if (name == "sensitivity") return proportion(chosen.hits, chosen.diseased);

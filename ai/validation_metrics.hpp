@@ -25,6 +25,8 @@ struct ValidationMetric {
 const std::vector<ValidationMetric>& validation_metrics();
 /// Null where there is none of that name for the task.
 const ValidationMetric* find_metric(ValidationTask task, const std::string& name);
+/// Whether groups are compared by it: metrics of single cases, auc, sensitivity and specificity.
+bool is_compared(const ValidationMetric& metric);
 std::vector<std::string> metric_names(ValidationTask task);
 
 /// What metrics need besides the data.

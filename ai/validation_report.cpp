@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "ai/agreement.hpp"
 #include "ai/calibration.hpp"
@@ -83,13 +84,23 @@ class Page {
   }
 
   std::string summary() const {
-    static const std::string tasks[]{"Segmentation of", "Classification by", "Measurement of", "Map of"};
-    const auto all = std::find_if(evaluation_.groups.begin(), evaluation_.groups.end(),
-                                  [](const GroupResult& r) { return r.group == "all"; });
-    std::string text = "<p>" + tasks[static_cast<int>(config_.task)] + " <b>" + html_escaped(origin_.label) +
-                       "</b> in " + std::to_string(evaluation_.cases.size()) + " images of " +
-                       std::to_string(all == evaluation_.groups.end() ? 0 : all->estimate.patients) +
-                       " simulated patients (split " + split_name(config_.split) + ").</p>\n<p>";
+    static const std::string tasks[]{"Segmentation", "Classification", "Measurement", "Map"};
+    std::set<std::string> patients;
+    std::size_t twins = 0;
+    for (const auto& one : evaluation_.cases) {
+      patients.insert(manifest_.rows[one.row].patient);
+      twins += !manifest_.rows[one.row].twin.empty();
+    }
+    std::string positive;
+    for (const auto& value : config_.positive) positive += (positive.empty() ? " = " : ", ") + value;
+    std::string text =
+        "<p>" + tasks[static_cast<int>(config_.task)] + " of <b>" + html_escaped(origin_.label + positive) +
+        "</b> in " + std::to_string(evaluation_.cases.size()) + " images of " + std::to_string(patients.size()) +
+        " simulated patients (split " + split_name(config_.split) +
+        (twins ? "; " + std::to_string(twins) +
+                     " of the images are forced twins, which enter only the comparison with their patient"
+               : "") +
+        ").</p>\n<p>";
     for (const auto& r : evaluation_.groups)
       if (r.group == "all")
         text += "<b>" + html_escaped(r.metric) + " " + metric_text(r.estimate.value, unit(r.metric)) + "</b> [" +
@@ -156,8 +167,10 @@ class Page {
       const auto shown = shown_unit(unit(name));
       const bool of_cases = metric(name).of == ValidationMetric::Of::one_case;
       std::vector<ForestRow> rows;
-      std::vector<std::string> heads{"group",         "cases",         "patients", of_cases ? "mean" : "value",
-                                     "95 % interval", "standard error"};
+      const bool diseased = config_.task == ValidationTask::classification;
+      std::vector<std::string> heads{"group", "cases", "patients"};
+      if (diseased) heads.push_back("diseased");
+      heads.insert(heads.end(), {of_cases ? "mean" : "value", "95 % interval", "standard error"});
       if (of_cases)
         heads.insert(heads.end(),
                      {"median", metric(name).better == ValidationMetric::Better::lower ? "highest" : "lowest"});
@@ -169,11 +182,9 @@ class Page {
         rows.push_back({r.group + " (" + std::to_string(r.estimate.patients) + ")",
                         r.estimate.value * shown.scale,
                         {r.estimate.interval.low * shown.scale, r.estimate.interval.high * shown.scale}});
-        table.row()
-            .words(r.group)
-            .number(r.estimate.cases)
-            .number(r.estimate.patients)
-            .number(metric_text(r.estimate.value, unit(name)))
+        table.row().words(r.group).number(r.estimate.cases).number(r.estimate.patients);
+        if (diseased) table.number(r.diseased);
+        table.number(metric_text(r.estimate.value, unit(name)))
             .number(interval(r.estimate.interval, unit(name)))
             .number(metric_text(r.estimate.standard_error, unit(name)));
         if (of_cases) table.number(metric_text(r.median, unit(name))).number(metric_text(r.worst, unit(name)));
@@ -279,26 +290,31 @@ class Page {
 
   std::string disparities() const {
     if (evaluation_.disparities.empty()) return "";
-    Table table({"metric", "group", "difference from all others", "95 % interval", "ratio", "p", "p, Holm",
-                 "found with 80 % from"});
-    for (const auto& r : evaluation_.disparities) {
-      const auto& d = r.disparity;
-      table.row()
-          .words(r.metric)
-          .words(r.group)
-          .number(metric_text(d.difference, unit(r.metric)))
-          .number(interval(d.interval, unit(r.metric)))
-          .number(std::isnan(d.ratio) ? "none" : fixed_text(d.ratio) + " [" + interval(d.ratio_interval, "") + "]")
-          .number(p_text(d.p_value))
-          .words(p_text(r.adjusted_p_value), r.adjusted_p_value < 0.05 ? "n fail" : "n")
-          .number(metric_text(d.detectable, unit(r.metric)));
+    std::string text =
+        "<h2>Differences between groups</h2>\n<p>Each group against all other cases (for sensitivity among the "
+        "diseased: equal opportunity; for specificity among the healthy). The last column is the smallest true "
+        "difference that this many patients would show with a probability of 80 %: where it is large, no difference "
+        "seen means little.</p>\n";
+    for (const auto& name : config_.measured_metrics()) {
+      Table table(
+          {"group", "difference from all others", "95 % interval", "ratio", "p", "p, Holm", "found with 80 % from"});
+      bool any = false;
+      for (const auto& r : evaluation_.disparities) {
+        if (r.metric != name) continue;
+        any = true;
+        const auto& d = r.disparity;
+        table.row()
+            .words(r.group)
+            .number(metric_text(d.difference, unit(name)))
+            .number(interval(d.interval, unit(name)))
+            .number(std::isnan(d.ratio) ? "none" : fixed_text(d.ratio) + " [" + interval(d.ratio_interval, "") + "]")
+            .number(p_text(d.p_value))
+            .words(p_text(r.adjusted_p_value), r.adjusted_p_value < 0.05 ? "n fail" : "n")
+            .number(metric_text(d.detectable, unit(name)));
+      }
+      if (any) text += "<h3>" + html_escaped(name) + "</h3>\n" + table.html();
     }
-    return "<h2>Differences between groups</h2>\n<p>Each group against all other cases (for sensitivity among the "
-           "diseased: equal opportunity; for specificity among the healthy). The last column is the smallest true "
-           "difference "
-           "that this many patients would show with a probability of 80 %: where it is large, no difference seen means "
-           "little.</p>\n" +
-           table.html();
+    return text;
   }
 
   std::string slices() const {

@@ -31,7 +31,7 @@ TEST_F(ValidateLineTest, JudgesATrainedModelByItsGates) {
   const auto good = run("0.7", "good");
   EXPECT_TRUE(good.passed());
   EXPECT_EQ(good.cases.size(), 16u);
-  EXPECT_EQ(good.groups.size(), 10u);
+  EXPECT_EQ(good.groups.size(), 25u);  // all, two sizes, two sides, in five metrics
   EXPECT_FALSE(run("0.999", "bad").passed());
   // IoU follows from Dice case by case: D / (2 - D).
   for (const auto& one : good.cases) EXPECT_NEAR(one.metrics[1], one.metrics[0] / (2 - one.metrics[0]), 1e-12);
