@@ -3,12 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <nlohmann/json.hpp>
 
 #include "ai/csv.hpp"
-#include "ai/hypothesis_tests.hpp"
 #include "core/units.hpp"
-#include "io/atomic_file.hpp"
 #include "io/text_encoding.hpp"
 
 namespace sonoforge {
@@ -73,8 +70,11 @@ class Judge {
       return r.group == group.name && r.metric == gate.metric;
     });
     const Estimate now = found == evaluation_.groups.end() ? Estimate{nan, {nan, nan}, nan, 0, 0} : found->estimate;
-    if (std::isnan(now.interval.low)) reason = "too few patients, or no variation, for an interval";
-    return gate.margin ? against_baseline(gate, group, now, reason) : now;
+    if (!gate.margin && std::isnan(now.interval.low)) reason = "too few patients, or no variation, for an interval";
+    if (!gate.margin) return now;
+    const auto gain = compare_with_baseline(config_, manifest_, evaluation_, baseline_, gate.metric, group);
+    reason = gain.reason;
+    return turned(sign(gate), gain.difference.value, gain.difference.interval);
   }
 
   double sign(const GateConfig& gate) const {
@@ -92,30 +92,6 @@ class Judge {
         return turned(sign(gate), r.disparity.difference, r.disparity.interval);
     reason = "too few patients, or no variation, for an interval";
     return {nan, {nan, nan}, nan, 0, 0};
-  }
-
-  Estimate against_baseline(const GateConfig& gate, const CaseGroup& group, const Estimate& now,
-                            std::string& reason) const {
-    const auto metrics = config_.measured_metrics();
-    const auto m = static_cast<std::size_t>(std::find(metrics.begin(), metrics.end(), gate.metric) - metrics.begin());
-    std::vector<double> gain;
-    std::vector<std::string> patients;
-    for (const auto& one : evaluation_.cases) {
-      if (!std::binary_search(group.rows.begin(), group.rows.end(), one.row) || std::isnan(one.metrics[m])) continue;
-      const auto before = baseline_.cases.find(manifest_.rows[one.row].id);
-      if (before == baseline_.cases.end() || !before->second.contains(gate.metric)) break;
-      gain.push_back(sign(gate) * (one.metrics[m] - before->second.at(gate.metric)));
-      patients.push_back(manifest_.rows[one.row].patient);
-    }
-    if (!gain.empty() && gain.size() == group.rows.size()) return robust_mean(gain, PatientClusters(patients));
-    const auto before = baseline_.groups.find({group.name, gate.metric});
-    if (before == baseline_.groups.end()) {
-      reason = "the baseline does not report this group";
-      return {nan, {nan, nan}, nan, 0, 0};
-    }
-    const double difference = now.value - before->second.value;
-    const double half = normal_quantile(0.975) * std::hypot(now.standard_error, before->second.standard_error);
-    return turned(sign(gate), difference, {difference - half, difference + half});
   }
 
   const ValidateConfig& config_;
@@ -147,40 +123,7 @@ std::string xml_escaped(const std::string& text) {
   return out;
 }
 
-void read_baseline_cases(const std::filesystem::path& file, Baseline& baseline) {
-  const auto table = parse_csv(read_file(file), file.string());
-  if (table.empty()) return;
-  const auto& header = table.front().cells;
-  const auto id = std::find(header.begin(), header.end(), "id") - header.begin();
-  for (std::size_t r = 1; r < table.size(); ++r)
-    for (std::size_t c = 0; c < std::min(header.size(), table[r].cells.size()); ++c) {
-      double value = 0;
-      const auto name = header[c].substr(0, header[c].find(" ["));
-      if (static_cast<std::size_t>(id) < table[r].cells.size() && factor_number(table[r].cells[c], value))
-        baseline.cases[table[r].cells[static_cast<std::size_t>(id)]][name] = value;
-    }
-}
-
 }  // namespace
-
-Baseline read_baseline(const std::filesystem::path& report) {
-  Baseline baseline;
-  const auto number = [](const nlohmann::json& value) { return value.is_number() ? value.get<double>() : nan; };
-  try {
-    const auto json = nlohmann::json::parse(read_file(report));
-    for (const auto& group : json.at("groups"))
-      baseline.groups[{group.at("group").get<std::string>(), group.at("metric").get<std::string>()}] = {
-          number(group.at("mean")), number(group.at("standard_error"))};
-  } catch (const nlohmann::json::exception&) {
-    throw UserError("'" + report.string() +
-                    "' is not the report of a validation (groups with metric, mean and standard_error are missing). "
-                    "Give the report.json that `sonoforge validate` wrote");
-  }
-  const auto cases = report.parent_path() / "cases.csv";
-  std::error_code ignored;
-  if (std::filesystem::exists(cases, ignored)) read_baseline_cases(cases, baseline);
-  return baseline;
-}
 
 void check_gate_values(const ValidateConfig& config, const Manifest& manifest) {
   for (const auto& gate : config.gates)

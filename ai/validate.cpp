@@ -9,6 +9,7 @@
 #include <map>
 #include <set>
 
+#include "ai/baseline.hpp"
 #include "ai/classification_metrics.hpp"
 #include "ai/csv.hpp"
 #include "ai/gates.hpp"
@@ -62,6 +63,7 @@ class Audit {
       share_variance(m);
       compare_twins(m);
     }
+    compare_with_earlier();
     warn();
     result_.gates = judge_gates(config_, manifest_, result_, groups_);
     return std::move(result_);
@@ -286,6 +288,20 @@ class Audit {
         result_.twins.push_back(
             {metrics_[m], twin, causal_effect(forced, drawn, names, forced_decision, drawn_decision)});
     }
+  }
+
+  void compare_with_earlier() {
+    if (config_.baseline.empty()) return;
+    const Baseline baseline = read_baseline(config_.baseline);
+    std::vector<double> p_values;
+    for (const auto& name : metrics_) {
+      const auto found = compare_with_baseline(config_, manifest_, result_, baseline, name, groups_.front());
+      if (std::isnan(found.p_value)) continue;
+      p_values.push_back(found.p_value);
+      result_.comparisons.push_back({name, found.difference, found.p_value, nan, found.method});
+    }
+    const auto adjusted = holm_adjusted(p_values);
+    for (std::size_t i = 0; i < adjusted.size(); ++i) result_.comparisons[i].adjusted_p_value = adjusted[i];
   }
 
   void warn() {

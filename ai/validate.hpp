@@ -110,6 +110,15 @@ struct TwinResult {
   CausalEffect effect;
 };
 
+/// All cases now against an earlier report.
+struct ComparisonResult {
+  std::string metric;
+  Estimate difference;  ///< now - before
+  double p_value = 1;
+  double adjusted_p_value = 1;  ///< for all metrics [holm1979]
+  std::string method;
+};
+
 struct GateResult {
   GateConfig gate;
   std::string group;
@@ -127,6 +136,7 @@ struct Evaluation {
   std::vector<SliceResult> slices;
   std::vector<SharesResult> shares;
   std::vector<TwinResult> twins;
+  std::vector<ComparisonResult> comparisons;
   std::vector<GateResult> gates;
   std::vector<std::string> warnings;
   bool passed() const;

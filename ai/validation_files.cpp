@@ -91,7 +91,8 @@ std::string json_report(const ValidateConfig& config, const Manifest& manifest, 
   if (origin.models_judged) report["models_judged_on_this_split"] = origin.models_judged;
   report["limits"] = "Simulated images only: these numbers do not tell how the model does on patients.";
   report["warnings"] = evaluation.warnings;
-  for (const auto* key : {"groups", "slices", "variance_shares", "twins", "gates"}) report[key] = Json::array();
+  for (const auto* key : {"groups", "slices", "variance_shares", "twins", "baseline", "gates"})
+    report[key] = Json::array();
   for (const auto& r : evaluation.groups)
     report["groups"].push_back(group_json(r, metric_unit(config, manifest, r.metric)));
   report["disparities"] = list_of_disparities(evaluation);
@@ -119,6 +120,13 @@ std::string json_report(const ValidateConfig& config, const Manifest& manifest, 
                                {"rose", r.effect.better},
                                {"decision_flips", r.effect.flips},
                                {"flip_interval_95", pair(r.effect.flip_interval)}});
+  for (const auto& r : evaluation.comparisons)
+    report["baseline"].push_back({{"metric", r.metric},
+                                  {"difference", number(r.difference.value)},
+                                  {"interval_95", pair(r.difference.interval)},
+                                  {"p_value", number(r.p_value)},
+                                  {"adjusted_p_value", number(r.adjusted_p_value)},
+                                  {"method", r.method}});
   for (const auto& g : evaluation.gates)
     report["gates"].push_back({{"metric", g.gate.metric},
                                {"group", g.group},

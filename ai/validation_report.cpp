@@ -70,8 +70,8 @@ class Page {
     return "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>Validation "
            "report</title>\n<style>" +
            std::string(style) + "</style></head><body>\n<h1>Validation report</h1>\n" + summary() + limits() +
-           warnings() + gates() + groups() + task_plots() + disparities() + slices() + doses() + shares() + twins() +
-           pictures() + methods() + origin() + "</body></html>\n";
+           warnings() + gates() + comparisons() + groups() + task_plots() + disparities() + slices() + doses() +
+           shares() + twins() + pictures() + methods() + origin() + "</body></html>\n";
   }
 
  private:
@@ -159,6 +159,20 @@ class Page {
                                        : "fails: " + gate.reason,
                  gate.passed ? "pass" : "fail");
     return "<h2>Gates</h2>\n" + table.html();
+  }
+
+  std::string comparisons() const {
+    if (evaluation_.comparisons.empty()) return "";
+    Table table({"metric", "now - before", "95 % interval", "p", "p, Holm", "test"});
+    for (const auto& r : evaluation_.comparisons)
+      table.row()
+          .words(r.metric)
+          .number(metric_text(r.difference.value, unit(r.metric)))
+          .number(interval(r.difference.interval, unit(r.metric)))
+          .number(p_text(r.p_value))
+          .number(p_text(r.adjusted_p_value))
+          .words(r.method);
+    return "<h2>Against the baseline</h2>\n" + table.html();
   }
 
   std::string groups() const {

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <iostream>
 
 #include <nlohmann/json.hpp>
@@ -66,10 +67,13 @@ int check_command(const CommandLine& line) {
   ConfigTree tree = ConfigTree::load(line.inputs[0]);
   for (const auto& assignment : line.sets) tree.set(assignment);
   const ConfigNode& root = tree.root();
-  if (root.find("task") || root.find("optimizer")) {
+  const auto has_one_of = [&](const std::vector<std::string>& keys) { return std::any_of(keys.begin(), keys.end(), [&](const auto& key) { return root.find(key) != nullptr; }); };
+  const bool learns = root.find("data") && has_one_of({"model", "predictions"});
+  const bool judges = has_one_of({"predictions", "gates", "metrics", "subgroups", "split", "threshold"});
+  if (learns && !judges && has_one_of({"task", "optimizer", "loss", "schedule", "epochs", "batch"})) {
     TrainConfig config;
     tree.read(config, {"sonoforge"});
-  } else if (root.find("gates") || (root.find("model") && root.find("data"))) {
+  } else if (learns) {
     ValidateConfig config;
     tree.read(config, {"sonoforge"});
   } else {

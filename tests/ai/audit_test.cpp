@@ -144,12 +144,22 @@ TEST_F(AuditTest, NonInferiorityToAStoredReport) {
   const auto same =
       judged(baseline +
              "gates: [{metric: brier, margin: 0.0001}, {metric: auc, margin: 0.001}, {metric: auc, margin: 0.2}]\n");
-  // The same predictions, case by case: no difference and no uncertainty. The area has no cases to pair: the interval
-  // is that of independent samples, and a small margin cannot be shown.
+  // The same predictions, case by case: no difference and no uncertainty, also for the area, by DeLong's paired test.
   EXPECT_TRUE(same.gates[0].passed);
   EXPECT_EQ(same.gates[0].value, 0);
-  EXPECT_FALSE(same.gates[1].passed);
+  EXPECT_TRUE(same.gates[1].passed);
   EXPECT_TRUE(same.gates[2].passed);
+  ASSERT_EQ(same.comparisons.size(), 3u);
+  EXPECT_EQ(same.comparisons[1].method, "DeLong, paired");
+  EXPECT_EQ(same.comparisons[1].p_value, 1);
+  // Without the cases beside it, the report alone knows the area's error only: the interval is that of independent
+  // samples.
+  std::filesystem::rename(folder / "before" / "cases.csv", folder / "elsewhere.csv");
+  const auto alone = judged(baseline + "gates: [{metric: auc, margin: 0.001}, {metric: auc, margin: 0.2}]\n");
+  EXPECT_EQ(alone.comparisons[1].method, "independent samples");
+  EXPECT_FALSE(alone.gates[0].passed);
+  EXPECT_TRUE(alone.gates[1].passed);
+  std::filesystem::rename(folder / "elsewhere.csv", folder / "before" / "cases.csv");
   for (auto& one : cases) one.predicted = 0.3 + 0.4 * one.predicted;
   const auto worse = judged(baseline + "gates: [{metric: brier, margin: 0.01}, {metric: auc, margin: 0.2}]\n");
   EXPECT_FALSE(worse.gates[0].passed);
