@@ -40,6 +40,19 @@ FrocCurve froc_curve(std::vector<Candidate> candidates, std::size_t lesions, std
   return curve;
 }
 
+FrocCurve froc_curve(const std::vector<DetectionCase>& all, std::span<const std::size_t> images, SecondMark second) {
+  std::vector<Candidate> candidates;
+  std::size_t lesions = 0;
+  for (const auto i : images) {
+    for (auto mark : all[i].marks) {
+      if (mark.lesion != Candidate::no_lesion) mark.lesion += lesions;
+      candidates.push_back(mark);
+    }
+    lesions += all[i].lesions;
+  }
+  return froc_curve(std::move(candidates), lesions, images.size(), second);
+}
+
 double FrocCurve::sensitivity_at(double most) const {
   double best = sensitivity.front();  // no mark: no false alarm
   for (std::size_t k = 0; k < threshold.size(); ++k)

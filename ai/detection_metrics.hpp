@@ -1,5 +1,6 @@
 #pragma once
 #include <cstddef>
+#include <span>
 #include <vector>
 
 namespace sonoforge {
@@ -13,6 +14,12 @@ struct Candidate {
 
 /// A second mark on a lesion: a false alarm, or of no account.
 enum class SecondMark { false_alarm, ignored };
+
+/// The lesions of one image and the marks made in it.
+struct DetectionCase {
+  std::size_t lesions = 0;
+  std::vector<Candidate> marks;  ///< lesions counted within this image
+};
 
 /// Free-response operating points [bunch1977]: every threshold of the score, ties taken together, from "no mark" on. A
 /// lesion without a mark is missed at every threshold.
@@ -30,6 +37,10 @@ struct FrocCurve {
 /// Throws `std::invalid_argument` for a lesion index not below `lesions` and scores that are NaN. Without lesions or
 /// images the rates are NaN.
 FrocCurve froc_curve(std::vector<Candidate> candidates, std::size_t lesions, std::size_t images,
+                     SecondMark second = SecondMark::ignored);
+
+/// The same of the images with these indices, with repetitions.
+FrocCurve froc_curve(const std::vector<DetectionCase>& all, std::span<const std::size_t> images,
                      SecondMark second = SecondMark::ignored);
 
 }  // namespace sonoforge

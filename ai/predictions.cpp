@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <set>
 
 #include "ai/csv.hpp"
@@ -99,6 +100,71 @@ const LabelMap& truth_map(const ZeaFile& content, const std::string& name, const
   return *found;
 }
 
+/// The file itself, or the one of that name in a folder.
+fs::path table_file(const fs::path& given, const std::string& name) {
+  std::error_code ignored;
+  return fs::is_directory(given, ignored) ? given / name : given;
+}
+
+struct TableLine {
+  std::string id;
+  std::vector<double> numbers;
+};
+/// The column `id` and columns of numbers.
+std::vector<TableLine> read_columns(const fs::path& file, const std::vector<std::string>& names) {
+  const auto table = parse_csv(read_file(file), file.string());
+  const auto header = table.empty() ? std::vector<std::string>{} : table.front().cells;
+  auto column = [&](const std::string& name) {
+    const auto found = std::find(header.begin(), header.end(), name);
+    if (found == header.end())
+      refuse_file(file, "its first line does not name the column '" + name +
+                            "' (predictions are read from it). Write it, in SI units");
+    return static_cast<std::size_t>(found - header.begin());
+  };
+  const std::size_t id = column("id");
+  std::vector<std::size_t> columns;
+  for (const auto& name : names) columns.push_back(column(name));
+  std::vector<TableLine> lines;
+  for (std::size_t r = 1; r < table.size(); ++r) {
+    const auto& cells = table[r].cells;
+    const std::string where = "line " + std::to_string(table[r].line);
+    if (cells.size() != header.size())
+      refuse_file(file, where + " has " + std::to_string(cells.size()) + " cells (the first line has " +
+                            std::to_string(header.size()) + "). Correct it");
+    TableLine line{cells[id], std::vector<double>(columns.size())};
+    for (std::size_t k = 0; k < columns.size(); ++k)
+      if (!factor_number(cells[columns[k]], line.numbers[k]) || !std::isfinite(line.numbers[k]))
+        refuse_file(file, where + ": '" + cells[columns[k]] + "' is not a number (a prediction must be). Correct it");
+    lines.push_back(std::move(line));
+  }
+  return lines;
+}
+
+/// The region of every pixel, from 1; 0 outside. Pixels that touch by side or corner belong together.
+std::vector<std::size_t> connected_regions(const std::vector<std::uint8_t>& mask, const PixelGrid& grid,
+                                           std::size_t& count) {
+  const std::size_t rows = grid.z.count, columns = grid.x.count;
+  std::vector<std::size_t> region(mask.size(), 0), open;
+  count = 0;
+  for (std::size_t start = 0; start < mask.size(); ++start) {
+    if (!mask[start] || region[start]) continue;
+    region[start] = ++count;
+    open.assign(1, start);
+    while (!open.empty()) {
+      const std::size_t r = open.back() / columns, c = open.back() % columns;
+      open.pop_back();
+      for (std::size_t nr = r - (r > 0); nr <= std::min(r + 1, rows - 1); ++nr)
+        for (std::size_t nc = c - (c > 0); nc <= std::min(c + 1, columns - 1); ++nc) {
+          const std::size_t next = nr * columns + nc;
+          if (!mask[next] || region[next]) continue;
+          region[next] = count;
+          open.push_back(next);
+        }
+    }
+  }
+  return region;
+}
+
 }  // namespace
 
 Predictions::Predictions(const ValidateConfig& config, const Manifest& manifest, const std::vector<std::size_t>& rows)
@@ -108,6 +174,8 @@ Predictions::Predictions(const ValidateConfig& config, const Manifest& manifest,
                     "' does not exist (predictions are read from it). Give the folder that holds them");
   if (config.task == ValidationTask::segmentation || config.task == ValidationTask::map)
     find_files(manifest, rows);
+  else if (config.task == ValidationTask::detection)
+    read_marks(manifest);
   else
     read_values(manifest, rows, config.task == ValidationTask::measurement ? metric_unit(config, manifest, "mae") : "");
 }
@@ -127,31 +195,11 @@ void Predictions::find_files(const Manifest& manifest, const std::vector<std::si
 }
 
 void Predictions::read_values(const Manifest& manifest, const std::vector<std::size_t>& rows, const std::string& unit) {
-  std::error_code ignored;
-  const auto file = fs::is_directory(folder_, ignored) ? folder_ / "predictions.csv" : folder_;
-  const auto table = parse_csv(read_file(file), file.string());
-  const std::string wanted = "prediction" + (unit.empty() ? "" : " [" + unit + "]");
-  const auto header = table.empty() ? std::vector<std::string>{} : table.front().cells;
-  const auto id = std::find(header.begin(), header.end(), "id"),
-             prediction = std::find(header.begin(), header.end(), wanted);
-  if (id == header.end() || prediction == header.end())
-    refuse_file(file, "its first line does not name the columns 'id' and '" + wanted +
-                          "' (predictions are read from them). Write them, in SI units");
-  const auto id_column = static_cast<std::size_t>(id - header.begin()),
-             value_column = static_cast<std::size_t>(prediction - header.begin());
+  const auto file = table_file(folder_, "predictions.csv");
   std::map<std::string, double> by_id;
-  for (std::size_t r = 1; r < table.size(); ++r) {
-    const auto& cells = table[r].cells;
-    double value = 0;
-    const std::string where = "line " + std::to_string(table[r].line);
-    if (cells.size() != header.size())
-      refuse_file(file, where + " has " + std::to_string(cells.size()) + " cells (the first line has " +
-                            std::to_string(header.size()) + "). Correct it");
-    if (!factor_number(cells[value_column], value) || !std::isfinite(value))
-      refuse_file(file, where + ": '" + cells[value_column] + "' is not a number (a prediction must be). Correct it");
-    if (!by_id.emplace(cells[id_column], value).second)
-      refuse_file(file, where + ": '" + cells[id_column] + "' stands there twice (which one counts?). Remove one");
-  }
+  for (const auto& line : read_columns(file, {"prediction" + (unit.empty() ? "" : " [" + unit + "]")}))
+    if (!by_id.emplace(line.id, line.numbers[0]).second)
+      refuse_file(file, "'" + line.id + "' stands there twice (which one counts?). Remove one");
   std::vector<std::string> missing;
   for (const auto row : rows) {
     const auto found = by_id.find(manifest.rows[row].id);
@@ -161,6 +209,44 @@ void Predictions::read_values(const Manifest& manifest, const std::vector<std::s
       values_.emplace(row, found->second);
   }
   if (!missing.empty()) refuse_missing(file, missing, "Add a line for each");
+}
+
+void Predictions::read_marks(const Manifest& manifest) {
+  const auto file = table_file(folder_, "marks.csv");
+  std::map<std::string, std::size_t> rows;
+  for (std::size_t row = 0; row < manifest.rows.size(); ++row) rows.emplace(manifest.rows[row].id, row);
+  for (const auto& line : read_columns(file, {"x [m]", "z [m]", "score"})) {
+    const auto row = rows.find(line.id);
+    if (row == rows.end())
+      refuse_file(file, "it has a mark in '" + line.id +
+                            "', which the data set does not have (was another one marked?). Correct the id");
+    marks_[row->second].push_back({line.numbers[0], line.numbers[1], line.numbers[2]});
+  }
+}
+
+DetectionCase Predictions::marks(std::size_t row, const LabelledImage& sample, double tolerance) const {
+  const auto& grid = sample.image.grid;
+  DetectionCase result;
+  const auto region = connected_regions(sample.mask, grid, result.lesions);
+  const auto found = marks_.find(row);
+  if (found == marks_.end()) return result;
+  for (const auto& mark : found->second) {
+    Candidate candidate{mark.score, Candidate::no_lesion};
+    double nearest = tolerance * (1 + 1e-9);
+    for (std::size_t iz = 0; iz < grid.z.count; ++iz)
+      for (std::size_t ix = 0; ix < grid.x.count; ++ix) {
+        const std::size_t lesion = region[iz * grid.x.count + ix];
+        if (lesion == 0) continue;
+        const Vec3 at = grid.position(iz, 0, ix);
+        const double distance = std::hypot(at.x - mark.x, at.z - mark.z);
+        if (distance <= nearest) {
+          nearest = distance;
+          candidate.lesion = lesion - 1;
+        }
+      }
+    result.marks.push_back(candidate);
+  }
+  return result;
 }
 
 std::vector<double> Predictions::pixels(std::size_t row, const PixelGrid& grid) const {
@@ -201,6 +287,10 @@ std::string Predictions::sha256() const {
   std::string all;
   for (const auto& [row, file] : files_) all += sha256_of_file(file) + "\n";
   for (const auto& [row, value] : values_) all += shortest_number(value) + "\n";
+  for (const auto& [row, marks] : marks_)
+    for (const auto& mark : marks)
+      all += std::to_string(row) + "," + shortest_number(mark.x) + "," + shortest_number(mark.z) + "," +
+             shortest_number(mark.score) + "\n";
   return sonoforge::sha256(all);
 }
 
@@ -226,6 +316,18 @@ std::vector<ValidationCase> measure_cases(const ValidateConfig& config, const Da
       one.predicted = area(sample.image.grid, found);
       for (const auto& name : metrics)
         one.metrics.push_back(mask_metric(name, found, sample.mask, mask_grid(sample.image.grid), config.options));
+    } else if (config.task == ValidationTask::detection) {
+      const LabelledImage sample = data.read(row, label);
+      one.detection = predictions->marks(row, sample, config.options.tolerance);
+      one.truth = static_cast<double>(one.detection.lesions);
+      double false_alarms = 0;
+      for (const auto& mark : one.detection.marks)
+        if (mark.score >= config.threshold) {
+          ++one.predicted;
+          false_alarms += mark.lesion == Candidate::no_lesion;
+        }
+      for (const auto& name : metrics)
+        one.metrics.push_back(name == "false_alarms" ? false_alarms : std::numeric_limits<double>::quiet_NaN());
     } else if (config.task == ValidationTask::map) {
       const auto content = read_sample(data, row);
       const LabelMap& map = truth_map(content, label, data.manifest.rows[row].file);

@@ -19,6 +19,9 @@ namespace sonoforge {
 ///
 /// Scores and values: predictions.csv with the columns `id` and `prediction`, or `prediction [m]` with the truth's SI
 /// unit.
+///
+/// Marks: marks.csv with the columns `id`, `x [m]`, `z [m]` (in the world frame) and `score`, one line a mark; images
+/// without a mark have no line.
 class Predictions {
  public:
   /// Throws `UserError` where a case of `rows` has no prediction: a report must not leave cases out.
@@ -27,15 +30,22 @@ class Predictions {
   double value(std::size_t row) const { return values_.at(row); }
   /// Pixels of a grid [depth, lateral]; another size is a `UserError`.
   std::vector<double> pixels(std::size_t row, const PixelGrid& grid) const;
+  /// Marks in an image, each on the nearest lesion within `tolerance` [m]. A lesion is a connected region of the mask.
+  DetectionCase marks(std::size_t row, const LabelledImage& sample, double tolerance) const;
   /// Of all predictions, in the order of the cases.
   std::string sha256() const;
 
  private:
   void find_files(const Manifest& manifest, const std::vector<std::size_t>& rows);
   void read_values(const Manifest& manifest, const std::vector<std::size_t>& rows, const std::string& unit);
+  void read_marks(const Manifest& manifest);
+  struct Mark {
+    double x = 0, z = 0, score = 0;
+  };
   std::filesystem::path folder_;
   std::map<std::size_t, std::filesystem::path> files_;
   std::map<std::size_t, double> values_;
+  std::map<std::size_t, std::vector<Mark>> marks_;
 };
 
 /// What a model says about an image: inside or not, by pixel [depth, lateral].

@@ -99,6 +99,10 @@ class Audit {
     }
     const auto random = random_.child(group.name);
     const auto resamples = static_cast<std::size_t>(config_.resamples);
+    if (!of_cases(m) && config_.task == ValidationTask::detection) {
+      result.estimate = marks_estimate(group, metrics_[m], random);
+      return result;
+    }
     if (!of_cases(m)) {
       const auto found = estimate_group_metric(metrics_[m], predicted, truth, patients(group.rows), config_.threshold,
                                                config_.options, random, resamples);
@@ -113,6 +117,16 @@ class Audit {
       result.worst = metric(m).better == ValidationMetric::Better::lower ? *std::max_element(all.begin(), all.end())
                                                                          : *std::min_element(all.begin(), all.end());
     return result;
+  }
+
+  Estimate marks_estimate(const CaseGroup& group, const std::string& name, const RandomStream& random) const {
+    std::vector<DetectionCase> images;
+    for (const auto row : group.rows) images.push_back(case_at(row).detection);
+    const auto statistic = [&](std::span<const std::size_t> chosen) {
+      return detection_metric(name, images, chosen, config_.threshold, config_.options);
+    };
+    return bootstrap(statistic, PatientClusters(patients(group.rows)), random,
+                     static_cast<std::size_t>(config_.resamples));
   }
 
   /// A group against all other cases as drawn, by the metric's values; for sensitivity among the diseased only (equal

@@ -71,8 +71,10 @@ std::string split_name(ValidateConfig::Split split);
 struct ValidationCase {
   std::size_t row = 0;          ///< of the manifest
   std::vector<double> metrics;  ///< in the order of `measured_metrics`; NaN for metrics of whole groups
-  double truth = 0,
-         predicted = 0;  ///< classification: 0 or 1 and score; measurement: values; segmentation: areas [m^2]
+  /// Classification: 0 or 1 and score; measurement: values; map: means; segmentation: areas [m^2]; detection: lesions
+  /// and marks that reach the threshold.
+  double truth = 0, predicted = 0;
+  DetectionCase detection = {};
 };
 
 /// One line of a report's table: a metric in a group of cases.

@@ -17,7 +17,7 @@ std::string suggestion(const std::string& word, const std::vector<std::string>& 
   return near.empty() ? "Known: " + joined(known) : "Did you mean '" + near + "'?";
 }
 
-const std::vector<std::string_view> task_names{"segmentation", "classification", "measurement", "map"};
+const std::vector<std::string_view> task_names{"segmentation", "classification", "measurement", "map", "detection"};
 
 }  // namespace
 
@@ -68,8 +68,9 @@ void ValidateConfig::fields(FieldVisitor& visit) {
         {.key = "predictions",
          .doc = "Instead of a model: a folder with ID.png, ID.nii, ID.nii.gz or ID.hdf5 a case, or predictions.csv."});
   visit.choice(split, {"train", "validation", "test"}, {.key = "split", .doc = "Which patients."});
-  visit.choice(task, task_names,
-               {.key = "task", .doc = "What is judged: masks, scores of disease, true numbers, or maps."});
+  visit.choice(
+      task, task_names,
+      {.key = "task", .doc = "What is judged: masks, scores of disease, true numbers, maps, or marks on lesions."});
   visit(label,
         {.key = "label",
          .doc =
@@ -106,6 +107,8 @@ std::vector<std::string> ValidateConfig::measured_metrics() const {
               "npv", "brier",       "ece",         "calibration_slope"};
     case ValidationTask::measurement:
       return {"bias", "lower_limit", "upper_limit", "mae", "ccc"};
+    case ValidationTask::detection:
+      return {"froc", "average_precision", "sensitivity_at_false_alarms", "sensitivity", "false_alarms"};
     case ValidationTask::map:
       return {"rmse", "bias"};
   }
@@ -121,7 +124,7 @@ void ValidateConfig::check() const {
     throw ConfigError(
         "task",
         "models of `train` mark masks (this task needs other predictions). Give 'predictions:', or task segmentation");
-  if (task == ValidationTask::segmentation && label.empty() && model.empty())
+  if ((task == ValidationTask::segmentation || task == ValidationTask::detection) && label.empty() && model.empty())
     throw ConfigError("label",
                       "there is no label (which class do the predictions mark?). Name a class of the segmentation");
   if (task == ValidationTask::map && label.empty())

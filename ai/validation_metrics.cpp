@@ -123,6 +123,15 @@ const std::vector<ValidationMetric>& validation_metrics() {
       {"bias", map, one, none, "truth", "Mean of map - truth over the pixels of an image."},
       {"mae", map, one, lower, "truth", "Mean absolute error over the pixels of an image."},
       {"rmse", map, one, lower, "truth", "Root of the mean squared error over the pixels of an image."},
+      {"froc", detection, group, higher, "",
+       "Mean share of lesions found at 1/8, 1/4, 1/2, 1, 2, 4 and 8 false alarms an image."},
+      {"sensitivity_at_false_alarms", detection, group, higher, "",
+       "Share of lesions found at up to false_alarms an image."},
+      {"average_precision", detection, group, higher, "",
+       "Step-wise area under precision over sensitivity; a second mark on a lesion does not count."},
+      {"sensitivity", detection, group, higher, "", "Share of lesions with a mark whose score reaches threshold."},
+      {"false_alarms", detection, one, lower, "",
+       "Marks an image that hit no lesion and whose score reaches threshold."},
   };
   return metrics;
 }
@@ -134,8 +143,9 @@ const ValidationMetric* find_metric(ValidationTask task, const std::string& name
 }
 
 bool is_compared(const ValidationMetric& metric) {
-  return metric.of == ValidationMetric::Of::one_case || metric.name == "auc" || metric.name == "sensitivity" ||
-         metric.name == "specificity";
+  return metric.of == ValidationMetric::Of::one_case ||
+         (metric.task == ValidationTask::classification &&
+          (metric.name == "auc" || metric.name == "sensitivity" || metric.name == "specificity"));
 }
 
 std::vector<std::string> metric_names(ValidationTask task) {
@@ -146,9 +156,12 @@ std::vector<std::string> metric_names(ValidationTask task) {
 }
 
 void MetricOptions::fields(FieldVisitor& visit) {
-  visit(
-      tolerance,
-      {.key = "tolerance", .doc = "Of nsd: the distance within which outlines agree.", .unit = Unit::metre, .min = 0});
+  visit(tolerance, {.key = "tolerance",
+                    .doc = "Of nsd: the distance within which outlines agree; of detection: the distance within which "
+                           "a mark hits a lesion.",
+                    .unit = Unit::metre,
+                    .min = 0});
+  visit(false_alarms, {.key = "false_alarms", .doc = "Of sensitivity_at_false_alarms: an image.", .min = 0});
   visit(specificity, {.key = "specificity", .doc = "Of sensitivity_at_specificity.", .min = 0, .max = 1});
   visit(prevalence, {.key = "prevalence",
                      .doc = "Of ppv and npv: share of the diseased where the model will be used.",
@@ -198,6 +211,19 @@ double value_metric(const ValidationMetric& metric, double predicted, double tru
   if (metric.name == "bias") return predicted - truth;
   if (metric.name == "mae") return std::abs(predicted - truth);
   throw std::logic_error("no metric of a value: " + metric.name);
+}
+
+double detection_metric(const std::string& name, const std::vector<DetectionCase>& all,
+                        std::span<const std::size_t> images, double threshold, const MetricOptions& options) {
+  const auto curve = froc_curve(all, images);
+  if (name == "froc") return curve.mean_sensitivity();
+  if (name == "average_precision") return curve.average_precision();
+  if (name == "sensitivity_at_false_alarms") return curve.sensitivity_at(options.false_alarms);
+  if (name != "sensitivity") throw std::logic_error("no metric of marks: " + name);
+  double found = curve.sensitivity.front();
+  for (std::size_t k = 0; k < curve.threshold.size(); ++k)
+    if (curve.threshold[k] >= threshold) found = curve.sensitivity[k];
+  return found;
 }
 
 double group_metric(const std::string& name, std::span<const double> predicted, std::span<const double> truth,

@@ -5,13 +5,15 @@
 #include <vector>
 
 #include "ai/bootstrap.hpp"
+#include "ai/detection_metrics.hpp"
 #include "ai/segmentation_metrics.hpp"
 #include "core/fields.hpp"
 
 namespace sonoforge {
 
-/// What is judged: masks, scores of disease, true numbers such as diameters, or maps such as sound speed.
-enum class ValidationTask { segmentation, classification, measurement, map };
+/// What is judged: masks, scores of disease, true numbers such as diameters, maps such as sound speed, or marks on
+/// lesions.
+enum class ValidationTask { segmentation, classification, measurement, map, detection };
 
 /// A metric by name.
 struct ValidationMetric {
@@ -31,10 +33,11 @@ std::vector<std::string> metric_names(ValidationTask task);
 
 /// What metrics need besides the data.
 struct MetricOptions : Configurable {
-  double tolerance = 1e-3;      ///< of nsd [m]
+  double tolerance = 1e-3;      ///< of nsd, and of marks on lesions [m]
   double specificity = 0.9;     ///< of sensitivity_at_specificity
   double prevalence = 0.1;      ///< of ppv and npv
   double risk_threshold = 0.2;  ///< of net_benefit
+  double false_alarms = 1;      ///< an image, of sensitivity_at_false_alarms
   void fields(FieldVisitor& visit) override;
 };
 
@@ -47,6 +50,10 @@ double value_metric(const ValidationMetric& metric, double predicted, double tru
 /// A metric of the group of cases with these indices (with repetitions); NaN where it is not defined.
 double group_metric(const std::string& name, std::span<const double> predicted, std::span<const double> truth,
                     std::span<const std::size_t> cases, double threshold, const MetricOptions& options);
+
+/// A metric of the marks in the images with these indices (with repetitions).
+double detection_metric(const std::string& name, const std::vector<DetectionCase>& all,
+                        std::span<const std::size_t> images, double threshold, const MetricOptions& options);
 
 /// Value and interval of a metric of a whole group, and how the interval was made: DeLong's for the area under the
 /// curve, Wilson's for proportions, and Bland and Altman's for limits, where every patient has one case; else the

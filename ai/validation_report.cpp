@@ -84,7 +84,7 @@ class Page {
   }
 
   std::string summary() const {
-    static const std::string tasks[]{"Segmentation", "Classification", "Measurement", "Map"};
+    static const std::string tasks[]{"Segmentation", "Classification", "Measurement", "Map", "Detection"};
     std::set<std::string> patients;
     std::size_t twins = 0;
     for (const auto& one : evaluation_.cases) {
@@ -231,9 +231,27 @@ class Page {
     drawn(predicted, truth);
     if (config_.task == ValidationTask::classification) return classification_plots(predicted, truth);
     if (config_.task == ValidationTask::map) return "";
+    if (config_.task == ValidationTask::detection) return froc_plot();
     const std::string of = config_.task == ValidationTask::measurement ? unit("mae") : "m^2";
     return agreement_plot(predicted, truth, of,
                           config_.task == ValidationTask::measurement ? origin_.label : "area of " + origin_.label);
+  }
+
+  std::string froc_plot() const {
+    std::vector<DetectionCase> images;
+    std::vector<std::size_t> all;
+    for (const auto& one : evaluation_.cases)
+      if (manifest_.rows[one.row].twin.empty()) {
+        all.push_back(images.size());
+        images.push_back(one.detection);
+      }
+    const auto curve = froc_curve(images, all);
+    const double most = std::max(1.0, curve.false_alarms_per_image.back());
+    XyPlot froc("false alarms an image", "share of lesions found", {0, most}, {0, 1});
+    froc.line(curve.false_alarms_per_image, curve.sensitivity);
+    XyPlot recall("share of lesions found", "precision", {0, 1}, {0, 1});
+    recall.line(curve.sensitivity, curve.precision);
+    return "<h2>Curves</h2>\n" + froc.svg("FROC") + recall.svg("Precision over lesions found") + "\n";
   }
 
   std::string classification_plots(const std::vector<double>& predicted, const std::vector<double>& truth) const {
@@ -434,6 +452,10 @@ class Page {
               "distances 0; where one is, overlaps are 0 and "
               "distances the diagonal of the image, so that a miss never improves a mean. Distances in sectors take "
               "the width of a pixel at the middle range. ";
+    if (config_.task == ValidationTask::detection)
+      text += "A lesion is a connected region of the true mask; a mark hits the nearest one within " +
+              metric_text(config_.options.tolerance, "m") +
+              ". The mark with the highest score claims a lesion, further ones on it do not count. ";
     if (config_.task == ValidationTask::classification)
       text += "A case counts as diseased from probability " + fixed_text(config_.threshold, 2) +
               ". Predictive values are for a prevalence of " + fixed_text(config_.options.prevalence, 3) + ". ";

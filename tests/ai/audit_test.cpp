@@ -241,6 +241,54 @@ TEST_F(AuditTest, MasksOfEveryFormatReadTheSame) {
   EXPECT_EQ(thresholded({0, 0.4, 0.5, 1}, 0.5), (std::vector<std::uint8_t>{0, 0, 1, 1}));
 }
 
+TEST_F(AuditTest, MarksAreJoinedToLesions) {
+  // Two lesions on pixels of 1 mm: one at x = 1..2, z = 0 mm, one at x = 5, z = 3; regions that touch by a corner are
+  // one.
+  LabelledImage sample;
+  sample.image.grid.x = {0, 1e-3, 8};
+  sample.image.grid.z = {0, 1e-3, 5};
+  sample.mask.assign(40, 0);
+  sample.mask[1] = sample.mask[10] = sample.mask[3 * 8 + 5] = 1;
+  ValidateConfig c;
+  c.task = ValidationTask::detection;
+  c.predictions = folder / "marks.csv";
+  put(c.predictions, "id,x [m],z [m],score\np0,0.005,0.0041,0.9\np0,0.007,0,0.8\np0,0.002,0.0005,0.7\np1,0,0,0.5\n");
+  const Predictions predictions(c, manifest, {0, 2, 4});
+  const auto found = predictions.marks(0, sample, 1.2e-3);
+  EXPECT_EQ(found.lesions, 2u);
+  ASSERT_EQ(found.marks.size(), 3u);
+  EXPECT_EQ(found.marks[0].lesion, 1u);  // 1.1 mm below the second
+  EXPECT_EQ(found.marks[1].lesion, Candidate::no_lesion);
+  EXPECT_EQ(found.marks[2].lesion, 0u);
+  EXPECT_EQ(predictions.marks(0, sample, 1e-3).marks[0].lesion, Candidate::no_lesion);
+  EXPECT_TRUE(predictions.marks(4, sample, 1e-3).marks.empty());
+  put(c.predictions, "id,x [m],z [m],score\nstranger,0,0,1\n");
+  EXPECT_NE(error_of([&] { Predictions(c, manifest, {0}); }).find("stranger"), std::string::npos);
+}
+
+TEST_F(AuditTest, DetectionHasItsGroupsAndReport) {
+  ValidateConfig c;
+  ConfigTree::parse(
+      "data: d\npredictions: p\ntask: detection\nlabel: lesion\nsubgroups: [{factor: side}]\ngates: [{metric: "
+      "sensitivity, at_least: 0.5}]\n")
+      .read(c);
+  // The lesion of every other patient is marked with score 0.9, and in every image something else with 0.4.
+  for (auto& one : cases) {
+    one.detection = {1, {{0.4, Candidate::no_lesion}}};
+    if (one.truth != 0) one.detection.marks.push_back({0.9, 0});
+    for (const auto& name : c.measured_metrics()) one.metrics.push_back(name == "false_alarms" ? 0 : std::nan(""));
+  }
+  const auto found = evaluate(c, manifest, cases);
+  EXPECT_EQ(found.groups[0].metric, "froc");
+  EXPECT_DOUBLE_EQ(found.groups[0].estimate.value, 0.5);  // at every count of false alarms
+  EXPECT_DOUBLE_EQ(found.groups[3].estimate.value, 0.5);
+  EXPECT_LT(found.groups[3].estimate.interval.low, 0.5);
+  EXPECT_FALSE(found.gates[0].passed);
+  write_validation(folder / "out", c, manifest, found,
+                   {.config = "", .model_sha256 = "", .data_sha256 = "", .model_metadata = "", .label = "lesion"});
+  EXPECT_NE(bytes(folder / "out" / "report.html").find("FROC"), std::string::npos);
+}
+
 TEST_F(AuditTest, ATestSetCountsTheModelsItJudged) {
   EXPECT_EQ(count_use(folder, "test", "a"), 1u);
   EXPECT_EQ(count_use(folder, "test", "a"), 1u);  // the same model again tells nothing new
