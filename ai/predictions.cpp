@@ -8,6 +8,7 @@
 #include "ai/csv.hpp"
 #include "ai/groups.hpp"
 #include "ai/sha256.hpp"
+#include "ai/survival_metrics.hpp"
 #include "core/progress.hpp"
 #include "formats/zea.hpp"
 #include "io/atomic_file.hpp"
@@ -71,24 +72,50 @@ ZeaFile read_sample(const Dataset& data, std::size_t row) {
   return read_zea(file);
 }
 
+/// The text of a factor.
+const std::string& factor_text(const Manifest& manifest, std::size_t row, const std::string& name, const char* key) {
+  const int factor = manifest.factor(name);
+  if (factor < 0)
+    throw UserError(std::string(key) + ": the data set has no factor '" + name +
+                    "' (it is read from there). Name one of its columns");
+  return manifest.rows[row].factors[static_cast<std::size_t>(factor)];
+}
+
+double factor_value(const Manifest& manifest, std::size_t row, const std::string& name, const char* key) {
+  double value = 0;
+  const auto& text = factor_text(manifest, row, name, key);
+  if (!factor_number(text, value))
+    throw UserError(std::string(key) + ": factor '" + name + "' of " + manifest.rows[row].id + " is '" + text +
+                    "' (it needs a number). Name a numeric factor");
+  return value;
+}
+
+bool is_positive(const ValidateConfig& config, const std::string& text) {
+  return std::find(config.positive.begin(), config.positive.end(), text) != config.positive.end();
+}
+
+SurvivalCase follow_up(const ValidateConfig& config, const Manifest& manifest, std::size_t row, double risk) {
+  SurvivalCase one{factor_value(manifest, row, config.truth, "truth"),
+                   is_positive(config, factor_text(manifest, row, config.event, "event")), risk,
+                   std::numeric_limits<double>::quiet_NaN()};
+  if (!config.hazard.empty())
+    one.true_risk = risk_of_hazard(factor_value(manifest, row, config.hazard, "hazard"), config.options.horizon);
+  return one;
+}
+
 /// The true number of a case: a factor, or a measurement of its file.
 double true_value(const ValidateConfig& config, const Dataset& data, std::size_t row) {
   const auto& entry = data.manifest.rows[row];
   const int factor = data.manifest.factor(config.truth);
-  double value = 0;
   if (factor < 0) {
     for (const auto& measurement : read_sample(data, row).measurements)
       if (measurement.name == config.truth) return measurement.value;
     throw UserError("truth: '" + config.truth + "' is neither a factor of the data set nor a measurement of " +
                     entry.file + " (there is nothing to compare with). Name one that is");
   }
-  const auto& text = entry.factors[static_cast<std::size_t>(factor)];
   if (config.task == ValidationTask::classification)
-    return std::find(config.positive.begin(), config.positive.end(), text) != config.positive.end();
-  if (!factor_number(text, value))
-    throw UserError("truth: factor '" + config.truth + "' of " + entry.id + " is '" + text +
-                    "' (a measurement needs a number). Name a numeric factor");
-  return value;
+    return is_positive(config, entry.factors[static_cast<std::size_t>(factor)]);
+  return factor_value(data.manifest, row, config.truth, "truth");
 }
 
 const LabelMap& truth_map(const ZeaFile& content, const std::string& name, const std::string& file) {
@@ -259,7 +286,10 @@ std::vector<double> Predictions::pixels(std::size_t row, const PixelGrid& grid) 
     for (const auto value : picture.values) values.push_back(value != 0);
   } else if (file.extension() == ".hdf5" || file.extension() == ".h5") {
     const Hdf5Reader reader(file);
-    const auto shape = reader.shape("prediction");
+    auto shape = reader.shape("prediction");
+    // An axis of one plane, frame or channel changes nothing.
+    while (shape.size() > 2 && std::find(shape.begin(), shape.end(), 1u) != shape.end())
+      shape.erase(std::find(shape.begin(), shape.end(), 1u));
     if (shape.size() != 2)
       refuse_file(file, "'prediction' has " + std::to_string(shape.size()) +
                             " axes (it must have depth and lateral). Write one plane");
@@ -342,9 +372,10 @@ std::vector<ValidationCase> measure_cases(const ValidateConfig& config, const Da
     } else {
       one.truth = true_value(config, data, row);
       one.predicted = predictions->value(row);
-      if (config.task == ValidationTask::classification && !(one.predicted >= 0 && one.predicted <= 1))
+      if (config.task == ValidationTask::survival) one.survival = follow_up(config, data.manifest, row, one.predicted);
+      if (config.task != ValidationTask::measurement && !(one.predicted >= 0 && one.predicted <= 1))
         throw UserError("prediction of " + data.manifest.rows[row].id + " is " + shortest_number(one.predicted) +
-                        " (a probability of disease lies in 0 to 1). Map scores to probabilities");
+                        " (a probability lies in 0 to 1). Map scores to probabilities");
       for (const auto& name : metrics)
         one.metrics.push_back(
             value_metric(*find_metric(config.task, name), one.predicted, one.truth, config.threshold));

@@ -99,8 +99,8 @@ class Audit {
     }
     const auto random = random_.child(group.name);
     const auto resamples = static_cast<std::size_t>(config_.resamples);
-    if (!of_cases(m) && config_.task == ValidationTask::detection) {
-      result.estimate = marks_estimate(group, metrics_[m], random);
+    if (!of_cases(m) && (config_.task == ValidationTask::detection || config_.task == ValidationTask::survival)) {
+      result.estimate = bootstrapped(group, metrics_[m], random);
       return result;
     }
     if (!of_cases(m)) {
@@ -119,11 +119,18 @@ class Audit {
     return result;
   }
 
-  Estimate marks_estimate(const CaseGroup& group, const std::string& name, const RandomStream& random) const {
+  /// A metric of marks or of survival.
+  Estimate bootstrapped(const CaseGroup& group, const std::string& name, const RandomStream& random) const {
     std::vector<DetectionCase> images;
-    for (const auto row : group.rows) images.push_back(case_at(row).detection);
+    std::vector<SurvivalCase> survival;
+    for (const auto row : group.rows) {
+      images.push_back(case_at(row).detection);
+      survival.push_back(case_at(row).survival);
+    }
     const auto statistic = [&](std::span<const std::size_t> chosen) {
-      return detection_metric(name, images, chosen, config_.threshold, config_.options);
+      return config_.task == ValidationTask::survival
+                 ? survival_metric(name, survival, chosen, config_.options)
+                 : detection_metric(name, images, chosen, config_.threshold, config_.options);
     };
     return bootstrap(statistic, PatientClusters(patients(group.rows)), random,
                      static_cast<std::size_t>(config_.resamples));

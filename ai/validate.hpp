@@ -50,6 +50,7 @@ struct ValidateConfig : Configurable {
   std::string label;                  ///< segmentation: class, empty: the model's; map: name of the truth map
   std::string truth;                  ///< classification and measurement: factor, or true measurement of the files
   std::vector<std::string> positive;  ///< classification: values of `truth` that count as diseased
+  std::string event, hazard;          ///< survival: factors; `truth` is the time, `positive` values of `event`
   double threshold = 0.5;
   MetricOptions options;
   std::vector<std::string> metrics;  ///< empty: those usual for the task
@@ -72,9 +73,10 @@ struct ValidationCase {
   std::size_t row = 0;          ///< of the manifest
   std::vector<double> metrics;  ///< in the order of `measured_metrics`; NaN for metrics of whole groups
   /// Classification: 0 or 1 and score; measurement: values; map: means; segmentation: areas [m^2]; detection: lesions
-  /// and marks that reach the threshold.
+  /// and marks that reach the threshold; survival: time [s] and risk.
   double truth = 0, predicted = 0;
   DetectionCase detection = {};
+  SurvivalCase survival = {};
 };
 
 /// One line of a report's table: a metric in a group of cases.

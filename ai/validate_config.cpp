@@ -17,7 +17,8 @@ std::string suggestion(const std::string& word, const std::vector<std::string>& 
   return near.empty() ? "Known: " + joined(known) : "Did you mean '" + near + "'?";
 }
 
-const std::vector<std::string_view> task_names{"segmentation", "classification", "measurement", "map", "detection"};
+const std::vector<std::string_view> task_names{"segmentation", "classification", "measurement",
+                                               "map",          "detection",      "survival"};
 
 }  // namespace
 
@@ -70,16 +71,22 @@ void ValidateConfig::fields(FieldVisitor& visit) {
   visit.choice(split, {"train", "validation", "test"}, {.key = "split", .doc = "Which patients."});
   visit.choice(
       task, task_names,
-      {.key = "task", .doc = "What is judged: masks, scores of disease, true numbers, maps, or marks on lesions."});
+      {.key = "task",
+       .doc = "What is judged: masks, scores of disease, true numbers, maps, marks on lesions, or risks of an event."});
   visit(label,
         {.key = "label",
          .doc =
              "Segmentation: class that is the truth, empty: the one the model marks. Map: truth map, as sound_speed."});
-  visit(truth,
-        {.key = "truth",
-         .doc = "Classification, measurement: the factor, or true measurement of the files, that is predicted."});
-  visit(positive,
-        {.key = "positive", .doc = "Classification: values of `truth` that count as diseased.", .max_items = 100});
+  visit(truth, {.key = "truth",
+                .doc = "Classification, measurement: the factor, or true measurement of the files, that is predicted; "
+                       "survival: the factor that holds the time."});
+  visit(positive, {.key = "positive",
+                   .doc = "Values of `truth` that count as diseased; of `event`, as the event.",
+                   .max_items = 100});
+  visit(event, {.key = "event",
+                .doc = "Survival: the factor that tells whether the time ended with the event (see `positive`)."});
+  visit(hazard,
+        {.key = "hazard", .doc = "Survival: the factor that holds the true hazard, constant in time, for regret."});
   visit(threshold, {.key = "threshold",
                     .doc = "Probability from which a pixel counts as inside, or a case as diseased.",
                     .min = 0,
@@ -107,6 +114,9 @@ std::vector<std::string> ValidateConfig::measured_metrics() const {
               "npv", "brier",       "ece",         "calibration_slope"};
     case ValidationTask::measurement:
       return {"bias", "lower_limit", "upper_limit", "mae", "ccc"};
+    case ValidationTask::survival:
+      return hazard.empty() ? std::vector<std::string>{"c_index", "brier"}
+                            : std::vector<std::string>{"c_index", "brier", "regret"};
     case ValidationTask::detection:
       return {"froc", "average_precision", "sensitivity_at_false_alarms", "sensitivity", "false_alarms"};
     case ValidationTask::map:
@@ -129,10 +139,17 @@ void ValidateConfig::check() const {
                       "there is no label (which class do the predictions mark?). Name a class of the segmentation");
   if (task == ValidationTask::map && label.empty())
     throw ConfigError("label", "there is no label (which map is the truth?). Write for example 'label: sound_speed'");
-  const bool of_values = task == ValidationTask::classification || task == ValidationTask::measurement;
+  const bool of_values =
+      task == ValidationTask::classification || task == ValidationTask::measurement || task == ValidationTask::survival;
   if (of_values && truth.empty())
     throw ConfigError("truth", "there is no truth (what do the predictions tell?). Name a factor of the data set");
-  if (task == ValidationTask::classification && positive.empty())
+  if (task == ValidationTask::survival && event.empty())
+    throw ConfigError("event", "there is no event (which times were cut short?). Name the factor that tells");
+  if (task == ValidationTask::survival && hazard.empty() &&
+      std::find(metrics.begin(), metrics.end(), "regret") != metrics.end())
+    throw ConfigError("hazard",
+                      "regret needs the true hazard (decisions are compared with those on it). Name its factor");
+  if ((task == ValidationTask::classification || task == ValidationTask::survival) && positive.empty())
     throw ConfigError(
         "positive", "no value counts as diseased (nothing could be found). Write for example 'positive: [malignant]'");
 

@@ -152,7 +152,8 @@ std::string cases_text(const ValidateConfig& config, const Manifest& manifest, c
     header.push_back(with_unit(metrics[m], metric_unit(config, manifest, metrics[m])));
   }
   const bool masks = config.task == ValidationTask::segmentation;
-  const bool counts = config.task == ValidationTask::classification || config.task == ValidationTask::detection;
+  const bool counts = config.task == ValidationTask::classification || config.task == ValidationTask::detection ||
+                      config.task == ValidationTask::survival;
   const std::string unit = masks ? "m^2" : counts ? "" : metric_unit(config, manifest, "mae");
   header.push_back(with_unit(masks ? "true_area" : "truth", unit));
   header.push_back(with_unit(masks ? "predicted_area" : "predicted", unit));

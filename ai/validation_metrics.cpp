@@ -9,6 +9,7 @@
 #include "ai/agreement.hpp"
 #include "ai/calibration.hpp"
 #include "ai/classification_metrics.hpp"
+#include "ai/survival_metrics.hpp"
 
 namespace sonoforge {
 namespace {
@@ -130,6 +131,11 @@ const std::vector<ValidationMetric>& validation_metrics() {
       {"average_precision", detection, group, higher, "",
        "Step-wise area under precision over sensitivity; a second mark on a lesion does not count."},
       {"sensitivity", detection, group, higher, "", "Share of lesions with a mark whose score reaches threshold."},
+      {"c_index", survival, group, higher, "",
+       "Harrell's C: share of comparable pairs in which the earlier event has the higher risk."},
+      {"brier", survival, group, lower, "", "Brier score at horizon, weighted for censoring (Graf 1999)."},
+      {"regret", survival, group, lower, "",
+       "Net benefit lost against decisions at risk_threshold by the true hazard."},
       {"false_alarms", detection, one, lower, "",
        "Marks an image that hit no lesion and whose score reaches threshold."},
   };
@@ -161,6 +167,10 @@ void MetricOptions::fields(FieldVisitor& visit) {
                            "a mark hits a lesion.",
                     .unit = Unit::metre,
                     .min = 0});
+  visit(horizon, {.key = "horizon",
+                  .doc = "Of survival: the time within which events are predicted.",
+                  .unit = Unit::second,
+                  .min = positive});
   visit(false_alarms, {.key = "false_alarms", .doc = "Of sensitivity_at_false_alarms: an image.", .min = 0});
   visit(specificity, {.key = "specificity", .doc = "Of sensitivity_at_specificity.", .min = 0, .max = 1});
   visit(prevalence, {.key = "prevalence",
@@ -168,7 +178,7 @@ void MetricOptions::fields(FieldVisitor& visit) {
                      .min = 0,
                      .max = 1});
   visit(risk_threshold, {.key = "risk_threshold",
-                         .doc = "Of net_benefit: the risk from which one would act.",
+                         .doc = "Of net_benefit and regret: the risk from which one would act.",
                          .min = 0.001,
                          .max = 0.999});
 }
@@ -211,6 +221,23 @@ double value_metric(const ValidationMetric& metric, double predicted, double tru
   if (metric.name == "bias") return predicted - truth;
   if (metric.name == "mae") return std::abs(predicted - truth);
   throw std::logic_error("no metric of a value: " + metric.name);
+}
+
+double survival_metric(const std::string& name, const std::vector<SurvivalCase>& all,
+                       std::span<const std::size_t> cases, const MetricOptions& options) {
+  std::vector<double> time, risk, free, true_risk;
+  std::vector<std::uint8_t> event;
+  for (const auto i : cases) {
+    time.push_back(all[i].time);
+    event.push_back(all[i].event);
+    risk.push_back(all[i].risk);
+    free.push_back(1 - all[i].risk);
+    true_risk.push_back(all[i].true_risk);
+  }
+  if (name == "c_index") return concordance_index(time, event, risk);
+  if (name == "brier") return survival_brier(time, event, free, options.horizon);
+  if (name == "regret") return decision_regret(true_risk, risk, options.risk_threshold);
+  throw std::logic_error("no metric of survival: " + name);
 }
 
 double detection_metric(const std::string& name, const std::vector<DetectionCase>& all,

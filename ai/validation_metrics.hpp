@@ -11,9 +11,9 @@
 
 namespace sonoforge {
 
-/// What is judged: masks, scores of disease, true numbers such as diameters, maps such as sound speed, or marks on
-/// lesions.
-enum class ValidationTask { segmentation, classification, measurement, map, detection };
+/// What is judged: masks, scores of disease, true numbers such as diameters, maps such as sound speed, marks on lesions,
+/// or risks of an event.
+enum class ValidationTask { segmentation, classification, measurement, map, detection, survival };
 
 /// A metric by name.
 struct ValidationMetric {
@@ -33,11 +33,12 @@ std::vector<std::string> metric_names(ValidationTask task);
 
 /// What metrics need besides the data.
 struct MetricOptions : Configurable {
-  double tolerance = 1e-3;      ///< of nsd, and of marks on lesions [m]
-  double specificity = 0.9;     ///< of sensitivity_at_specificity
-  double prevalence = 0.1;      ///< of ppv and npv
-  double risk_threshold = 0.2;  ///< of net_benefit
-  double false_alarms = 1;      ///< an image, of sensitivity_at_false_alarms
+  double tolerance = 1e-3;              ///< of nsd, and of marks on lesions [m]
+  double specificity = 0.9;             ///< of sensitivity_at_specificity
+  double prevalence = 0.1;              ///< of ppv and npv
+  double risk_threshold = 0.2;          ///< of net_benefit
+  double horizon = 5 * 365.25 * 86400;  ///< of survival [s]
+  double false_alarms = 1;              ///< an image, of sensitivity_at_false_alarms
   void fields(FieldVisitor& visit) override;
 };
 
@@ -50,6 +51,17 @@ double value_metric(const ValidationMetric& metric, double predicted, double tru
 /// A metric of the group of cases with these indices (with repetitions); NaN where it is not defined.
 double group_metric(const std::string& name, std::span<const double> predicted, std::span<const double> truth,
                     std::span<const std::size_t> cases, double threshold, const MetricOptions& options);
+
+/// Follow-up of one patient, and what was predicted.
+struct SurvivalCase {
+  double time = 0;  ///< to the event or the end of observation [s]
+  bool event = false;
+  double risk = 0;       ///< predicted, of an event within the horizon
+  double true_risk = 0;  ///< the same from the true hazard; NaN where that is not known
+};
+/// A metric of the patients with these indices (with repetitions).
+double survival_metric(const std::string& name, const std::vector<SurvivalCase>& all,
+                       std::span<const std::size_t> cases, const MetricOptions& options);
 
 /// A metric of the marks in the images with these indices (with repetitions).
 double detection_metric(const std::string& name, const std::vector<DetectionCase>& all,

@@ -84,7 +84,7 @@ class Page {
   }
 
   std::string summary() const {
-    static const std::string tasks[]{"Segmentation", "Classification", "Measurement", "Map", "Detection"};
+    static const std::string tasks[]{"Segmentation", "Classification", "Measurement", "Map", "Detection", "Survival"};
     std::set<std::string> patients;
     std::size_t twins = 0;
     for (const auto& one : evaluation_.cases) {
@@ -230,7 +230,7 @@ class Page {
     std::vector<double> predicted, truth;
     drawn(predicted, truth);
     if (config_.task == ValidationTask::classification) return classification_plots(predicted, truth);
-    if (config_.task == ValidationTask::map) return "";
+    if (config_.task == ValidationTask::map || config_.task == ValidationTask::survival) return "";
     if (config_.task == ValidationTask::detection) return froc_plot();
     const std::string of = config_.task == ValidationTask::measurement ? unit("mae") : "m^2";
     return agreement_plot(predicted, truth, of,

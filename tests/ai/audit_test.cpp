@@ -289,6 +289,33 @@ TEST_F(AuditTest, DetectionHasItsGroupsAndReport) {
   EXPECT_NE(bytes(folder / "out" / "report.html").find("FROC"), std::string::npos);
 }
 
+TEST_F(AuditTest, SurvivalAgainstTheTrueHazard) {
+  ValidateConfig c;
+  ConfigTree::parse(
+      "data: d\npredictions: p\ntask: survival\ntruth: time\nevent: side\npositive: [left]\nhazard: fat\noptions: "
+      "{horizon: 10 s}\n")
+      .read(c);
+  EXPECT_EQ(c.measured_metrics().size(), 3u);
+  // Exponential times, hazards from 0.01 to 0.1 per second, nobody censored; the prediction is the true risk.
+  RandomStream random(4, 0, "survival");
+  for (auto& one : cases) {
+    const double hazard = 0.01 + 0.09 * random.uniform(), risk = 1 - std::exp(-10 * hazard);
+    one.survival = {-std::log(random.uniform()) / hazard, true, risk, risk};
+    one.metrics.assign(3, std::nan(""));
+  }
+  const auto right = evaluate(c, manifest, cases);
+  EXPECT_GT(right.groups[0].estimate.interval.low, 0.5);  // concordance
+  EXPECT_EQ(right.groups[2].estimate.value, 0);           // regret
+  for (auto& one : cases) one.survival.risk = 1 - one.survival.true_risk;
+  const auto wrong = evaluate(c, manifest, cases);
+  EXPECT_NEAR(wrong.groups[0].estimate.value, 1 - right.groups[0].estimate.value, 1e-12);
+  EXPECT_GT(wrong.groups[1].estimate.value, right.groups[1].estimate.value);
+  EXPECT_GT(wrong.groups[2].estimate.interval.low, 0);
+  c.hazard.clear();
+  c.metrics = {"regret"};
+  EXPECT_THROW(c.check(), ConfigError);
+}
+
 TEST_F(AuditTest, ATestSetCountsTheModelsItJudged) {
   EXPECT_EQ(count_use(folder, "test", "a"), 1u);
   EXPECT_EQ(count_use(folder, "test", "a"), 1u);  // the same model again tells nothing new
