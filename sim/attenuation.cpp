@@ -21,20 +21,23 @@ UniformMedium::UniformMedium(double sound_speed, Attenuation attenuation, double
                                          " (the causal power law holds from 0 to below 3). Use an exponent near 1");
 }
 
+double dispersive_phase(double exponent, double ratio) {
+  // a0 w^(y-1) is the attenuation at w over w, and w0^(y-1) = w^(y-1) exp(-(y-1) ln(w/w0)). The tangent of pi y / 2 is
+  // -1 / tan(pi (y-1) / 2): so all digits remain as y comes near 1, where it grows without bound and the difference of
+  // the powers vanishes.
+  const double log_ratio = std::log(ratio), y = exponent;
+  if (y == 1) return -2 / std::numbers::pi * log_ratio;
+  return std::expm1(-(y - 1) * log_ratio) / std::tan(std::numbers::pi * (y - 1) / 2);
+}
+
 double UniformMedium::attenuation(double frequency) const {
   return lossless() ? 0 : attenuation_.nepers_per_metre(frequency);
 }
 
 double UniformMedium::slowness(double frequency) const {
   if (!dispersive_ || frequency <= 0) return 1 / sound_speed_;
-  const double y = attenuation_.exponent, w = two_pi * frequency;
-  // a0 w^(y-1) is the attenuation at w over w, and w0^(y-1) = w^(y-1) exp(-(y-1) ln(w/w0)). The tangent of pi y / 2 is
-  // -1 / tan(pi (y-1) / 2): so all digits remain as y comes near 1, where it grows without bound and the difference of
-  // the powers vanishes.
-  const double loss_per_frequency = attenuation(frequency) / w, log_ratio = std::log(w / reference_);
-  if (y == 1) return 1 / sound_speed_ - 2 / std::numbers::pi * loss_per_frequency * log_ratio;
-  return 1 / sound_speed_ +
-         loss_per_frequency * std::expm1(-(y - 1) * log_ratio) / std::tan(std::numbers::pi * (y - 1) / 2);
+  const double w = two_pi * frequency;
+  return 1 / sound_speed_ + attenuation(frequency) / w * dispersive_phase(attenuation_.exponent, w / reference_);
 }
 
 double UniformMedium::wavenumber(double frequency) const {

@@ -33,4 +33,8 @@ class UniformMedium {
   bool dispersive_;
 };
 
+/// Phase that the dispersion of a power law with exponent y adds, over the loss in nepers, both at the frequency
+/// `ratio` times the reference: (1/c(w) - 1/c0) w / a(w).
+double dispersive_phase(double exponent, double ratio);
+
 }  // namespace sonoforge

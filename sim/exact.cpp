@@ -18,7 +18,9 @@ void Exact::fields(FieldVisitor& visit) {
         {.key = "full_frequency_directivity",
          .doc = "Model simus: directivity at every frequency instead of at the centre frequency."});
   visit.choice(propagation, {"uniform", "straight", "eikonal"},
-               {.key = "propagation", .doc = "uniform: the background's sound speed and attenuation everywhere."});
+               {.key = "propagation",
+                .doc = "uniform: the background's sound speed and attenuation everywhere; straight: their integrals "
+                       "along straight rays through the regions; eikonal: first arrivals along bent rays."});
   visit(accuracy, {.key = "accuracy",
                    .doc = "Relative error allowed in the integrals over elements and frequencies.",
                    .min = 1e-10,
@@ -29,10 +31,6 @@ void Exact::check() const {
   if (dimensions != 2 && dimensions != 3)
     throw ConfigError("dimensions",
                       "dimensions = " + std::to_string(dimensions) + " (only 2 and 3 exist). Write 2 or 3");
-  if (propagation != Propagation::uniform)
-    throw ConfigError("propagation", std::string("propagation = '") +
-                                         (propagation == Propagation::straight ? "straight" : "eikonal") +
-                                         "' (not in this version). Write 'propagation: uniform'");
   if (full_frequency_directivity && model == Model::physical)
     throw ConfigError("full_frequency_directivity",
                       "full_frequency_directivity belongs to model simus (model physical takes every frequency as it "
@@ -41,8 +39,11 @@ void Exact::check() const {
 
 Acquisition Exact::simulate(const SimulationInput& input) const {
   check();
-  if (model == Model::simus) return simulate_simus(input, {static_cast<int>(dimensions), full_frequency_directivity});
-  return simulate_physical(input, {static_cast<int>(dimensions), dispersion, accuracy});
+  if (model == Model::simus)
+    return simulate_simus(input, {.dimensions = static_cast<int>(dimensions),
+                                  .full_frequency_directivity = full_frequency_directivity,
+                                  .propagation = propagation});
+  return simulate_physical(input, {static_cast<int>(dimensions), dispersion, accuracy, propagation});
 }
 
 FieldResult Exact::field(const SimulationInput& input, const FieldRequest& request, std::size_t transmit,
@@ -50,10 +51,11 @@ FieldResult Exact::field(const SimulationInput& input, const FieldRequest& reque
   check();
   if (model == Model::simus) {
     constexpr double threshold = -60;  // as in pfield
-    return field_simus(input, {static_cast<int>(dimensions), full_frequency_directivity, threshold}, request, transmit,
-                       output);
+    return field_simus(input, {static_cast<int>(dimensions), full_frequency_directivity, threshold, propagation},
+                       request, transmit, output);
   }
-  return field_physical(input, {static_cast<int>(dimensions), dispersion, accuracy}, request, transmit, output);
+  return field_physical(input, {static_cast<int>(dimensions), dispersion, accuracy, propagation}, request, transmit,
+                        output);
 }
 
 }  // namespace sonoforge

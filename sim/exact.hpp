@@ -1,5 +1,6 @@
 #pragma once
 #include "sim/engine.hpp"
+#include "sim/propagation.hpp"
 
 namespace sonoforge {
 
@@ -9,12 +10,11 @@ namespace sonoforge {
 /// signal whose spectrum is that of the model.
 struct Exact : Engine {
   enum class Model { physical, simus };
-  enum class Propagation { uniform, straight, eikonal };
   std::int64_t dimensions = 3;  ///< 2 or 3
   bool dispersion = true;       ///< that causality demands of attenuation; model physical
   Model model = Model::physical;
   bool full_frequency_directivity = false;  ///< model simus
-  Propagation propagation = Propagation::uniform;
+  PropagationKind propagation = PropagationKind::uniform;
   double accuracy = 1e-4;  ///< relative error of the integrals; model physical
 
   void fields(FieldVisitor& visit) override;

@@ -1,24 +1,28 @@
 #pragma once
 #include "sim/engine.hpp"
+#include "sim/propagation.hpp"
 
 namespace sonoforge {
 
-/// MUST's approximations to its digits [garcia2022, cigier2022]. The medium is the phantom's background.
+/// MUST's approximations to its digits [garcia2022, cigier2022]. The medium is the phantom's background, and beyond it what
+/// `propagation` sees of the regions.
 struct SimusOptions {
   int dimensions = 3;                        ///< 2 or 3
   bool full_frequency_directivity = false;   ///< directivity at every frequency instead of at the centre frequency
   double threshold_db = -100;                ///< bins whose spectrum is further below the maximum are left out
+  PropagationKind propagation = PropagationKind::uniform;
 };
 Acquisition simulate_simus(const SimulationInput& input, const SimusOptions& options);
 FieldResult field_simus(const SimulationInput& input, const SimusOptions& options, const FieldRequest& request,
                         std::size_t transmit, Engine::FieldOutput output);
 
 /// The linear model without shortcuts: converges to the Rayleigh integral (3-D) or its two-dimensional analogue. The medium is
-/// the phantom's background.
+/// the phantom's background, and beyond it what `propagation` sees of the regions.
 struct PhysicalOptions {
   int dimensions = 3;       ///< 2 or 3
   bool dispersion = true;   ///< the dispersion that causality demands of power-law attenuation
   double tolerance = 1e-4;  ///< relative error of the surface and frequency integrals
+  PropagationKind propagation = PropagationKind::uniform;
 };
 Acquisition simulate_physical(const SimulationInput& input, const PhysicalOptions& options);
 FieldResult field_physical(const SimulationInput& input, const PhysicalOptions& options, const FieldRequest& request,

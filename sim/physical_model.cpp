@@ -12,8 +12,10 @@
 #include "core/progress.hpp"
 #include "sim/element_response.hpp"
 #include "sim/linear_models.hpp"
+#include "sim/propagation.hpp"
 #include "sim/record.hpp"
 #include "sim/signal_grid.hpp"
+#include "sim/vector_math.hpp"
 
 // The linear pulse-echo model. Work is split twice: the responses of all elements at a batch of points are worked out
 // pair by pair, then each block of frequencies sums over elements and points by itself. No sum crosses a block, so its
@@ -107,17 +109,23 @@ void check_two_dimensional(const Probe& probe) {
 /// What simulate and field share: the checked input, its medium, and the spectrum of the drive.
 class Setup {
  public:
-  Setup(const SimulationInput& input, const PhysicalOptions& options)
+  /// `region` holds all points asked for.
+  Setup(const SimulationInput& input, const PhysicalOptions& options, const Bounds& region)
       : probe(input.probe),
         pulse(input.pulse),
         dimensions(options.dimensions),
         tolerance(options.tolerance),
         medium(input.phantom.background.sound_speed, input.phantom.background.attenuation, input.pulse.frequency(),
-               options.dispersion) {
+               options.dispersion),
+        dispersion(options.dispersion) {
     if (dimensions == 2) check_two_dimensional(probe);
     if (!(tolerance > 0 && tolerance <= 0.1))
       throw ConfigError("tolerance", "tolerance = " + format_number(tolerance) +
                                          " (must be above 0 and at most 0.1). Write for example 'tolerance: 1e-4'");
+    if (options.propagation == PropagationKind::uniform) return;
+    for (const Region& part : input.phantom.regions)
+      other_media.emplace_back(part.tissue.sound_speed, part.tissue.attenuation, pulse.frequency(), dispersion);
+    propagation = make_propagation(options.propagation, input.phantom, probe, region, dimensions);
   }
 
   const Probe& probe;
@@ -125,6 +133,9 @@ class Setup {
   int dimensions;
   double tolerance;
   UniformMedium medium;
+  bool dispersion;
+  std::vector<UniformMedium> other_media;          // of the regions
+  std::unique_ptr<const Propagation> propagation;  // null in a uniform medium
 
   double highest_frequency(double sampling_rate) const {
     return std::max(sampling_rate / 2, 5 * std::max(pulse.frequency(), probe.frequency));
@@ -169,15 +180,23 @@ class Setup {
   }
   /// Smallest and largest travel time a metre over the frequencies that matter [s/m].
   std::pair<double, double> slowness_range(double highest) const {
-    double least = 1 / medium.sound_speed(), most = least;
-    if (medium.lossless()) return {least, most};
+    auto [least, most] = slowness_range(medium, highest);
+    for (const UniformMedium& other : other_media) {
+      const auto [lower, upper] = slowness_range(other, highest);
+      least = std::min(least, lower), most = std::max(most, upper);
+    }
+    return {least, most};
+  }
+  std::pair<double, double> slowness_range(const UniformMedium& part, double highest) const {
+    double least = 1 / part.sound_speed(), most = least;
+    if (part.lossless()) return {least, most};
     const double step = highest / 400;
     const auto magnitude_at = [&](double f) { return magnitude(f, 1); };
     const BinRange range = significant_bins(step, highest, 1e-4, magnitude_at);
     for (std::size_t i = 0; i < range.count; ++i) {
       const double f = static_cast<double>(std::max<std::size_t>(range.first + i, 1)) * step;
-      least = std::min(least, std::min(medium.group_slowness(f), medium.slowness(f)));
-      most = std::max(most, std::max(medium.group_slowness(f), medium.slowness(f)));
+      least = std::min(least, std::min(part.group_slowness(f), part.slowness(f)));
+      most = std::max(most, std::max(part.group_slowness(f), part.slowness(f)));
     }
     return {least, most};
   }
@@ -212,11 +231,55 @@ Arrival arrival_at(const Setup& setup, std::pair<double, double> slowness, const
   return arrival;
 }
 
+/// What the medium between elements and points adds to the background, at each bin.
+class MediumFactor {
+ public:
+  MediumFactor(const Setup& setup, const Band& band) : propagation_(setup.propagation.get()), band_(band) {
+    if (!propagation_) return;
+    for (const double exponent : propagation_->exponents())
+      for (const double f : band.frequency())
+        laws_.push_back(law_at(exponent, f, setup.pulse.frequency(), setup.dispersion));
+  }
+  bool uniform() const { return !propagation_; }
+  std::size_t laws() const { return propagation_->exponents().size(); }
+
+  void excess(Vec3 point, std::span<const std::size_t> elements, double* delay, double* loss) const {
+    propagation_->excess(point, elements, delay, loss);
+  }
+  /// response *= exp(-i 2 pi f delay - sum of losses and their dispersion) at the bins [begin, end)
+  void apply(double delay, const double* loss, std::size_t begin, std::size_t end, Lanes& response) const {
+    std::array<double, lanes> turns{}, exponent{};
+    const std::size_t count = end - begin;
+    for (std::size_t i = 0; i < count; ++i) turns[i] = -band_.frequency()[begin + i] * delay;
+    for (std::size_t law = 0; law < laws(); ++law) {
+      const LawAtFrequency* const at = laws_.data() + law * band_.size() + begin;
+      for (std::size_t i = 0; i < count; ++i) {
+        exponent[i] -= at[i].loss * loss[law];
+        turns[i] -= at[i].phase * loss[law] / two_pi;
+      }
+    }
+    Lanes factor;
+#pragma omp simd
+    for (std::size_t i = 0; i < lanes; ++i) {
+      const double magnitude = exp_bounded(exponent[i]);
+      double c, s;
+      cis_turns(turns[i], c, s);
+      factor.real[i] = magnitude * c, factor.imaginary[i] = magnitude * s;
+    }
+    multiply(response, factor);
+  }
+
+ private:
+  const Propagation* propagation_;
+  const Band& band_;
+  std::vector<LawAtFrequency> laws_;  // [law][bin]
+};
+
 /// Responses of some elements at a batch of points.
 class ResponseBatch {
  public:
-  ResponseBatch(const ElementResponses& responses, std::vector<std::size_t> elements)
-      : responses_(responses), elements_(std::move(elements)) {}
+  ResponseBatch(const ElementResponses& responses, const MediumFactor& factor, std::vector<std::size_t> elements)
+      : responses_(responses), factor_(factor), elements_(std::move(elements)) {}
 
   void evaluate(std::span<const Vec3> points) {
     const std::size_t pairs = points.size() * elements_.size();
@@ -230,6 +293,14 @@ class ResponseBatch {
         heads_[pair] =
             responses_.evaluate(elements_[pair % elements_.size()], points[pair / elements_.size()], workspace, store);
     });
+    if (factor_.uniform()) return;
+    delays_.resize(pairs), losses_.resize(pairs * factor_.laws());
+    parallel_blocks(points.size(), 16, [&](std::size_t begin, std::size_t end) {
+      for (std::size_t p = begin; p < end; ++p) {
+        const std::size_t pair = p * elements_.size();
+        factor_.excess(points[p], elements_, delays_.data() + pair, losses_.data() + pair * factor_.laws());
+      }
+    });
   }
   /// The response of the i-th of the elements.
   void expand(std::size_t point, std::size_t i, std::size_t begin, std::size_t end, Lanes& out) const {
@@ -237,11 +308,14 @@ class ResponseBatch {
     const PointResponse& head = heads_[pair];
     responses_.expand(head, stores_[pair / pairs_in_chunk].data() + head.offset, begin, end, out.real.data(),
                       out.imaginary.data());
+    if (!factor_.uniform()) factor_.apply(delays_[pair], losses_.data() + pair * factor_.laws(), begin, end, out);
   }
 
  private:
   const ElementResponses& responses_;
+  const MediumFactor& factor_;
   std::vector<std::size_t> elements_;
+  std::vector<double> delays_, losses_;  // [point][element], [point][element][law]
   std::vector<PointResponse> heads_;
   std::vector<std::vector<double>> stores_;
 };
@@ -400,7 +474,8 @@ class EchoSimulation {
     const ElementResponses responses(setup_.probe, band, setup_.dimensions, setup_.tolerance);
     std::vector<std::size_t> all(elements);
     std::iota(all.begin(), all.end(), std::size_t{0});
-    ResponseBatch batch(responses, std::move(all));
+    const MediumFactor factor(setup_, band);
+    ResponseBatch batch(responses, factor, std::move(all));
     const std::size_t step = std::max<std::size_t>(1, pairs_in_batch / elements);
     for (std::size_t first = 0; first < targets.positions.size(); first += step) {
       const std::size_t count = std::min(step, targets.positions.size() - first);
@@ -492,7 +567,8 @@ void transmitted_spectra(const Setup& setup, const std::vector<Firing>& firings,
   const ElementResponses responses(setup.probe, band, setup.dimensions, setup.tolerance);
   std::vector<std::size_t> active;
   for (const Firing& firing : firings) active.push_back(firing.element);
-  ResponseBatch batch(responses, active);
+  const MediumFactor factor(setup, band);
+  ResponseBatch batch(responses, factor, active);
   const std::size_t step = std::max<std::size_t>(1, pairs_in_batch / active.size());
   Progress progress("Field", points.size(), "points");
   for (std::size_t first = 0; first < points.size(); first += step) {
@@ -603,7 +679,7 @@ FieldResult transient_field(const Setup& setup, const std::vector<Firing>& firin
 }  // namespace
 
 Acquisition simulate_physical(const SimulationInput& input, const PhysicalOptions& options) {
-  const Setup setup(input, options);
+  const Setup setup(input, options, scatterer_bounds(input));
   const Sequence& sequence = input.sequence;
   const std::size_t frames = sequence.frames, transmits = sequence.transmits.size(), samples = record_samples(input);
   check_memory(4.0 * static_cast<double>(frames) * static_cast<double>(transmits) *
@@ -641,7 +717,7 @@ Acquisition simulate_physical(const SimulationInput& input, const PhysicalOption
 
 FieldResult field_physical(const SimulationInput& input, const PhysicalOptions& options, const FieldRequest& request,
                            std::size_t transmit, Engine::FieldOutput output) {
-  const Setup setup(input, options);
+  const Setup setup(input, options, bounds_of(request.points));
   const auto firings = firings_of(input.sequence.transmits[transmit], input.probe.size());
   if (request.points.empty() || firings.empty()) return {};
   if (request.frequency > 0) return continuous_field(setup, firings, request);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/parallel.hpp"
+#include "sim/propagation.hpp"
 #include "transducers/transmit_laws.hpp"
 
 namespace sonoforge {
@@ -38,6 +39,18 @@ std::vector<Vec3> scatterer_positions(const Scatterers& scatterers, double time)
   if (time != 0 && !scatterers.velocities.empty())
     for (std::size_t i = 0; i < positions.size(); ++i) positions[i] = positions[i] + time * scatterers.velocities[i];
   return positions;
+}
+
+Bounds scatterer_bounds(const SimulationInput& input) {
+  const auto& sequence = input.sequence;
+  auto positions = input.phantom.scatterers.positions;
+  if (scatterers_move(input)) {
+    // They move along straight lines.
+    const double last = firing_time(sequence, sequence.frames - 1, sequence.transmits.size() - 1);
+    const auto moved = scatterer_positions(input.phantom.scatterers, last);
+    positions.insert(positions.end(), moved.begin(), moved.end());
+  }
+  return bounds_of(positions);
 }
 
 Acquisition empty_acquisition(const SimulationInput& input) {

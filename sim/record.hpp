@@ -20,6 +20,9 @@ bool scatterers_move(const SimulationInput& input);
 /// Where the scatterers are at a time [s].
 std::vector<Vec3> scatterer_positions(const Scatterers& scatterers, double time);
 
+/// A box that holds all scatterers at all firings.
+Bounds scatterer_bounds(const SimulationInput& input);
+
 /// An acquisition of zeros with all but the samples filled in. `ConfigError` where it would not fit into memory.
 Acquisition empty_acquisition(const SimulationInput& input);
 

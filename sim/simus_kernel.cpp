@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numbers>
+#include <numeric>
 
 #include "core/parallel.hpp"
 #include "sim/vector_math.hpp"
@@ -29,6 +30,8 @@ struct SimusKernel::Geometry {
                                    ///< the sinc depends on frequency
   std::vector<double> shift_high;  ///< the same of its height; planar only
   std::vector<double> mean_range, elevation;  ///< [point, element]; lens only [m]
+  std::vector<double> detour;                 ///< [point, element] excess delay as a way in the background [m]
+  std::vector<double> excess_loss;            ///< [point, law, element] Np at 1 MHz
 
   std::size_t row(std::size_t point, std::size_t sub) const { return (point * subs + sub) * padded; }
 };
@@ -102,7 +105,8 @@ void advance(double* before, double* now, const double* factor, const double* da
 
 }  // namespace
 
-SimusKernel::SimusKernel(const Probe& probe, const Tissue& medium, int dimensions, bool full_frequency_directivity)
+SimusKernel::SimusKernel(const Probe& probe, const Tissue& medium, int dimensions, bool full_frequency_directivity,
+                         std::shared_ptr<const Propagation> propagation)
     : elements_(probe.size()),
       padded_((probe.size() + 7) / 8 * 8),
       dimensions_(dimensions),
@@ -111,7 +115,8 @@ SimusKernel::SimusKernel(const Probe& probe, const Tissue& medium, int dimension
       sound_speed_(medium.sound_speed),
       baffle_(probe.baffle),
       elevation_focus_(probe.elevation_focus),
-      attenuation_(medium.attenuation) {
+      attenuation_(medium.attenuation),
+      propagation_(std::move(propagation)) {
   const bool in_line =
       probe.kind == Probe::Kind::linear || probe.kind == Probe::Kind::phased || probe.kind == Probe::Kind::curved;
   planar_ = !in_line;
@@ -177,6 +182,22 @@ bool SimusKernel::is_behind(const Vec3& point) const {
   return std::isfinite(arc_radius_) && x * x + z * z <= arc_radius_ * arc_radius_;
 }
 
+void SimusKernel::add_excess(std::span<const Vec3> points, Geometry& g) const {
+  std::vector<std::size_t> all(elements_);
+  std::iota(all.begin(), all.end(), std::size_t{0});
+  parallel_blocks(points.size(), 64, [&](std::size_t first, std::size_t last) {
+    std::vector<double> delay(elements_), loss(elements_ * laws());
+    for (std::size_t p = first; p < last; ++p) {
+      propagation_->excess(points[p], all, delay.data(), loss.data());
+      for (std::size_t e = 0; e < elements_; ++e) {
+        g.detour[p * padded_ + e] = delay[e] * sound_speed_;
+        for (std::size_t law = 0; law < laws(); ++law)
+          g.excess_loss[(p * laws() + law) * padded_ + e] = loss[e * laws() + law];
+      }
+    }
+  });
+}
+
 SimusKernel::Geometry SimusKernel::geometry(std::span<const Vec3> points) const {
   Geometry g;
   g.points = points.size();
@@ -188,6 +209,10 @@ SimusKernel::Geometry SimusKernel::geometry(std::span<const Vec3> points) const 
   if (full_directivity_) g.shift.assign(total, 1.0);
   if (full_directivity_ && planar_) g.shift_high.assign(total, 1.0);
   if (lens_) g.mean_range.assign(g.points * padded_, 1.0), g.elevation.assign(g.points * padded_, 0.0);
+
+  g.detour.assign(g.points * padded_, 0.0);
+  g.excess_loss.assign(g.points * laws() * padded_, 0.0);
+  if (propagation_) add_excess(points, g);
 
   const double shortest_range = sound_speed_ / frequency_ / 2;
   const double centre_wavenumber = 2 * pi * frequency_ / sound_speed_;
@@ -261,7 +286,10 @@ double SimusKernel::largest_range(std::span<const Vec3> points) const {
 std::vector<SimusKernel::Block> SimusKernel::blocks(const FrequencyBand& band) const {
   // Amplitudes exp(-a(f) r) are a geometric progression where a is proportional to f; for other powers they are taken
   // as one over 4 bins, exact at its ends.
-  const std::size_t longest = attenuation_.db_per_cm == 0 || attenuation_.exponent == 1 ? 32 : 4;
+  bool proportional = attenuation_.db_per_cm == 0 || attenuation_.exponent == 1;
+  if (propagation_)
+    for (const double exponent : propagation_->exponents()) proportional = proportional && exponent == 1;
+  const std::size_t longest = proportional ? 32 : 4;
   std::vector<std::size_t> holds{0};  // where the elevation factor is computed anew
   if (lens_ && band.count > 1) {
     holds.clear();
@@ -345,6 +373,15 @@ void SimusKernel::begin(Tile& tile, std::size_t slot, const Geometry& geometry, 
   const double start_loss = lossy() ? loss(frequency) : 0;
   const double step_loss = lossy() ? (loss(frequency + bins * band.step) - start_loss) / bins : 0;
 
+  // What the ways of this point lose beyond the background at the first bin, and on from bin to bin.
+  std::vector<double> start_excess(laws()), step_excess(laws());
+  for (std::size_t law = 0; law < laws(); ++law) {
+    const double exponent = propagation_->exponents()[law];
+    start_excess[law] = std::pow(frequency / 1e6, exponent);
+    step_excess[law] = (std::pow((frequency + bins * band.step) / 1e6, exponent) - start_excess[law]) / bins;
+  }
+  const double* detour = geometry.detour.data() + point * padded_;
+
   const std::size_t signs_u = full_directivity_ ? 2 : 1, signs_v = full_directivity_ && planar_ ? 2 : 1;
   std::size_t term = 0;
   for (std::size_t sub = 0; sub < geometry.subs; ++sub)
@@ -368,7 +405,7 @@ void SimusKernel::begin(Tile& tile, std::size_t slot, const Geometry& geometry, 
         double* damping = tile.damping.data() + at;
 #pragma omp simd
         for (std::size_t e = 0; e < padded_; ++e) {
-          const double path = range[e] + along_u * shift_u[e] + along_v * shift_v[e];
+          const double path = range[e] + detour[e] + along_u * shift_u[e] + along_v * shift_v[e];
           double c, s;
           cis_turns(start_turns * path, c, s);
           const double weight_re = factor_re * e_re[e] - factor_im * e_im[e];
@@ -393,6 +430,20 @@ void SimusKernel::begin(Tile& tile, std::size_t slot, const Geometry& geometry, 
           before_im[e] *= at_before;
           factor[e] *= per_bin;
           damping[e] = per_bin * per_bin;
+        }
+        for (std::size_t law = 0; law < laws(); ++law) {
+          const double* excess = geometry.excess_loss.data() + (point * laws() + law) * padded_;
+#pragma omp simd
+          for (std::size_t e = 0; e < padded_; ++e) {
+            const double at_start = exp_bounded(-start_excess[law] * excess[e]);
+            const double per_bin = exp_bounded(-step_excess[law] * excess[e]), at_before = at_start / per_bin;
+            now_re[e] *= at_start;
+            now_im[e] *= at_start;
+            before_re[e] *= at_before;
+            before_im[e] *= at_before;
+            factor[e] *= per_bin;
+            damping[e] *= per_bin * per_bin;
+          }
         }
       }
 }

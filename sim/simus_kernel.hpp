@@ -8,6 +8,7 @@
 #include "core/nd_array.hpp"
 #include "core/vec3.hpp"
 #include "phantoms/tissue.hpp"
+#include "sim/propagation.hpp"
 #include "transducers/probe.hpp"
 
 namespace sonoforge {
@@ -41,12 +42,17 @@ struct SplitTable {
 class SimusKernel {
  public:
   /// Throws ConfigError("probe", ...) for elements that the model does not know.
-  SimusKernel(const Probe& probe, const Tissue& medium, int dimensions, bool full_frequency_directivity);
+  /// `propagation` may be null; its delays and losses come on top of the medium's, without dispersion.
+  SimusKernel(const Probe& probe, const Tissue& medium, int dimensions, bool full_frequency_directivity,
+              std::shared_ptr<const Propagation> propagation = nullptr);
 
   std::size_t elements() const { return elements_; }
   /// In three dimensions with elements split in height too.
   bool planar() const { return planar_; }
   std::size_t sub_elements() const { return sub_elements_.size() / elements_; }
+
+  /// The longest travel time over that of the background, at most; 1 in a uniform medium.
+  double slowest() const { return propagation_ ? propagation_->slowness_range().second * sound_speed_ : 1; }
 
   /// The largest distance between a point and a sub-element, held at half a wavelength or more [m].
   double largest_range(std::span<const Vec3> points) const;
@@ -68,10 +74,12 @@ class SimusKernel {
   struct Geometry;
   struct Block;
   struct Tile;
-  bool lossy() const { return attenuation_.db_per_cm != 0; }
+  bool lossy() const { return attenuation_.db_per_cm != 0 || propagation_; }
+  std::size_t laws() const { return propagation_ ? propagation_->exponents().size() : 0; }
   /// Behind the face (or the ends of the arc) there is no pressure.
   bool is_behind(const Vec3& point) const;
   Geometry geometry(std::span<const Vec3> points) const;
+  void add_excess(std::span<const Vec3> points, Geometry& geometry) const;
   std::vector<Block> blocks(const FrequencyBand& band) const;
   void begin(Tile& tile, std::size_t slot, const Geometry& geometry, std::size_t point, const Block& block,
              double frequency, const FrequencyBand& band) const;
@@ -89,6 +97,7 @@ class SimusKernel {
   Vec3 arc_centre_;
   double half_strip_ = 0, half_height_ = 0;  ///< of a sub-element [m]
   Attenuation attenuation_;
+  std::shared_ptr<const Propagation> propagation_;
   std::vector<Vec3> centres_, verticals_;  ///< [element]
   std::vector<SubElement> sub_elements_;   ///< [sub-element, element]
 };

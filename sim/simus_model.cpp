@@ -37,6 +37,12 @@ void check_input(const SimulationInput& input) {
                                    "). Leave out the pulse's 'frequency', or use 'model: physical'");
 }
 
+SimusKernel make_kernel(const SimulationInput& input, const SimusOptions& options, const Bounds& region) {
+  return SimusKernel(
+      input.probe, input.phantom.background, options.dimensions, options.full_frequency_directivity,
+      make_propagation(options.propagation, input.phantom, input.probe, region, options.dimensions));
+}
+
 /// The frequencies f_k = step k, k < count, and which of them are kept.
 struct Grid {
   std::size_t count = 0;  ///< N
@@ -207,7 +213,7 @@ double without_small(double value, double largest) {
 Grid echo_grid(const SimulationInput& input, const SimusOptions& options, const SimusKernel& kernel, double distance,
                std::size_t transmit) {
   const double c = input.phantom.background.sound_speed;
-  const double reach = distance / c + simus_two_way_pulse_duration(input.pulse, input.probe);
+  const double reach = distance * kernel.slowest() / c + simus_two_way_pulse_duration(input.pulse, input.probe);
   const double delay = largest_delay(input.sequence.transmits[transmit], input.sequence.receive_delays);
   return make_grid(input, 0.5 / (2 * reach + delay), options.threshold_db, kernel.elements());
 }
@@ -300,8 +306,7 @@ double simus_two_way_pulse_duration(const Pulse& pulse, const Probe& probe) {
 
 SimusEchoes simus_echoes(const SimulationInput& input, const SimusOptions& options, std::size_t transmit) {
   check_input(input);
-  const SimusKernel kernel(input.probe, input.phantom.background, options.dimensions,
-                           options.full_frequency_directivity);
+  const SimusKernel kernel = make_kernel(input, options, scatterer_bounds(input));
   const auto& positions = input.phantom.scatterers.positions;
   const double distance = largest_distance(positions, input.probe, !kernel.planar());
   const Grid grid = echo_grid(input, options, kernel, distance, transmit);
@@ -323,8 +328,7 @@ SimusEchoes simus_echoes(const SimulationInput& input, const SimusOptions& optio
 
 Acquisition simulate_simus(const SimulationInput& input, const SimusOptions& options) {
   check_input(input);
-  const SimusKernel kernel(input.probe, input.phantom.background, options.dimensions,
-                           options.full_frequency_directivity);
+  const SimusKernel kernel = make_kernel(input, options, scatterer_bounds(input));
   Acquisition acquisition = empty_acquisition(input);
   acquisition.description =
       "Simulated by the equations of MUST's simus in " + std::to_string(options.dimensions) + " dimensions";
@@ -375,7 +379,7 @@ namespace {
 Grid pressure_grid(const SimulationInput& input, const SimusOptions& options, const SimusKernel& kernel,
                    std::span<const Vec3> points, std::size_t transmit) {
   const double c = input.phantom.background.sound_speed;
-  const double time = kernel.largest_range(points) / c + largest_delay(input.sequence.transmits[transmit], {});
+  const double time = kernel.largest_range(points) * kernel.slowest() / c + largest_delay(input.sequence.transmits[transmit], {});
   return make_grid(input, 1 / time, options.threshold_db, points.size() > 4096 ? 4096 : points.size());
 }
 
@@ -422,8 +426,7 @@ void each_pressure(const SimulationInput& input, const SimusKernel& kernel, cons
 SimusPressure simus_pressure(const SimulationInput& input, const SimusOptions& options, std::span<const Vec3> points,
                              std::size_t transmit) {
   check_input(input);
-  const SimusKernel kernel(input.probe, input.phantom.background, options.dimensions,
-                           options.full_frequency_directivity);
+  const SimusKernel kernel = make_kernel(input, options, bounds_of(points));
   SimusPressure result;
   result.rms.resize(points.size());
   if (points.empty()) return result;
@@ -448,8 +451,7 @@ FieldResult field_simus(const SimulationInput& input, const SimusOptions& option
   FieldResult result;
   const auto& points = request.points;
   if (request.frequency > 0) {
-    const SimusKernel kernel(input.probe, input.phantom.background, options.dimensions,
-                             options.full_frequency_directivity);
+    const SimusKernel kernel = make_kernel(input, options, bounds_of(points));
     result.continuous.resize(points.size());
     each_pressure(input, kernel, {request.frequency, 0, 1}, points, transmit, false,
                   [&](std::size_t first, const auto& pressure) {
@@ -460,8 +462,7 @@ FieldResult field_simus(const SimulationInput& input, const SimusOptions& option
   }
   check_input(input);
   if (points.empty()) return result;
-  const SimusKernel kernel(input.probe, input.phantom.background, options.dimensions,
-                           options.full_frequency_directivity);
+  const SimusKernel kernel = make_kernel(input, options, bounds_of(points));
   // The real signal whose spectrum is P times the T/2 that SIMUS leaves out.
   const double drive_scale = input.pulse.burst_cycles() / input.pulse.frequency() / 2;
   result.peak.resize(points.size());
@@ -493,7 +494,7 @@ FieldResult field_simus(const SimulationInput& input, const SimusOptions& option
   // Waveforms on frequencies of their own, so that one transform gives the samples asked for: its period has room for
   // the pulse before and behind the longest way, and its rate is a multiple of theirs that holds all frequencies.
   const double pulse_length = simus_two_way_pulse_duration(input.pulse, input.probe);
-  const double reach = kernel.largest_range(points) / input.phantom.background.sound_speed +
+  const double reach = kernel.largest_range(points) * kernel.slowest() / input.phantom.background.sound_speed +
                        largest_delay(input.sequence.transmits[transmit], {}) + pulse_length;
   const double fs = request.sampling_rate > 0 ? request.sampling_rate : 16 * input.probe.frequency;
   const double multiple = std::ceil(4 * input.probe.frequency / fs), rate = multiple * fs;
