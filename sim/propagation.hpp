@@ -22,7 +22,7 @@ enum class PropagationKind {
 /// time factor exp(+i w t); g_j = (f / 1 MHz)^y_j, d_j the dispersion of that power law (0 without dispersion).
 /// Delays and losses are smooth functions of the point and may be negative.
 ///
-/// Rays leave the centre of an element. They are worked out on a grid, see propagation_grid: in the plane y = const of
+/// Rays leave the centre of an element. They are worked out on a grid: in the plane y = const of
 /// the elements where all of them lie in one and no tissue changes with y over the region (sampled at every node in 5
 /// planes), else in space. In the plane's case a point off that plane has the values of its projection times the
 /// lengthening of the straight way: exact on straight rays, as nothing changes with y.
