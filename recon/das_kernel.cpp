@@ -146,7 +146,7 @@ struct Contributions {
 
 /// Interpolates, rotates and adds. The loop over frames is what most time goes into.
 template <class T, std::size_t Lanes, Interpolation interpolation>
-void add_contributions(const Contributions<T>& c, const T* channel, T* sums) {
+[[gnu::always_inline]] inline void add_contributions(const Contributions<T>& c, const T* channel, T* sums) {
   constexpr Taps taps = taps_of(interpolation);
   for (std::size_t k = c.begin; k < c.end; ++k) {
     const T a = c.real[k], b = c.imaginary[k];
@@ -169,40 +169,6 @@ void add_contributions(const Contributions<T>& c, const T* channel, T* sums) {
   }
 }
 
-template <class T>
-using AddContributions = void (*)(const Contributions<T>&, const T*, T*);
-
-template <class T, std::size_t Lanes>
-AddContributions<T> choose(Interpolation interpolation) {
-  switch (interpolation) {
-    case Interpolation::nearest:
-      return add_contributions<T, Lanes, Interpolation::nearest>;
-    case Interpolation::linear:
-      return add_contributions<T, Lanes, Interpolation::linear>;
-    case Interpolation::quadratic:
-      return add_contributions<T, Lanes, Interpolation::quadratic>;
-    case Interpolation::cubic:
-      return add_contributions<T, Lanes, Interpolation::cubic>;
-    case Interpolation::lanczos3:
-      return add_contributions<T, Lanes, Interpolation::lanczos3>;
-  }
-  return nullptr;
-}
-
-template <class T>
-AddContributions<T> choose(std::size_t lanes, Interpolation interpolation) {
-  switch (lanes) {
-    case 1:
-      return choose<T, 1>(interpolation);
-    case 8:
-      return choose<T, 8>(interpolation);
-    case 16:
-      return choose<T, 16>(interpolation);
-    default:
-      return choose<T, 32>(interpolation);
-  }
-}
-
 /// Elements spread along y as well as along x share one round aperture.
 bool spread_in_two_directions(const Probe& probe) {
   if (probe.kind == Probe::Kind::row_column) return false;
@@ -216,18 +182,6 @@ struct Receiver {
   Vec3 position, normal, lateral, elevation;
   double half_length = 0;  ///< of a row-column element: it hears along its whole length
   double delay = 0;        ///< [s]
-};
-
-/// All that stays the same from tile to tile.
-template <class T>
-struct Plan {
-  const FrameInterleaved<T>& data;
-  const DelayAndSumGeometry& geometry;
-  std::vector<Receiver> receivers;
-  WindowTable window;
-  Taps taps;
-  AddContributions<T> add;
-  bool radial;
 };
 
 /// The points of a tile, with what is found for one element.
@@ -257,7 +211,7 @@ bool out_of_sight(const TilePoints& t, const Receiver& r, double f_number, bool 
 }
 
 /// Receive time and place in the aperture of each point. This is the only place that knows the receive delay.
-void look_from(const Receiver& r, double slowness, double f_number, bool radial, TilePoints& tile_points) {
+[[gnu::always_inline]] inline void look_from(const Receiver& r, double slowness, double f_number, bool radial, TilePoints& tile_points) {
   TilePoints& t = tile_points;
   const double scale = 4 * f_number * f_number, elevation_share = radial ? 1.0 : 0.0;
   const double behind = f_number > 0 ? 4.0 : 0.0;  // without f-number all elements count everywhere
@@ -277,10 +231,22 @@ void look_from(const Receiver& r, double slowness, double f_number, bool radial,
   }
 }
 
+/// Where one transmit's wave is at the points of a tile, and how its record is sampled.
+struct SampleSearch {
+  const double* arrival;    ///< [point] s
+  const double* weight;     ///< [point]
+  double start;             ///< time of sample 0 [s]
+  double sampling_rate;     ///< [Hz]
+  double turns_per_sample;  ///< of the rotation
+  double last;              ///< last sample number between which and the next values are defined
+  double rounding;          ///< 1/2 where the nearest sample is meant
+};
+
 /// Sample, fraction and weight of the points in [begin, end) of a tile.
 template <class T>
-void find_samples(const TilePoints& t, const double* arrival, const double* weight, double start, double sampling_rate,
-                  double turns_per_sample, double last, double rounding, Contributions<T>& c, double* total) {
+[[gnu::always_inline]] inline void find_samples(const TilePoints& t, const SampleSearch& search, Contributions<T>& c,
+                                                double* total) {
+  const auto [arrival, weight, start, sampling_rate, turns_per_sample, last, rounding] = search;
 #pragma omp simd
   for (std::size_t i = c.begin; i < c.end; ++i) {
     const double index = (arrival[i] + t.way_back[i] - start) * sampling_rate;
@@ -296,6 +262,103 @@ void find_samples(const TilePoints& t, const double* arrival, const double* weig
     total[i] += w;
   }
 }
+
+// The three loops above, compiled twice: for the instructions that every machine has, and with vectors twice as long for
+// those that have them. Each value goes through the same operations in the same order, so both give the same bits.
+
+struct AnyMachine {
+  static void look(const Receiver& r, double slowness, double f_number, bool radial, TilePoints& t) {
+    look_from(r, slowness, f_number, radial, t);
+  }
+  template <class T>
+  static void find(const TilePoints& t, const SampleSearch& search, Contributions<T>& c, double* total) {
+    find_samples<T>(t, search, c, total);
+  }
+  template <class T, std::size_t Lanes, Interpolation interpolation>
+  static void add(const Contributions<T>& c, const T* channel, T* sums) {
+    add_contributions<T, Lanes, interpolation>(c, channel, sums);
+  }
+};
+
+#if defined(__x86_64__)
+#define SONOFORGE_LONG_VECTORS gnu::target("arch=x86-64-v4,prefer-vector-width=512")
+struct LongVectors {
+  [[SONOFORGE_LONG_VECTORS]] static void look(const Receiver& r, double slowness, double f_number, bool radial,
+                                              TilePoints& t) {
+    look_from(r, slowness, f_number, radial, t);
+  }
+  template <class T>
+  [[SONOFORGE_LONG_VECTORS]] static void find(const TilePoints& t, const SampleSearch& search, Contributions<T>& c,
+                                              double* total) {
+    find_samples<T>(t, search, c, total);
+  }
+  template <class T, std::size_t Lanes, Interpolation interpolation>
+  [[SONOFORGE_LONG_VECTORS]] static void add(const Contributions<T>& c, const T* channel, T* sums) {
+    add_contributions<T, Lanes, interpolation>(c, channel, sums);
+  }
+};
+#undef SONOFORGE_LONG_VECTORS
+#endif
+
+/// The loops for this machine, these many frames and this interpolation.
+template <class T>
+struct Loops {
+  void (*look)(const Receiver&, double, double, bool, TilePoints&);
+  void (*find)(const TilePoints&, const SampleSearch&, Contributions<T>&, double*);
+  void (*add)(const Contributions<T>&, const T*, T*);
+};
+
+template <class T, class Machine, std::size_t Lanes>
+Loops<T> choose(Interpolation interpolation) {
+  const auto with = [](auto add) { return Loops<T>{Machine::look, Machine::template find<T>, add}; };
+  switch (interpolation) {
+    case Interpolation::nearest:
+      return with(Machine::template add<T, Lanes, Interpolation::nearest>);
+    case Interpolation::linear:
+      return with(Machine::template add<T, Lanes, Interpolation::linear>);
+    case Interpolation::quadratic:
+      return with(Machine::template add<T, Lanes, Interpolation::quadratic>);
+    case Interpolation::cubic:
+      return with(Machine::template add<T, Lanes, Interpolation::cubic>);
+    case Interpolation::lanczos3:
+      return with(Machine::template add<T, Lanes, Interpolation::lanczos3>);
+  }
+  return {};
+}
+
+template <class T, class Machine>
+Loops<T> choose(std::size_t lanes, Interpolation interpolation) {
+  switch (lanes) {
+    case 1:
+      return choose<T, Machine, 1>(interpolation);
+    case 8:
+      return choose<T, Machine, 8>(interpolation);
+    case 16:
+      return choose<T, Machine, 16>(interpolation);
+    default:
+      return choose<T, Machine, 32>(interpolation);
+  }
+}
+
+template <class T>
+Loops<T> choose(std::size_t lanes, Interpolation interpolation) {
+#if defined(__x86_64__)
+  if (__builtin_cpu_supports("x86-64-v4")) return choose<T, LongVectors>(lanes, interpolation);
+#endif
+  return choose<T, AnyMachine>(lanes, interpolation);
+}
+
+/// All that stays the same from tile to tile.
+template <class T>
+struct Plan {
+  const FrameInterleaved<T>& data;
+  const DelayAndSumGeometry& geometry;
+  std::vector<Receiver> receivers;
+  WindowTable window;
+  Taps taps;
+  Loops<T> loops;
+  bool radial;
+};
 
 template <class T>
 void sum_tile(const Plan<T>& plan, std::span<const Vec3> points, std::complex<T>* out) {
@@ -320,7 +383,7 @@ void sum_tile(const Plan<T>& plan, std::span<const Vec3> points, std::complex<T>
     g.arrivals[k](points, {&arrival[k * n], n});
   }
 
-  std::vector<T> sums(2 * lanes * n);
+  AlignedVector<T> sums(2 * lanes * n);
   Contributions<T> c;
   std::array<double, tile> weight{}, shared{}, total{};  // total: sum of the weights of a point
   const double turns_per_sample = g.rotation_frequency / g.sampling_rate, slowness = 1 / g.sound_speed;
@@ -331,7 +394,7 @@ void sum_tile(const Plan<T>& plan, std::span<const Vec3> points, std::complex<T>
   const auto add_beams = [&](std::span<const std::size_t> group) {
     for (std::size_t m = 0; m < plan.receivers.size(); ++m) {
       if (out_of_sight(t, plan.receivers[m], g.f_number, plan.radial)) continue;
-      look_from(plan.receivers[m], slowness, g.f_number, plan.radial, t);
+      plan.loops.look(plan.receivers[m], slowness, g.f_number, plan.radial, t);
       std::size_t begin = 0, end = n;
       while (begin < end && t.offset2[begin] > 1) ++begin;
       while (end > begin && t.offset2[end - 1] > 1) --end;
@@ -348,9 +411,10 @@ void sum_tile(const Plan<T>& plan, std::span<const Vec3> points, std::complex<T>
           for (std::size_t i = begin; i < end; ++i) shared[i] = weight[i] * line_weight[beam * n + i];
           w = shared.data();
         }
-        find_samples<T>(t, &arrival[beam * n], w, g.start[transmit], g.sampling_rate, turns_per_sample, last, rounding,
-                        c, total.data());
-        plan.add(c, plan.data.channel(transmit, m), sums.data());
+        plan.loops.find(
+            t, {&arrival[beam * n], w, g.start[transmit], g.sampling_rate, turns_per_sample, last, rounding}, c,
+            total.data());
+        plan.loops.add(c, plan.data.channel(transmit, m), sums.data());
       }
     }
   };
@@ -404,48 +468,6 @@ void FrameInterleaved<T>::set(std::size_t transmit, std::size_t channel, std::si
   }
 }
 
-void line_weights(std::span<const Vec3> origins, std::span<const Vec3> directions, Vec3 x, std::span<double> weights) {
-  constexpr double infinity = std::numeric_limits<double>::infinity();
-  std::fill(weights.begin(), weights.end(), 0.0);
-  const bool flat = std::all_of(directions.begin(), directions.end(), [](Vec3 d) { return d.y == 0; }) &&
-                    std::all_of(origins.begin(), origins.end(), [&](Vec3 o) { return o.y == origins[0].y; });
-  std::size_t left = origins.size(), right = left, nearest = left;
-  double left_distance = infinity, right_distance = infinity, least = infinity;
-  for (std::size_t k = 0; k < origins.size(); ++k) {
-    const Vec3 from = x - origins[k], d = directions[k];
-    if (!flat) {
-      const double distance = norm(cross(from, d));
-      if (distance < least) least = distance, nearest = k;
-      continue;
-    }
-    const double side = from.x * d.z - from.z * d.x;  // > 0: the point lies to the +x side of the axis
-    if (side >= 0 && side < left_distance) left_distance = side, left = k;
-    if (side < 0 && -side < right_distance) right_distance = -side, right = k;
-  }
-  if (!flat) {
-    if (nearest < weights.size()) weights[nearest] = 1;
-    return;
-  }
-  if (left < origins.size() && right < origins.size()) {
-    const double both = left_distance + right_distance;
-    weights[left] = right_distance / both;
-    weights[right] = left_distance / both;
-    return;
-  }
-  // Beyond the outermost axis: fade out over the distance from it to its neighbour.
-  const std::size_t outermost = left < origins.size() ? left : right;
-  if (outermost == origins.size()) return;
-  const double outside = std::min(left_distance, right_distance);
-  double next = infinity;
-  for (std::size_t k = 0; k < origins.size(); ++k) {
-    if (k == outermost) continue;
-    const Vec3 from = x - origins[k];
-    next = std::min(next, std::abs(from.x * directions[k].z - from.z * directions[k].x));
-  }
-  const double spacing = next - outside;
-  weights[outermost] = std::isfinite(next) ? (spacing > 0 ? std::max(0.0, 1 - outside / spacing) : 0.0) : 1.0;
-}
-
 template <class T>
 void delay_and_sum(const FrameInterleaved<T>& data, const DelayAndSumGeometry& geometry, std::span<const Vec3> points,
                    std::span<std::complex<T>> sums) {
@@ -457,7 +479,7 @@ void delay_and_sum(const FrameInterleaved<T>& data, const DelayAndSumGeometry& g
                taps_of(geometry.interpolation),
                {},
                spread_in_two_directions(probe)};
-  plan.add = choose<T>(data.lanes(), geometry.interpolation);
+  plan.loops = choose<T>(data.lanes(), geometry.interpolation);
   for (std::size_t m = 0; m < probe.size(); ++m) {
     const Element& e = probe.elements[m];
     Receiver r{e.position, e.normal, e.lateral, cross(e.normal, e.lateral), 0, 0};

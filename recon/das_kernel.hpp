@@ -1,5 +1,6 @@
 #pragma once
 #include <complex>
+#include <new>
 #include <span>
 #include <vector>
 
@@ -19,6 +20,21 @@ enum class Interpolation {
   lanczos3,   ///< k-1 .. k+2 with sinc(u) sinc(u/2), the kernel that MUST calls lanczos3 [garcia2021]
 };
 inline const std::vector<std::string_view> interpolation_names{"nearest", "linear", "quadratic", "cubic", "lanczos3"};
+
+/// Memory on whole cache lines, so that no vector of frames straddles two.
+template <class T>
+struct CacheLineAllocator {
+  using value_type = T;
+  static constexpr std::align_val_t line{64};
+  CacheLineAllocator() = default;
+  template <class U>
+  CacheLineAllocator(const CacheLineAllocator<U>&) {}
+  T* allocate(std::size_t n) { return static_cast<T*>(::operator new(n * sizeof(T), line)); }
+  void deallocate(T* memory, std::size_t) { ::operator delete(memory, line); }
+  friend bool operator==(CacheLineAllocator, CacheLineAllocator) { return true; }
+};
+template <class T>
+using AlignedVector = std::vector<T, CacheLineAllocator<T>>;
 
 /// Complex channel data of up to 32 frames in the order in which delay and sum reads it: [transmit][channel][sample],
 /// and for each sample the real parts of all frames, then the imaginary parts. T is float or double.
@@ -42,7 +58,7 @@ class FrameInterleaved {
 
  private:
   std::size_t transmits_, channels_, samples_, lanes_;
-  std::vector<T> values_;
+  AlignedVector<T> values_;
 };
 
 /// Everything that says which sample belongs to which point.

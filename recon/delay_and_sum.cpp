@@ -110,6 +110,9 @@ void DelayAndSum::fields(FieldVisitor& visit) {
                       .max = 20'000});
   visit.choice(compounding, {"coherent", "incoherent"},
                {.key = "compounding", .doc = "Add the transmits as complex values or as magnitudes."});
+  visit.choice(normalization, {"none", "weights"},
+               {.key = "normalization",
+                .doc = "weights: divide by the sum of the aperture weights, so that depth does not brighten the image."});
   visit.choice(
       transmit_delay, {"virtual_source", "earliest_arrival"},
       {.key = "transmit_delay", .doc = "When the pulse passes a pixel: from the wave's geometry or its elements."});

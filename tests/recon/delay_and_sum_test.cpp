@@ -444,8 +444,9 @@ TEST(DelayAndSum, ReadsItsKeys) {
   const DelayAndSum das = read(
       "{f_number: auto, window: hann, interpolation: lanczos3, signal: rf, sound_speed: 1480 m/s, compounding: "
       "incoherent, "
-      "transmit_delay: earliest_arrival, demodulation_frequency: 5 MHz}");
+      "transmit_delay: earliest_arrival, demodulation_frequency: 5 MHz, normalization: weights}");
   EXPECT_EQ(das.f_number, DelayAndSum::auto_f_number);
+  EXPECT_EQ(das.normalization, DelayAndSum::Normalization::weights);
   EXPECT_EQ(das.window, Window::hann);
   EXPECT_EQ(das.interpolation, Interpolation::lanczos3);
   EXPECT_EQ(das.signal, DelayAndSum::Signal::rf);
