@@ -49,6 +49,14 @@ struct FirstArrivals {
 ///
 /// `slowness` [node] (s/m, positive) and `rates` [j][node] are values at the nodes; where a medium jumps, they should
 /// be means over a node's cell. Errors fall with the square of the spacing where the medium is smooth.
+/// On a plane of 40 mm x 45 mm whose speed grows by 5 m/s a mm (bench/eikonal.cpp; one core, with or without L):
+///     spacing      nodes    rms error   largest   CPU time
+///     1 mm         1,886    0.33 ns     1.5 ns    0.7 ms
+///     0.5 mm       7,371    0.10 ns     0.5 ns    3.5 ms
+///     0.2 mm      45,426    0.019 ns    0.13 ns    23 ms
+///     0.1 mm     180,851    0.005 ns    0.05 ns   100 ms
+/// With a jump of 10 % across a boundary between nodes (tests/core/eikonal_test.cpp) it is 1.4 ns rms at 0.1 mm, most of
+/// it in head waves.
 /// Throws std::invalid_argument for a source outside the grid or arrays of another size.
 FirstArrivals first_arrivals(const EikonalGrid& grid, std::span<const double> slowness,
                              std::span<const std::vector<double>> rates, Vec3 source);
