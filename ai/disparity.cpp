@@ -11,6 +11,7 @@
 
 #include "ai/distributions.hpp"
 #include "ai/hypothesis_tests.hpp"
+#include "core/parallel.hpp"
 
 namespace sonoforge {
 namespace {
@@ -48,6 +49,85 @@ double variance_of_difference(const std::map<std::string, double>& a, double sca
   return std::max(variance, 0.0);
 }
 
+/// Sums over the patients of a group from which Welch's t of clustered means follows.
+struct ClusterSums {
+  double patients = 0, values = 0, cases = 0, values2 = 0, product = 0, cases2 = 0;
+
+  void add(double value_sum, double case_count) {
+    patients += 1;
+    values += value_sum;
+    cases += case_count;
+    values2 += value_sum * value_sum;
+    product += value_sum * case_count;
+    cases2 += case_count * case_count;
+  }
+  ClusterSums operator-(const ClusterSums& o) const {
+    return {patients - o.patients, values - o.values,   cases - o.cases,
+            values2 - o.values2,   product - o.product, cases2 - o.cases2};
+  }
+  double mean() const { return values / cases; }
+  double variance() const {
+    const double m = mean(), squares = values2 - 2 * m * product + m * m * cases2;
+    return std::max(squares, 0.0) / (cases * cases) * patients / (patients - 1);
+  }
+};
+
+double welch_t(const ClusterSums& a, const ClusterSums& b) {
+  const double difference = a.mean() - b.mean(), error = std::sqrt(a.variance() + b.variance());
+  if (error > 1e-12 * std::abs(difference)) return difference / error;
+  return difference == 0 ? 0 : std::copysign(std::numeric_limits<double>::infinity(), difference);
+}
+
+/// Fills the p values by permutation of patients between disjoint groups.
+void permute(Disparity& result, const std::vector<double>& a, const std::vector<std::string>& patients_a,
+             const std::vector<double>& b, const std::vector<std::string>& patients_b) {
+  constexpr std::size_t permutations = 1999;
+  // Sums of values, from their common mean lest digits cancel, and counts of every patient.
+  const double centre = (std::accumulate(a.begin(), a.end(), 0.0) + std::accumulate(b.begin(), b.end(), 0.0)) /
+                        static_cast<double>(a.size() + b.size());
+  std::vector<std::pair<double, double>> patients;
+  for (const auto* group : {&a, &b}) {
+    const PatientClusters clusters(group == &a ? patients_a : patients_b);
+    for (std::size_t p = 0; p < clusters.size(); ++p) {
+      double sum = 0;
+      for (const auto i : clusters.cases(p)) sum += (*group)[i] - centre;
+      patients.emplace_back(sum, static_cast<double>(clusters.cases(p).size()));
+    }
+  }
+  ClusterSums all, first;
+  for (std::size_t p = 0; p < patients.size(); ++p) {
+    all.add(patients[p].first, patients[p].second);
+    if (p < result.patients_a) first.add(patients[p].first, patients[p].second);
+  }
+  const double seen = welch_t(first, all - first), slack = 1e-9 * std::abs(seen);
+  const RandomStream random(1, 0, "permutation");
+  const std::size_t n = patients.size(), drawn = std::min(result.patients_a, result.patients_b);
+  const double sign = drawn == result.patients_a ? 1 : -1;
+  std::vector<double> permuted(permutations);
+  parallel_blocks(permutations, 128, [&](std::size_t begin, std::size_t end) {
+    std::vector<std::size_t> order(n);
+    for (std::size_t k = begin; k < end; ++k) {
+      std::iota(order.begin(), order.end(), std::size_t{0});
+      ClusterSums some;
+      for (std::size_t i = 0; i < drawn; ++i) {
+        const auto offset = static_cast<std::size_t>(random.uniform_at(k * drawn + i) * static_cast<double>(n - i));
+        std::swap(order[i], order[i + std::min(offset, n - i - 1)]);
+        some.add(patients[order[i]].first, patients[order[i]].second);
+      }
+      permuted[k] = sign * welch_t(some, all - some);
+    }
+  });
+  double as_far = 1, as_low = 1, as_high = 1;  // the data themselves are one of the permutations
+  for (const double t : permuted) {
+    as_far += std::abs(t) >= std::abs(seen) - slack;
+    as_low += t <= seen + slack;
+    as_high += t >= seen - slack;
+  }
+  result.p_value = as_far / (permutations + 1);
+  result.p_lower = as_low / (permutations + 1);
+  result.p_higher = as_high / (permutations + 1);
+}
+
 }  // namespace
 
 double Disparity::power(double true_difference) const {
@@ -66,7 +146,8 @@ Disparity compare_groups(const std::vector<double>& a, const std::vector<std::st
   result.difference = mean_a - mean_b;
   result.ratio = mean_a > 0 && mean_b > 0 ? mean_a / mean_b : nan;
   result.interval = result.ratio_interval = {nan, nan};
-  result.standard_error = result.p_value = result.detectable = result.degrees = nan;
+  result.standard_error = result.detectable = result.degrees = nan;
+  result.p_value = result.p_lower = result.p_higher = result.t_p_value = nan;
   if (of_a.size() < 2 || of_b.size() < 2) return result;
   const bool shared =
       std::any_of(of_a.begin(), of_a.end(), [&](const auto& entry) { return of_b.contains(entry.first); });
@@ -80,7 +161,11 @@ Disparity compare_groups(const std::vector<double>& a, const std::vector<std::st
                           : sum * sum / (variance_a * variance_a / degrees_a + variance_b * variance_b / degrees_b);
   const double t = student_quantile((1 + level) / 2, result.degrees);
   result.interval = {result.difference - t * result.standard_error, result.difference + t * result.standard_error};
-  result.p_value = 2 * student_probability(-std::abs(result.difference) / result.standard_error, result.degrees);
+  const double statistic = result.difference / result.standard_error;
+  result.t_p_value = result.p_value = 2 * student_probability(-std::abs(statistic), result.degrees);
+  result.p_lower = student_probability(statistic, result.degrees);
+  result.p_higher = student_probability(-statistic, result.degrees);
+  if (!shared) permute(result, a, patients_a, b, patients_b);
   result.detectable = detectable_difference(result.standard_error);
   if (!std::isnan(result.ratio)) {
     const double half = t * std::sqrt(variance_of_difference(of_a, 1 / mean_a, of_b, 1 / mean_b));
@@ -210,7 +295,9 @@ std::vector<ConfirmedSlice> worst_slices(const std::vector<double>& values, cons
   for (const auto& slice : slices) {
     ConfirmedSlice found{slice.name, against_rest(values, patients, slice, searched),
                          against_rest(values, patients, slice, fresh), nan};
-    if (std::min(found.searched.patients_a, found.confirmed.patients_a) < least_patients) continue;
+    if (std::min({found.searched.patients_a, found.searched.patients_b, found.confirmed.patients_a,
+                  found.confirmed.patients_b}) < least_patients)
+      continue;
     const double t = sign * found.searched.difference / found.searched.standard_error;
     if (t < 0) ranked.emplace_back(t, std::move(found));
   }
@@ -219,10 +306,7 @@ std::vector<ConfirmedSlice> worst_slices(const std::vector<double>& values, cons
   std::vector<double> p_values;
   for (const auto& [t, slice] : ranked) {
     const auto& confirmed = slice.confirmed;
-    const double p =
-        confirmed.standard_error > 0
-            ? student_probability(sign * confirmed.difference / confirmed.standard_error, confirmed.degrees)
-            : 1;
+    const double p = std::isnan(confirmed.p_value) ? 1 : lower_is_worse ? confirmed.p_lower : confirmed.p_higher;
     p_values.push_back(p);
   }
   const auto adjusted = holm_adjusted(p_values);

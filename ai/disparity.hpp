@@ -10,16 +10,21 @@ namespace sonoforge {
 /// For whom is it worse, by how much, and how sure is that. A metric may be any number a case: Dice, an error, or 0 and
 /// 1 for right and wrong; among the diseased only, the last compares sensitivities (equal opportunity).
 
-/// Metric of group A against group B.
+/// Metric of group A against group B. Where no patient is in both groups, p values come from permuting the patients
+/// between the groups 1999 times and comparing Student's t of Welch's form [janssen1997]: exact where the groups are
+/// alike, whatever the distribution, as of overlaps with rare misses, on which the t test itself raises up to 7 % false
+/// alarms. Else they are Student's.
 struct Disparity {
   double difference = 0;      ///< mean A - mean B
   double standard_error = 0;  ///< allows for patients, also for ones in both groups; NaN below two patients in either
   double degrees = 0;         ///< of freedom [satterthwaite1946]
   Interval interval;
-  double p_value = 1;       ///< of no difference, two-sided
-  double ratio = 0;         ///< mean A / mean B; NaN unless both are positive
-  Interval ratio_interval;  ///< by the delta method for its logarithm
-  double detectable = 0;    ///< smallest true difference found with 80 % probability
+  double p_value = 1;                ///< of no difference, two-sided
+  double p_lower = 1, p_higher = 1;  ///< one-sided: of A not being lower, higher
+  double t_p_value = 1;              ///< two-sided, by Student's t
+  double ratio = 0;                  ///< mean A / mean B; NaN unless both are positive
+  Interval ratio_interval;           ///< by the delta method for its logarithm
+  double detectable = 0;             ///< smallest true difference found with 80 % probability
   std::size_t patients_a = 0, patients_b = 0;
 
   /// Probability that this comparison finds a true difference of that size.

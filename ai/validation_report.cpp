@@ -466,7 +466,8 @@ class Page {
            "curve have DeLong's interval on the logit scale, sensitivity and specificity Wilson's, and limits of "
            "agreement Bland and Altman's. "
            "Medians have no interval: the bootstrap is wrong for them. Differences between groups have Student's t "
-           "intervals with standard errors that allow for clusters of patients. Intervals are not corrected for the "
+           "intervals with standard errors that allow for clusters of patients, and p values by permuting patients "
+           "between the groups (1999 times; by t where a patient is in both). Intervals are not corrected for the "
            "number of groups; "
            "p values in columns named Holm are, within each metric. Forced twins enter only the section on twins. "
            "Every image of the split is in cases.csv; none is left out.</p>\n" +
