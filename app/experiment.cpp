@@ -10,7 +10,7 @@
 #include "ai/labels.hpp"
 #include "core/progress.hpp"
 #include "recon/envelope.hpp"
-#include "sim/noise.hpp"
+#include "sim/scan.hpp"
 
 namespace sonoforge {
 
@@ -105,6 +105,7 @@ void ExperimentConfig::fields(FieldVisitor& visit) {
                       .unit = Unit::metre_per_second, .min = 100, .max = 10000});
   visit.typed(beamformer, beamformer_catalog(), {.key = "beamformer", .doc = "How channel data become an image."});
   visit.object(image, {.key = "image", .doc = "Where the pixels stand, and how they are shown."});
+  visit(components, {.key = "components", .doc = "Parts of the samples stored beside the whole: labels, background, noise."});
   visit(labels, {.key = "labels", .doc = "Truth maps on the pixels of the image."});
   visit.list(metrics, metric_catalog(), {.key = "metrics", .doc = "What is measured in the image."});
   visit(field, {.key = "field", .doc = "Where the command 'field' computes the transmitted pressure."});
@@ -157,10 +158,9 @@ Experiment Experiment::build(const ConfigTree& tree, const std::vector<std::stri
 }
 
 Acquisition Experiment::simulate() const {
-  Acquisition acquisition = config.engine->simulate({phantom, probe, *pulse, sequence, *config.receive});
-  acquisition.sound_speed = config.sound_speed.value_or(phantom.background.sound_speed);
   const RandomStream random(static_cast<std::uint64_t>(config.seed), static_cast<std::uint64_t>(config.patient), "noise");
-  add_noise(acquisition, config.receive->noise, random);
+  Acquisition acquisition = scan(*config.engine, {phantom, probe, *pulse, sequence, *config.receive}, config.components, random);
+  acquisition.sound_speed = config.sound_speed.value_or(phantom.background.sound_speed);
   return acquisition;
 }
 

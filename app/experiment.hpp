@@ -58,6 +58,7 @@ struct ExperimentConfig : Configurable {
   std::optional<double> sound_speed;  ///< that the scanner assumes, for delays and images [m/s]; default: the background's
   Typed<Beamformer> beamformer;
   ImageConfig image;
+  std::vector<std::string> components;  ///< of the samples, stored beside the whole
   std::vector<std::string> labels{"segmentation"};
   std::vector<Typed<MetricConfig>> metrics;
   std::optional<FieldConfig> field;

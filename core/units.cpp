@@ -36,6 +36,11 @@ constexpr std::array<Spelling, 1> fractions{{{"%", -2}}};
 constexpr std::array<Spelling, 6> number_densities{
     {{"/mm^3", 9}, {"/cm^3", 6}, {"/m^3", 0}, {"1/mm^3", 9}, {"1/cm^3", 6}, {"1/m^3", 0}}};
 constexpr std::array<Spelling, 2> temperatures{{{"K", 0}, {"degC", 0, 1, 273.15}}};
+constexpr std::array<Spelling, 4> voltages{{{"mV", -3}, {"uV", -6}, {"V", 0}, {"nV", -9}}};
+constexpr std::array<Spelling, 4> sensitivities{{{"uV/Pa", -6}, {"mV/Pa", -3}, {"V/Pa", 0}, {"nV/Pa", -9}}};
+constexpr std::array<Spelling, 2> resistances{{{"ohm", 0}, {"kohm", 3}}};
+constexpr std::array<Spelling, 3> gains_over_depth{{{"dB/cm", 2}, {"dB/m", 0}, {"dB/mm", 3}}};
+constexpr std::array<Spelling, 4> backscatters{{{"/cm/sr", 2}, {"/m/sr", 0}, {"1/cm/sr", 2}, {"1/m/sr", 0}}};
 constexpr std::array<Spelling, 8> sizes{{{"MB", 6},
                                          {"GB", 9},
                                          {"kB", 3},
@@ -59,6 +64,11 @@ Spellings spellings(Unit unit) {
     case Unit::per_cubic_metre: return number_densities;
     case Unit::kelvin: return temperatures;
     case Unit::bytes: return sizes;
+    case Unit::volt: return voltages;
+    case Unit::volt_per_pascal: return sensitivities;
+    case Unit::ohm: return resistances;
+    case Unit::decibel_per_metre: return gains_over_depth;
+    case Unit::per_metre_steradian: return backscatters;
     case Unit::none:
     case Unit::attenuation: break;
   }
@@ -67,7 +77,9 @@ Spellings spellings(Unit unit) {
 
 constexpr std::array all_units{Unit::metre,    Unit::second,  Unit::hertz,    Unit::metre_per_second,
                                Unit::radian,   Unit::kilogram_per_cubic_metre, Unit::pascal,
-                               Unit::decibel,  Unit::fraction, Unit::per_cubic_metre, Unit::kelvin, Unit::bytes};
+                               Unit::decibel,  Unit::fraction, Unit::per_cubic_metre, Unit::kelvin, Unit::bytes,
+                               Unit::volt,     Unit::volt_per_pascal, Unit::ohm, Unit::decibel_per_metre,
+                               Unit::per_metre_steradian};
 
 std::string_view trimmed(std::string_view text) {
   while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
@@ -281,6 +293,11 @@ std::string_view unit_noun(Unit unit) {
     case Unit::attenuation: return "an attenuation";
     case Unit::kelvin: return "a temperature";
     case Unit::bytes: return "a size";
+    case Unit::volt: return "a voltage";
+    case Unit::volt_per_pascal: return "a sensitivity";
+    case Unit::ohm: return "a resistance";
+    case Unit::decibel_per_metre: return "a gain over depth";
+    case Unit::per_metre_steradian: return "a backscatter coefficient";
   }
   return "a number";
 }
@@ -301,6 +318,11 @@ std::string_view unit_example(Unit unit) {
     case Unit::attenuation: return "0.5 dB/cm/MHz";
     case Unit::kelvin: return "310 K";
     case Unit::bytes: return "100 MB";
+    case Unit::volt: return "1 V";
+    case Unit::volt_per_pascal: return "10 uV/Pa";
+    case Unit::ohm: return "50 ohm";
+    case Unit::decibel_per_metre: return "1 dB/cm";
+    case Unit::per_metre_steradian: return "0.1 /m/sr";
   }
   return "4";
 }
@@ -321,6 +343,11 @@ std::string_view unit_symbol(Unit unit) {
     case Unit::attenuation: return "dB/cm/MHz";
     case Unit::kelvin: return "K";
     case Unit::bytes: return "B";
+    case Unit::volt: return "V";
+    case Unit::volt_per_pascal: return "V/Pa";
+    case Unit::ohm: return "ohm";
+    case Unit::decibel_per_metre: return "dB/m";
+    case Unit::per_metre_steradian: return "1/m/sr";
   }
   return "";
 }

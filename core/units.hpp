@@ -21,6 +21,11 @@ enum class Unit {
   attenuation,         ///< 0.5 dB/cm/MHz or 0.5 dB/cm/MHz^1.1, see `Attenuation`
   kelvin,              ///< absolute; users write K or degC
   bytes,
+  volt,                ///< [V]
+  volt_per_pascal,     ///< sensitivity of a receiver [V/Pa]
+  ohm,                 ///< [ohm]
+  decibel_per_metre,   ///< gain over depth; users write dB/cm, held as dB/m
+  per_metre_steradian, ///< backscatter coefficient [1/(m sr)]
 };
 
 /// Power-law attenuation a(f) = coefficient * (f / 1 MHz)^exponent.

@@ -49,6 +49,7 @@ class ZeaReading {
     const bool has_scan = reader_.is_group(scan("")) && has_samples_or_delays();
     if (has_samples()) check_samples();
     if (!read_exact() && (has_scan || has_samples())) read_scan();
+    read_gain_curve();
     if (has_samples()) read_samples();
     check_readable(reader_.file(), acquisition());
     read_maps();
@@ -485,6 +486,12 @@ class ZeaReading {
     };
     std::stable_sort(content_.labels.begin(), content_.labels.end(),
                      [&](const LabelMap& a, const LabelMap& b) { return index(a) < index(b); });
+  }
+
+  void read_gain_curve() {
+    const std::string curve = scan("tgc_gain_curve");
+    if (has_samples() && reader_.has(curve) && reader_.shape(curve) == std::vector<std::size_t>{shape_[2]})
+      acquisition().tgc_gain = finite_values(curve, {static_cast<std::ptrdiff_t>(shape_[2])});
   }
 
   void read_own() {

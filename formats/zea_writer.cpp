@@ -44,6 +44,23 @@ void transpose(std::span<const float> from, std::size_t channels, std::size_t sa
           to[(s * channels + c) * step] = from[c * samples + s];
 }
 
+/// Samples [frame, transmit, channel, sample] in zea's order [frame, transmit, sample, channel, 1].
+void write_components(Hdf5Writer& writer, const fs::path& file, const Acquisition& acquisition) {
+  std::set<std::string> taken;
+  for (const SignalComponent& component : acquisition.components) {
+    check_name(file, "component", component.name, taken);
+    if (component.samples.shape() != acquisition.samples.shape())
+      refuse(file, "component '" + component.name + "' does not have the shape of the samples");
+    const auto [frames, transmits, channels, samples] = component.samples.shape();
+    std::vector<float> values(component.samples.size());
+    const std::size_t record = channels * samples;
+    for (std::size_t i = 0; i < frames * transmits; ++i)
+      transpose(component.samples.flat().subspan(i * record, record), channels, samples, values.data() + i * record, 1);
+    writer.write<float>("sonoforge/components/" + component.name, values, {frames, transmits, samples, channels, 1},
+                        {"-", "Part of raw_data; the parts sum to the whole."});
+  }
+}
+
 void write_samples(Hdf5Writer& writer, const fs::path& file, const Acquisition& acquisition) {
   const std::size_t parts = acquisition.is_iq() ? 2 : 1;
   const auto [frames, transmits, channels, samples] = acquisition.samples.shape();
@@ -117,6 +134,11 @@ void write_scan(Hdf5Writer& writer, const Acquisition& acquisition, std::size_t 
   writer.write<float>(group + "transmit_origins", origins, {count, 3}, {"m", "Transmit beam origins (x, y, z)."});
   writer.write<float>(group + "polar_angles", polar, {count}, {"rad", "Polar angles of transmit beams."});
   writer.write<float>(group + "azimuth_angles", azimuths, {count}, {"rad", "Azimuthal angles of transmit beams."});
+  if (!acquisition.tgc_gain.empty()) {
+    const std::vector<float> gain(acquisition.tgc_gain.begin(), acquisition.tgc_gain.end());
+    writer.write<float>(group + "tgc_gain_curve", gain, {gain.size()},
+                        {"-", "Time-gain compensation that the samples carry, a factor each."});
+  }
   if (acquisition.sequence.frame_rate > 0) {
     const double interval = 1 / (acquisition.sequence.frame_rate * static_cast<double>(count));
     const std::vector<float> intervals(frames * count, static_cast<float>(interval));
@@ -251,6 +273,7 @@ void write_label(Hdf5Writer& writer, const fs::path& file, const LabelMap& label
 
 void write_own(Hdf5Writer& writer, const fs::path& file, const ZeaFile& content) {
   writer.group("sonoforge");
+  if (!content.acquisition.samples.empty()) write_components(writer, file, content.acquisition);
   if (!content.config.empty())
     writer.write_text("sonoforge/config", content.config, {"-", "resolved configuration (YAML)"});
   if (!content.acquisition.notes.empty())

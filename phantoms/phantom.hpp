@@ -7,6 +7,7 @@
 #include "core/fields.hpp"
 #include "core/random.hpp"
 #include "core/vec3.hpp"
+#include "phantoms/motion.hpp"
 #include "phantoms/shape.hpp"
 #include "phantoms/tissue.hpp"
 
@@ -26,8 +27,19 @@ struct Scatterers {
   std::vector<double> amplitudes;        ///< gamma at the centre frequency, relative [m]
   std::vector<std::int32_t> regions;     ///< index into Phantom::regions, -1 = background (or none)
   std::vector<Vec3> velocities;          ///< [m/s]; empty = at rest
+  std::shared_ptr<const DisplacementField> motion;  ///< added to what the velocities do; may be null
 
   std::size_t size() const { return positions.size(); }
+  bool moves(std::size_t i) const {
+    return (!velocities.empty() && !(velocities[i] == Vec3{})) || (motion && motion->moves(positions[i]));
+  }
+  /// Where scatterer i is at a time [s] after that of `positions`.
+  Vec3 position_at(std::size_t i, double time) const {
+    Vec3 place = positions[i];
+    if (!velocities.empty()) place = place + time * velocities[i];
+    if (motion) place = place + motion->displacement(positions[i], time);
+    return place;
+  }
 };
 
 /// A place that labels mark although it has no extent: a point or wire target.

@@ -6,6 +6,9 @@
 #include "io/hdf5.hpp"
 #include "io/nifti.hpp"
 #include "io/png.hpp"
+#include "phantoms/compression.hpp"
+#include "phantoms/flow_phantom.hpp"
+#include "phantoms/rotating_disk.hpp"
 #include "phantoms/speckle.hpp"
 
 namespace sonoforge {
@@ -20,13 +23,6 @@ void background_field(FieldVisitor& visit, Typed<Tissue>& background) {
 
 Typed<Tissue> tissue(const char* name) { return Typed<Tissue>::make(tissue_catalog(), name); }
 
-// The same echo level from another number of scatterers.
-void set_density(Tissue& tissue, double density) {
-  if (tissue.scatterer_density <= 0 || density <= 0) return;
-  tissue.scatterer_strength *= std::sqrt(tissue.scatterer_density / density);
-  tissue.scatterer_density = density;
-}
-
 const Field density_field{.key = "scatterer_density", .doc = "Scatterers a volume in all tissues that have any, at equal echo levels (default: each tissue's own).",
                           .unit = Unit::per_cubic_metre, .min = 1, .max = 1e15};
 
@@ -40,6 +36,12 @@ Bounds bounds_of(const std::vector<Vec3>& positions) {
 }
 
 }  // namespace
+
+void set_density(Tissue& tissue, double density) {
+  if (tissue.scatterer_density <= 0 || density <= 0) return;
+  tissue.scatterer_strength *= std::sqrt(tissue.scatterer_density / density);
+  tissue.scatterer_density = density;
+}
 
 PointsPhantom::PointsPhantom() : background(tissue("water")) {}
 
@@ -339,7 +341,10 @@ const Catalog& phantom_catalog() {
                                {row_of<PointsPhantom>("points", "Isolated point targets."),
                                 row_of<ScatterersPhantom>("scatterers", "Point scatterers from an HDF5 file."),
                                 row_of<ScenePhantom>("scene", "Regions of tissue filled with speckle, and wires."),
-                                row_of<ImagePhantom>("image", "A label map or echogenicity map from PNG, NIfTI or HDF5.")},
+                                row_of<ImagePhantom>("image", "A label map or echogenicity map from PNG, NIfTI or HDF5."),
+                                row_of<FlowPhantom>("flow", "Blood that flows through a straight or bent vessel, steadily or in pulses."),
+                                row_of<RotatingDisk>("rotating_disk", "A disk of speckle that turns in a liquid."),
+                                row_of<CompressionPhantom>("compression", "Tissue that the probe compresses, perhaps with a stiff inclusion.")},
                                {},
                                ""};
   return catalog;

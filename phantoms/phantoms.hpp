@@ -5,6 +5,9 @@
 
 namespace sonoforge {
 
+/// The same echo level from another number of scatterers.
+void set_density(Tissue& tissue, double density);
+
 /// Isolated point targets in a medium without speckle.
 struct PointsPhantom : PhantomConfig {
   Typed<Tissue> background;

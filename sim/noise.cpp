@@ -19,6 +19,13 @@ void add_noise(Acquisition& acquisition, const NoiseConfig& noise, const RandomS
   for (double e : energy) total += e;
   const double power = total / static_cast<double>(acquisition.samples.size());
   const double deviation = std::sqrt(power * std::pow(10.0, -noise.snr / 10));
+  add_white_noise(acquisition, deviation, random);
+}
+
+void add_white_noise(Acquisition& acquisition, double deviation, const RandomStream& random) {
+  if (!(deviation > 0) || acquisition.samples.empty()) return;
+  const std::size_t length = acquisition.samples_per_channel();
+  const std::size_t records = acquisition.samples.size() / length;
   // Sample i of record r has its own place in the stream: record r starts at block r * 2^32.
   parallel_for(records, [&](std::size_t r) {
     float* samples = acquisition.samples.data() + r * length;

@@ -9,4 +9,7 @@ namespace sonoforge {
 /// (all frames, transmits, channels). The same stream gives the same bits for any number of threads. Silent data stay silent.
 void add_noise(Acquisition& acquisition, const NoiseConfig& noise, const RandomStream& random);
 
+/// Adds white Gaussian noise of this standard deviation, in the unit of the samples; the same stream gives the same bits.
+void add_white_noise(Acquisition& acquisition, double deviation, const RandomStream& random);
+
 }  // namespace sonoforge

@@ -1,6 +1,8 @@
 #include "sim/record.hpp"
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 
 #include "core/parallel.hpp"
 #include "sim/propagation.hpp"
@@ -9,6 +11,13 @@
 namespace sonoforge {
 namespace {
 constexpr double max_bytes = 64e9;  // of one acquisition
+
+bool any_moves(const Scatterers& scatterers) {
+  if (!scatterers.motion && scatterers.velocities.empty()) return false;
+  for (std::size_t i = 0; i < scatterers.size(); ++i)
+    if (scatterers.moves(i)) return true;
+  return false;
+}
 }
 
 double record_start(const SimulationInput& input) {
@@ -28,27 +37,58 @@ double firing_time(const Sequence& sequence, std::size_t frame, std::size_t tran
 }
 
 bool scatterers_move(const SimulationInput& input) {
-  const auto& velocities = input.phantom.scatterers.velocities;
-  const bool any = std::any_of(velocities.begin(), velocities.end(), [](Vec3 v) { return !(v == Vec3{}); });
   const bool repeated = input.sequence.frames > 1 || input.sequence.transmits.size() > 1;
-  return any && repeated && input.sequence.frame_rate > 0;
+  return repeated && input.sequence.frame_rate > 0 && any_moves(input.phantom.scatterers);
 }
 
 std::vector<Vec3> scatterer_positions(const Scatterers& scatterers, double time) {
   auto positions = scatterers.positions;
-  if (time != 0 && !scatterers.velocities.empty())
-    for (std::size_t i = 0; i < positions.size(); ++i) positions[i] = positions[i] + time * scatterers.velocities[i];
+  if (time != 0 && (scatterers.motion || !scatterers.velocities.empty()))
+    parallel_blocks(positions.size(), 1024, [&](std::size_t begin, std::size_t end) {
+      for (std::size_t i = begin; i < end; ++i) positions[i] = scatterers.position_at(i, time);
+    });
+  return positions;
+}
+
+std::vector<Vec3> positions_when_hit(const SimulationInput& input, std::size_t frame, std::size_t transmit) {
+  const Scatterers& scatterers = input.phantom.scatterers;
+  const double fired = firing_time(input.sequence, frame, transmit), speed = input.phantom.background.sound_speed;
+  const auto& laws = input.sequence.transmits[transmit].laws;
+  const auto arrival = [&](Vec3 place) {
+    double first = std::numeric_limits<double>::infinity();
+    for (const TransmitLaw& law : laws)
+      for (std::size_t n = 0; n < law.delays.size(); ++n)
+        if (std::isfinite(law.delays[n]) && (law.apodization.empty() || law.apodization[n] != 0))
+          first = std::min(first, law.delays[n] + norm(place - input.probe.elements[n].position) / speed);
+    return std::isfinite(first) ? first : 0.0;
+  };
+  std::vector<Vec3> positions(scatterers.size());
+  parallel_blocks(positions.size(), 256, [&](std::size_t begin, std::size_t end) {
+    for (std::size_t i = begin; i < end; ++i) {
+      // Each round is nearer by the ratio of the scatterer's speed to that of sound: three reach 1e-9 of the way.
+      positions[i] = scatterers.position_at(i, fired);
+      for (int round = 0; round < 3; ++round)
+        positions[i] = scatterers.position_at(i, fired + arrival(positions[i]));
+    }
+  });
   return positions;
 }
 
 Bounds scatterer_bounds(const SimulationInput& input) {
   const auto& sequence = input.sequence;
-  auto positions = input.phantom.scatterers.positions;
-  if (scatterers_move(input)) {
-    // They move along straight lines.
-    const double last = firing_time(sequence, sequence.frames - 1, sequence.transmits.size() - 1);
-    const auto moved = scatterer_positions(input.phantom.scatterers, last);
-    positions.insert(positions.end(), moved.begin(), moved.end());
+  const auto& scatterers = input.phantom.scatterers;
+  auto positions = scatterers.positions;
+  if (!scatterers_move(input)) return bounds_of(positions);
+  const std::size_t last_frame = sequence.frames - 1, last = sequence.transmits.size() - 1;
+  const auto include = [&](std::size_t frame, std::size_t transmit) {
+    const Bounds box = bounds_of(scatterer_positions(scatterers, firing_time(sequence, frame, transmit)));
+    positions.insert(positions.end(), {box.low, box.high});
+  };
+  if (!scatterers.motion) {
+    include(last_frame, last);  // with velocities alone they move along straight lines
+  } else {
+    for (std::size_t frame = 0; frame <= last_frame; ++frame)
+      for (std::size_t t = 0; t <= last; ++t) include(frame, t);
   }
   return bounds_of(positions);
 }
@@ -78,9 +118,8 @@ Acquisition empty_acquisition(const SimulationInput& input) {
     acquisition.notes.push_back("The pulse begins at time zero of the receiver; its centre lags by " +
                                 format_quantity(input.pulse.half_duration(), Unit::second) +
                                 ", which the start times take into account.");
-  const bool velocities = !input.phantom.scatterers.velocities.empty();
-  if (velocities && !(sequence.frame_rate > 0) && sequence.frames * sequence.transmits.size() > 1)
-    acquisition.notes.push_back("Scatterers stand still although they have velocities, since no frame rate is stated.");
+  if (any_moves(input.phantom.scatterers) && !(sequence.frame_rate > 0) && sequence.frames * sequence.transmits.size() > 1)
+    acquisition.notes.push_back("Scatterers stand still although they could move, since no frame rate is stated.");
   return acquisition;
 }
 

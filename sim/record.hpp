@@ -23,6 +23,10 @@ std::vector<Vec3> scatterer_positions(const Scatterers& scatterers, double time)
 /// A box that holds all scatterers at all firings.
 Bounds scatterer_bounds(const SimulationInput& input);
 
+/// Where each scatterer is when the pulse of a transmit first reaches it (`receive.motion: during`): at the place x and
+/// time t for which t = firing time + min over active elements (delay + |x - element| / c).
+std::vector<Vec3> positions_when_hit(const SimulationInput& input, std::size_t frame, std::size_t transmit);
+
 /// An acquisition of zeros with all but the samples filled in. `ConfigError` where it would not fit into memory.
 Acquisition empty_acquisition(const SimulationInput& input);
 

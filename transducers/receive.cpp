@@ -7,16 +7,6 @@ namespace {
 constexpr double max_samples = 50e6;  // of one record
 }
 
-void NoiseConfig::fields(FieldVisitor& visit) {
-  visit(snr,
-        {.key = "snr",
-         .doc = "Power of the noise-free echoes, over the whole record, above that of the white noise added; or none.",
-         .unit = Unit::decibel,
-         .min = -200,
-         .max = 400,
-         .words = {{"none", std::numeric_limits<double>::infinity()}}});
-}
-
 void ReceiveConfig::fields(FieldVisitor& visit) {
   visit(sampling_rate, {.key = "sampling_rate",
                         .doc = "Samples per second of each channel.",
@@ -39,7 +29,19 @@ void ReceiveConfig::fields(FieldVisitor& visit) {
   visit.choice(pulse, {"centred", "causal"},
                {.key = "pulse",
                 .doc = "Whether a pulse is centred at its firing time or begins there (then the lag is recorded)."});
+  visit.choice(motion, {"between", "during"},
+               {.key = "motion", .doc = "Whether scatterers move between transmits only, or also while the pulse travels."});
+  visit.object(elements, {.key = "elements", .doc = "How the channels differ in reception."});
+  visit(cross_talk, {.key = "cross_talk", .doc = "How loudly elements hear their neighbours."});
+  visit(sensitivity, {.key = "sensitivity",
+                      .doc = "Voltage of an element over the pressure on it; without one, samples stay pressures.",
+                      .unit = Unit::volt_per_pascal,
+                      .min = 1e-15,
+                      .max = 1e6});
   visit.object(noise, {.key = "noise", .doc = "White noise added to the echoes."});
+  visit(anti_alias, {.key = "anti_alias", .doc = "Low-pass filter before sampling."});
+  visit(tgc, {.key = "tgc", .doc = "Gain that grows with depth, applied to the samples."});
+  visit(adc, {.key = "adc", .doc = "Analogue-to-digital converter: rounding and clipping."});
 }
 
 void ReceiveConfig::check() const {
@@ -55,6 +57,12 @@ void ReceiveConfig::check() const {
     throw ConfigError(samples ? "samples" : "duration",
                       "the length of the record is given more than once (only one of 'depth', 'duration' and 'samples' "
                       "can hold). Keep one of them");
+  if (noise.figure && !sensitivity)
+    throw ConfigError("noise", "a noise figure is given without a sensitivity (thermal noise is a voltage, the echoes "
+                               "are pressures). Add for example 'sensitivity: 10 uV/Pa'");
+  if (adc && adc->full_scale && !sensitivity)
+    throw ConfigError("adc", "full_scale is a voltage (the echoes are pressures without a sensitivity). Add for "
+                             "example 'sensitivity: 10 uV/Pa', or write headroom instead");
 }
 
 std::size_t ReceiveConfig::sample_count(double sound_speed, double last_firing, double pulse_duration) const {

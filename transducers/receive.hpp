@@ -1,27 +1,31 @@
 #pragma once
-#include <limits>
 #include <optional>
 
-#include "core/fields.hpp"
+#include "transducers/receiver.hpp"
 
 namespace sonoforge {
-
-/// `noise: {snr: 40 dB}`: white noise whose power over the whole record is snr below the noise-free RF's.
-struct NoiseConfig : Configurable {
-  double snr = std::numeric_limits<double>::infinity();  ///< [dB]
-  void fields(FieldVisitor& visit) override;
-};
 
 /// What the receiver records: exactly one of depth, duration and samples is given.
 struct ReceiveConfig : Configurable {
   enum class Pulse { centred, causal };
+  /// Scatterers move between transmits only, each seen where it is when the transmit fires; or also during one, each
+  /// seen where it is when the pulse reaches it.
+  enum class Motion { between, during };
   double sampling_rate = 0;        ///< [Hz]
   double start = 0;                ///< [s]
   std::optional<double> depth;     ///< [m]; record until the two-way time of this depth, plus steering and pulse
   std::optional<double> duration;  ///< [s]
   std::optional<std::int64_t> samples;
   Pulse pulse = Pulse::centred;
+  Motion motion = Motion::between;
+  /// The receive chain, in the order of the signal; what is not given is ideal.
+  ElementSpreadConfig elements;
+  std::optional<CrossTalkConfig> cross_talk;
+  std::optional<double> sensitivity;  ///< of an element's voltage to its mean pressure [V/Pa]; missing = samples in Pa
   NoiseConfig noise;
+  std::optional<AntiAliasConfig> anti_alias;
+  std::optional<TgcConfig> tgc;
+  std::optional<AdcConfig> adc;
 
   void fields(FieldVisitor& visit) override;
   void check() const override;

@@ -20,6 +20,9 @@ TEST(Units, QuantitiesAreTheNearestDoubles) {
   EXPECT_EQ(parse_quantity("20 /mm^3", Unit::per_cubic_metre), 20e9);
   EXPECT_EQ(parse_quantity("37 degC", Unit::kelvin), 310.15);
   EXPECT_EQ(parse_quantity("2 MiB", Unit::bytes), 2097152);
+  EXPECT_EQ(parse_quantity("10 uV/Pa", Unit::volt_per_pascal), 10e-6);
+  EXPECT_EQ(parse_quantity("0.5 dB/cm", Unit::decibel_per_metre), 50);
+  EXPECT_EQ(parse_quantity("3 /cm/sr", Unit::per_metre_steradian), 300);
   EXPECT_DOUBLE_EQ(parse_quantity("180 deg", Unit::radian), std::numbers::pi);
   EXPECT_EQ(parse_quantity(" 12 ", Unit::none), 12);
 }

@@ -180,6 +180,23 @@ TEST_F(Zea, TheNumbersInTheFileAreZeas) {
   EXPECT_EQ(reader.read_scalar<float>(scan + "demodulation_frequency"), static_cast<float>(5.1e6 / 1.01));
 }
 
+TEST_F(Zea, ComponentsAndGainCurveStandWhereTheyBelong) {
+  ZeaFile content;
+  content.acquisition = test::every_wave();
+  Acquisition& rf = content.acquisition;
+  rf.tgc_gain.resize(rf.samples_per_channel());
+  for (std::size_t i = 0; i < rf.tgc_gain.size(); ++i) rf.tgc_gain[i] = 1 + 0.25 * static_cast<double>(i);
+  rf.components = {{"lesion", rf.samples}, {"noise", NdArray<float, 4>(rf.samples.shape())}};
+  write_zea(folder / "parts.hdf5", content);
+  const Hdf5Reader reader(folder / "parts.hdf5");
+  const auto whole = reader.read<float>("tracks/track_0/data/raw_data");
+  EXPECT_EQ(reader.read<float>("sonoforge/components/lesion"), whole);
+  EXPECT_EQ(reader.shape("sonoforge/components/noise"), reader.shape("tracks/track_0/data/raw_data"));
+  EXPECT_EQ(read_zea(folder / "parts.hdf5").acquisition.tgc_gain, rf.tgc_gain);
+  rf.components[0].samples = {};
+  EXPECT_THROW(write_zea(folder / "bad.hdf5", content), UserError);
+}
+
 TEST_F(Zea, EqualContentGivesEqualBytes) {
   write_zea(folder / "a.hdf5", test::everything());
   write_zea(folder / "b.hdf5", test::everything());
