@@ -1,5 +1,6 @@
 #include "sim/exact.hpp"
 #include "sim/refused_engines.hpp"
+#include "sim/scatterer_engine.hpp"
 
 namespace sonoforge {
 
@@ -8,7 +9,7 @@ const Catalog& engine_catalog() {
       .kind = "engine",
       .doc = "How echoes and fields are computed.",
       .types = {row_of<Exact>("exact", "The linear model computed without shortcuts: the yardstick of the others."),
-                row_of<ScattererEngine>("scatterers", "The same model, fast (not in this version)."),
+                row_of<ScattererEngine>("scatterers", "The same model, fast, its error held under accuracy."),
                 row_of<FullWaveEngine>("full_wave", "Full wave, k-space pseudospectral (not in this version).")},
       .presets = {},
       .default_type = "exact"};

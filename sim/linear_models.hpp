@@ -13,6 +13,10 @@ struct SimusOptions {
   PropagationKind propagation = PropagationKind::uniform;
 };
 Acquisition simulate_simus(const SimulationInput& input, const SimusOptions& options);
+/// What the echoes of some transmits as SIMUS scales them are over 2 Re of the integral of their spectrum: its final factor over
+/// n df, which depend on the farthest scatterer.
+std::vector<double> simus_echo_scales(const SimulationInput& input, const SimusOptions& options, std::size_t first,
+                                      std::size_t count, double time);
 FieldResult field_simus(const SimulationInput& input, const SimusOptions& options, const FieldRequest& request,
                         std::size_t transmit, Engine::FieldOutput output);
 

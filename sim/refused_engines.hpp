@@ -9,7 +9,7 @@ class RefusedEngine : public Engine {
   void fields(FieldVisitor&) override {}
   void check() const override {
     throw ConfigError("type",
-                      "engine '" + name_ + "' is not in this version (only its name is reserved). Use 'type: exact'");
+                      "engine '" + name_ + "' is not in this version (only its name is reserved). Use 'type: scatterers'");
   }
   Acquisition simulate(const SimulationInput&) const override { return check(), Acquisition{}; }
   FieldResult field(const SimulationInput&, const FieldRequest&, std::size_t, FieldOutput) const override {
@@ -21,11 +21,6 @@ class RefusedEngine : public Engine {
 
  private:
   std::string name_;
-};
-
-/// `type: scatterers`
-struct ScattererEngine : RefusedEngine {
-  ScattererEngine() : RefusedEngine("scatterers") {}
 };
 
 /// `type: full_wave`

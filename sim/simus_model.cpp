@@ -114,14 +114,32 @@ SplitTable drive_table(const SimulationInput& input, std::span<const std::size_t
 
 /// The farthest that any element is from any point, in the plane of the array (linear, convex) or in space [m].
 double largest_distance(std::span<const Vec3> points, const Probe& probe, bool in_plane) {
-  double largest = 0;
-  for (const Vec3& point : points)
-    for (const Element& element : probe.elements) {
-      Vec3 d = point - element.position;
-      if (in_plane) d.y = 0;
-      largest = std::max(largest, dot(d, d));
+  // Along a straight line of elements the distance is greatest at an end.
+  std::vector<Vec3> places;
+  for (std::size_t n = 0; n < probe.size(); ++n) {
+    const Vec3 at = probe.elements[n].position;
+    if (places.size() > 1) {
+      const Vec3 before = at - places.back(), all = at - places[places.size() - 2];
+      if (norm(cross(before, all)) <= 1e-15 * norm(all) && dot(before, places.back() - places[places.size() - 2]) > 0) {
+        places.back() = at;
+        continue;
+      }
     }
-  return std::sqrt(largest);
+    places.push_back(at);
+  }
+  constexpr std::size_t block = 4096;
+  std::vector<double> largest((points.size() + block - 1) / block);
+  parallel_blocks(points.size(), block, [&](std::size_t begin, std::size_t end) {
+    double most = 0;
+    for (std::size_t i = begin; i < end; ++i)
+      for (const Vec3& place : places) {
+        Vec3 d = points[i] - place;
+        if (in_plane) d.y = 0;
+        most = std::max(most, dot(d, d));
+      }
+    largest[begin / block] = most;
+  });
+  return largest.empty() ? 0 : std::sqrt(*std::max_element(largest.begin(), largest.end()));
 }
 
 double final_scale(const Grid& grid, const SimulationInput& input, const SimusKernel& kernel, int dimensions) {
@@ -324,6 +342,21 @@ SimusEchoes simus_echoes(const SimulationInput& input, const SimusOptions& optio
   result.first = grid.first;
   result.last = grid.last;
   return result;
+}
+
+std::vector<double> simus_echo_scales(const SimulationInput& input, const SimusOptions& options, std::size_t first,
+                                      std::size_t count, double time) {
+  check_input(input);
+  const SimusKernel kernel(input.probe, input.phantom.background, options.dimensions, options.full_frequency_directivity);
+  const double distance =
+      largest_distance(scatterer_positions(input.phantom.scatterers, time), input.probe, !kernel.planar());
+  std::vector<double> scales;
+  for (std::size_t t = first; t < first + count; ++t) {
+    const Grid grid = echo_grid(input, options, kernel, distance, t);
+    const auto n = static_cast<double>(transform_size(grid, input.receive.sampling_rate, input.probe.frequency));
+    scales.push_back(final_scale(grid, input, kernel, options.dimensions) / (n * grid.step));
+  }
+  return scales;
 }
 
 Acquisition simulate_simus(const SimulationInput& input, const SimusOptions& options) {

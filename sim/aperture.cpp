@@ -1,0 +1,266 @@
+#include "sim/aperture.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
+#include "sim/surface_quadrature.hpp"
+
+namespace sonoforge {
+namespace {
+
+constexpr double pi = std::numbers::pi;
+
+bool near(Vec3 a, Vec3 b, double tolerance) {
+  return norm(a - b) <= tolerance;
+}
+
+bool same_kind(const Element& a, const Element& b) {
+  const auto close = [](double p, double q) { return p == q || std::abs(p - q) <= 1e-12 * std::abs(p); };
+  return a.shape == b.shape && close(a.width, b.width) && close(a.height, b.height) &&
+         close(a.curvature_radius, b.curvature_radius);
+}
+
+/// Smallest and largest depth of a box above the face of an element.
+std::pair<double, double> depths(const ElementFrame& frame, const Cell& cell) {
+  const double middle = dot(cell.centre - frame.position, frame.normal);
+  const double reach = std::abs(frame.normal.x) * cell.half.x + std::abs(frame.normal.y) * cell.half.y +
+                       std::abs(frame.normal.z) * cell.half.z;
+  return {middle - reach, middle + reach};
+}
+
+}  // namespace
+
+ElementFrame frame_of(const Element& element) {
+  return {element.position, element.lateral, cross(element.normal, element.lateral), element.normal};
+}
+
+ElementFrame Aperture::Row::at(double parameter) const {
+  ElementFrame frame = first;
+  if (!arc) {
+    frame.position = first.position + parameter * direction;
+    return frame;
+  }
+  const double c = std::cos(parameter), s = std::sin(parameter);
+  frame.normal = c * first.normal + s * first.lateral;
+  frame.lateral = c * first.lateral - s * first.normal;
+  frame.position = centre + radius * frame.normal;
+  return frame;
+}
+
+Aperture::Aperture(const Probe& probe) {
+  for (const Element& element : probe.elements) frames_.push_back(frame_of(element));
+  std::vector<std::vector<std::size_t>> members;
+  for (std::size_t n = 0; n < probe.size(); ++n) {
+    std::size_t kind = 0;
+    while (kind < representatives_.size() && !same_kind(probe.elements[representatives_[kind]], probe.elements[n]))
+      ++kind;
+    if (kind == representatives_.size()) representatives_.push_back(n), members.emplace_back();
+    kinds_.push_back(kind);
+    members[kind].push_back(n);
+  }
+  // Each kind is one line, one arc, or several lines along the lateral axis (rows of a matrix); else elements stand alone.
+  for (std::size_t kind = 0; kind < members.size(); ++kind) {
+    std::vector<std::size_t> rest = members[kind];
+    while (!rest.empty()) {
+      Row row;
+      row.kind = kind;
+      row.first = frames_[rest[0]];
+      const double tolerance = 1e-9 * (1 + norm(row.first.position));
+      std::vector<std::size_t> parallel, line;
+      for (std::size_t n : rest)
+        if (near(frames_[n].normal, row.first.normal, 1e-9) && near(frames_[n].lateral, row.first.lateral, 1e-9))
+          parallel.push_back(n);
+      // A line of all, or of those in the direction of the second one.
+      if (parallel.size() > 1) {
+        const auto on_line = [&](std::size_t n, Vec3 direction) {
+          const Vec3 d = frames_[n].position - row.first.position;
+          return norm(d - dot(d, direction) * direction) <= tolerance;
+        };
+        row.direction = normalized(frames_[parallel[1]].position - row.first.position);
+        for (std::size_t n : parallel)
+          if (on_line(n, row.direction)) line.push_back(n);
+      }
+      if (line.size() > 2) {
+        for (std::size_t n : line) row.parameters.push_back(dot(frames_[n].position - row.first.position, row.direction));
+        row.elements = line;
+      } else {
+        // An arc: normals meet in one point behind the face and turn about one axis.
+        std::vector<std::size_t> on_arc;
+        const Vec3 vertical = row.first.vertical;
+        const std::size_t far = rest.back();
+        const double sine = dot(frames_[far].normal, row.first.lateral);
+        if (rest.size() > 2 && std::abs(sine) > 1e-6) {
+          // position = centre + radius * normal for the first and the last element.
+          const Vec3 d = frames_[far].position - row.first.position;
+          row.radius = dot(d, row.first.lateral) / sine;
+          row.centre = row.first.position - row.radius * row.first.normal;
+          if (row.radius > 0)
+            for (std::size_t n : rest) {
+              const double angle = std::atan2(dot(frames_[n].normal, row.first.lateral), dot(frames_[n].normal, row.first.normal));
+              row.arc = true;
+              const ElementFrame expected = row.at(angle);
+              if (near(expected.position, frames_[n].position, tolerance) && near(expected.normal, frames_[n].normal, 1e-9) &&
+                  near(expected.lateral, frames_[n].lateral, 1e-9) && near(vertical, frames_[n].vertical, 1e-9))
+                on_arc.push_back(n), row.parameters.push_back(angle);
+            }
+        }
+        row.arc = on_arc.size() > 2;
+        if (row.arc) {
+          row.elements = on_arc;
+        } else {
+          row.elements = {rest[0]};
+          row.parameters = {0};
+        }
+      }
+      // Sort by parameter.
+      std::vector<std::size_t> order(row.elements.size());
+      for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
+      std::sort(order.begin(), order.end(), [&](auto a, auto b) { return row.parameters[a] < row.parameters[b]; });
+      Row sorted = row;
+      for (std::size_t i = 0; i < order.size(); ++i)
+        sorted.elements[i] = row.elements[order[i]], sorted.parameters[i] = row.parameters[order[i]];
+      std::vector<std::size_t> left;
+      std::vector<bool> taken(probe.size(), false);
+      for (std::size_t n : sorted.elements) taken[n] = true;
+      for (std::size_t n : rest)
+        if (!taken[n]) left.push_back(n);
+      rest = std::move(left);
+      rows_.push_back(std::move(sorted));
+    }
+  }
+}
+
+double Aperture::View::angle(const Row& row, double parameter) const {
+  const double along = row.arc ? scale * std::sin((parameter - centre) / 2) : parameter - centre;
+  return std::atan2(along, distance);
+}
+
+double Aperture::View::parameter(const Row& row, double angle) const {
+  const double along = distance * std::tan(angle);
+  return row.arc ? centre + 2 * std::asin(std::clamp(along / scale, -1.0, 1.0)) : centre + along;
+}
+
+Aperture::View Aperture::view(const Row& row, const Cell& cell) const {
+  View view;
+  if (row.arc) {
+    // Distances obey r^2 = distance^2 + (scale sin(t/2))^2, t the angle on the arc from the place nearest to the cell.
+    const Vec3 d = cell.centre - row.centre;
+    const double x = dot(d, row.first.lateral), z = dot(d, row.first.normal), y = dot(d, row.first.vertical);
+    const double from_centre = std::hypot(x, z);
+    view.centre = std::atan2(x, z);
+    view.distance = std::hypot(from_centre - row.radius, y);
+    view.scale = 2 * std::sqrt(row.radius * from_centre);
+  } else {
+    const Vec3 d = cell.centre - row.first.position;
+    view.centre = dot(d, row.direction);
+    view.distance = norm(d - view.centre * row.direction);
+  }
+  view.distance = std::max(view.distance, 1e-9);
+  return view;
+}
+
+Aperture::Plan Aperture::plan(const Row& row, const View& view, const Cell& cell, double wavenumber,
+                              double tolerance, double extra_span) const {
+  Plan plan;
+  for (std::size_t i = 0; i < row.elements.size(); ++i) {
+    const auto [low, high] = depths(frames_[row.elements[i]], cell);
+    if (high <= 0) continue;
+    // Beside its face an element's response has a kink, which is not to be interpolated.
+    if (low <= 0)
+      plan.alone.push_back(i);
+    else
+      plan.inner.push_back(i);
+  }
+  const auto all_alone = [&] {
+    plan.alone.insert(plan.alone.end(), plan.inner.begin(), plan.inner.end());
+    std::sort(plan.alone.begin(), plan.alone.end());
+    plan.inner.clear(), plan.count = 0;
+  };
+  if (plan.inner.size() < 6) {
+    all_alone();
+    return plan;
+  }
+  plan.first = view.angle(row, row.parameters[plan.inner.front()]);
+  plan.last = view.angle(row, row.parameters[plan.inner.back()]);
+  const double half = (plan.last - plan.first) / 2;
+  // The relative phase k (R(x) - R(centre)) changes with the angle at most by k * |x - centre| a radian of direction;
+  // directions turn by as much as the angle does, and on an arc no more than the arc's own turn in addition.
+  const double radius = cell.radius();
+  const ElementFrame one = row.at(row.parameters[plan.inner.front()]), other = row.at(row.parameters[plan.inner.back()]);
+  const Vec3 from_one = normalized(cell.centre - one.position), from_other = normalized(cell.centre - other.position);
+  const double turn = row.arc ? std::acos(std::clamp(dot(from_one, from_other), -1.0, 1.0)) : 2 * half;
+  const double span = wavenumber * radius * std::max(turn / 2, row.arc ? half : 0.0) + extra_span;
+  // A point of the cell at d from its centre makes a singularity of the angle near i ln(2 h / d) / 2: Chebyshev series
+  // over +-half converge as rho^-n, rho the sum of the half axes of the ellipse through it.
+  const double relative = std::min(radius / view.distance, 0.9);
+  const double height = std::atanh(1 / (1 + relative)) / std::max(half, 1e-9);
+  const double rho = height + std::sqrt(1 + height * height);
+  const double decay = std::max(0.0, std::log(relative / tolerance)) / std::log(rho);
+  plan.count = static_cast<std::size_t>(oscillation_terms(span, tolerance)) + static_cast<std::size_t>(decay / 2) + 2;
+  if (plan.count * 4 >= plan.inner.size() * 3) all_alone();
+  return plan;
+}
+
+std::size_t Aperture::node_count(const Cell& cell, double wavenumber, double tolerance, double extra_span) const {
+  std::size_t count = 0;
+  for (const Row& row : rows_) {
+    const Plan plan = this->plan(row, view(row, cell), cell, wavenumber, tolerance, extra_span);
+    count += plan.count + plan.alone.size();
+  }
+  return count;
+}
+
+ApertureNodes Aperture::nodes(const Cell& cell, double wavenumber, double tolerance, double extra_span) const {
+  ApertureNodes nodes;
+  std::vector<Plan> plans;
+  std::vector<View> views;
+  bool interpolated = false;
+  std::size_t count = 0;
+  for (const Row& row : rows_) {
+    views.push_back(view(row, cell));
+    plans.push_back(plan(row, views.back(), cell, wavenumber, tolerance, extra_span));
+    interpolated |= plans.back().count > 0;
+    count += plans.back().count + plans.back().alone.size();
+    for (const auto* part : {&plans.back().inner, &plans.back().alone})
+      for (std::size_t i : *part) nodes.elements.push_back(row.elements[i]);
+  }
+  if (interpolated) nodes.weights.assign(nodes.elements.size() * count, 0);
+  std::size_t element = 0, node = 0;
+  for (std::size_t r = 0; r < rows_.size(); ++r) {
+    const Row& row = rows_[r];
+    const Plan& plan = plans[r];
+    // Chebyshev points of the first kind and their barycentric weights [berrut2004].
+    std::vector<double> angles(plan.count), barycentric(plan.count);
+    for (std::size_t j = 0; j < plan.count; ++j) {
+      const double turn = pi * (2 * static_cast<double>(j) + 1) / (2 * static_cast<double>(plan.count));
+      angles[j] = (plan.first + plan.last) / 2 - (plan.last - plan.first) / 2 * std::cos(turn);
+      barycentric[j] = (j % 2 ? -1 : 1) * std::sin(turn);
+      nodes.frames.push_back(row.at(views[r].parameter(row, angles[j])));
+      nodes.kinds.push_back(row.kind);
+    }
+    for (std::size_t i : plan.inner) {
+      const double angle = views[r].angle(row, row.parameters[i]);
+      float* weight = nodes.weights.data() + element++ * count + node;
+      double sum = 0;
+      std::size_t hit = plan.count;
+      for (std::size_t j = 0; j < plan.count; ++j) {
+        const double difference = angle - angles[j];
+        if (std::abs(difference) < 1e-14) hit = j;
+        sum += barycentric[j] / difference;
+      }
+      for (std::size_t j = 0; j < plan.count; ++j)
+        weight[j] = static_cast<float>(hit < plan.count ? (j == hit ? 1 : 0) : barycentric[j] / (angle - angles[j]) / sum);
+    }
+    node += plan.count;
+    for (std::size_t i : plan.alone) {
+      nodes.frames.push_back(frames_[row.elements[i]]);
+      nodes.kinds.push_back(row.kind);
+      if (interpolated) nodes.weights[element * count + node] = 1;
+      ++element, ++node;
+    }
+  }
+  return nodes;
+}
+
+}  // namespace sonoforge

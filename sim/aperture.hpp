@@ -1,0 +1,90 @@
+#pragma once
+#include <array>
+#include <cstddef>
+#include <vector>
+
+#include "transducers/probe.hpp"
+
+namespace sonoforge {
+
+/// Position and axes of an element; vertical = cross(normal, lateral).
+struct ElementFrame {
+  Vec3 position, lateral, vertical, normal;
+  /// A point in the axes of the element: x along the width, y along the height, z along the normal [m].
+  Vec3 local(Vec3 point) const {
+    const Vec3 d = point - position;
+    return {dot(d, lateral), dot(d, vertical), dot(d, normal)};
+  }
+};
+ElementFrame frame_of(const Element& element);
+
+/// A box of scatterers, axes along the world's [m].
+struct Cell {
+  Vec3 centre, half;
+  double radius() const { return norm(half); }
+};
+
+/// The places of an aperture from which one cell is seen, and how each element's response follows from theirs.
+///
+/// Within a cell, the response of an element relative to that at the cell's centre is a smooth function of the angle
+/// at which the cell sees the element: it is interpolated from a few places along a row of equal elements (Chebyshev
+/// in the angle), virtual elements that may stand between real ones. Where that does not pay, each element is a node.
+struct ApertureNodes {
+  std::vector<ElementFrame> frames;  ///< [node]
+  std::vector<std::size_t> kinds;    ///< [node] which kind of element stands there (Aperture::kind)
+  std::vector<float> weights;        ///< [element][node]; empty: node i is element elements[i]
+  std::vector<std::size_t> elements; ///< the elements that see the cell; rows of weights
+};
+
+/// A probe's elements sorted into rows of equal ones: straight lines and arcs. Elements that fit none stand alone.
+class Aperture {
+ public:
+  explicit Aperture(const Probe& probe);
+
+  const std::vector<ElementFrame>& frames() const { return frames_; }  ///< [element]
+  std::size_t kind(std::size_t element) const { return kinds_[element]; }
+  std::size_t kinds() const { return representatives_.size(); }
+  /// An element of this kind.
+  std::size_t representative(std::size_t kind) const { return representatives_[kind]; }
+
+  /// Nodes for a cell, such that exp(-i k R) with any k up to `wavenumber` [rad/m] is interpolated to `tolerance`;
+  /// `extra_span`: half of what the phase of the smooth factor varies along the aperture [rad].
+  ApertureNodes nodes(const Cell& cell, double wavenumber, double tolerance, double extra_span) const;
+  /// How many nodes that would be; quick.
+  std::size_t node_count(const Cell& cell, double wavenumber, double tolerance, double extra_span) const;
+
+ private:
+  struct Row {
+    std::vector<std::size_t> elements;   // in order of the parameter
+    std::vector<double> parameters;      // of each element: length along the line [m] or angle on the arc [rad]
+    std::size_t kind = 0;
+    bool arc = false;
+    ElementFrame first;                  // line: frame at parameter 0; arc: frame at angle 0
+    Vec3 direction;                      // line
+    Vec3 centre;                         // arc
+    double radius = 0;                   // arc
+    ElementFrame at(double parameter) const;
+  };
+  /// How a cell sees a row: the angle of a parameter and back.
+  struct View {
+    double centre = 0;    // parameter nearest to the cell
+    double distance = 0;  // of the row from the cell [m]
+    double scale = 1;     // arc: 2 sqrt(radius * distance of the cell from its centre) [m]
+    double angle(const Row& row, double parameter) const;
+    double parameter(const Row& row, double angle) const;
+  };
+  View view(const Row& row, const Cell& cell) const;
+  struct Plan {
+    double first = 0, last = 0;      // angles between which nodes are spread
+    std::size_t count = 0;           // of interpolated nodes
+    std::vector<std::size_t> inner;  // positions in the row that are interpolated
+    std::vector<std::size_t> alone;  // positions in the row that are nodes themselves
+  };
+  Plan plan(const Row& row, const View& view, const Cell& cell, double wavenumber, double tolerance, double extra_span) const;
+
+  std::vector<ElementFrame> frames_;
+  std::vector<std::size_t> kinds_, representatives_;
+  std::vector<Row> rows_;
+};
+
+}  // namespace sonoforge

@@ -1,0 +1,407 @@
+#include <algorithm>
+#include <cmath>
+#include <deque>
+#include <map>
+#include <mutex>
+#include <numbers>
+
+#include "sim/element_response.hpp"
+#include "sim/smooth_response.hpp"
+#include "sim/surface_quadrature.hpp"
+#include "sim/vector_math.hpp"
+
+namespace sonoforge {
+namespace {
+
+constexpr double pi = std::numbers::pi;
+constexpr double brick_span = 1.5;  // half of the phase that may turn across a brick [rad]
+
+/// Terms of a Chebyshev series over +-half of a function with its nearest singularity at `distance` from the middle.
+int falloff_terms(double half, double distance, double tolerance) {
+  if (half <= 0) return 0;
+  const double ratio = std::max(distance / half, 0.3), rho = ratio + std::sqrt(1 + ratio * ratio);
+  return static_cast<int>(std::ceil(std::max(0.0, std::log(1 / ratio / tolerance)) / std::log(rho)));
+}
+
+/// The integral over one kind of element in its own axes.
+class ElementIntegral {
+ public:
+  ElementIntegral(const Probe& probe, const Element& element, int dimensions, double wavenumber, double tolerance)
+      : element_(element),
+        integral_{dimensions, probe.baffle, probe.elevation_focus, wavenumber, tolerance},
+        centre_frequency_(probe.frequency) {
+    element_.position = {}, element_.normal = {0, 0, 1}, element_.lateral = {1, 0, 0};
+  }
+
+  const Element& element() const { return element_; }
+  int dimensions() const { return integral_.dimensions; }
+
+  void values(Vec3 local, const FrequencyNodes& frequencies, SurfaceNodes& nodes, double* real, double* imaginary) const {
+    place_nodes(element_, local, integral_, nodes);
+    const double range = distance(local);
+    const std::size_t n = nodes.size();
+    const double *path = nodes.path.data(), *r = nodes.distance.data(), *weight = nodes.weight.data();
+    for (std::size_t m = 0; m < frequencies.size(); ++m) {
+      const double k = frequencies.wavenumber[m], a = frequencies.attenuation[m];
+      double re = 0, im = 0;
+      if (integral_.dimensions == 3) {
+        const double turns = k / (2 * pi);
+#pragma omp simd reduction(+ : re, im)
+        for (std::size_t q = 0; q < n; ++q) {
+          double sine, cosine;
+          cis_turns(turns * (path[q] - range), cosine, sine);
+          const double amplitude = weight[q] * exp_bounded(-a * (r[q] - range));
+          re += amplitude * cosine;
+          im -= amplitude * sine;
+        }
+      } else {
+        std::complex<double> sum = 0;
+        const std::complex<double> wavenumber(k, -a);
+        for (std::size_t q = 0; q < n; ++q)
+          sum += weight[q] * std::polar(std::exp(-a * (r[q] - range)), -k * (path[q] - range)) *
+                 scaled_hankel(wavenumber * r[q]);
+        sum *= std::complex<double>(0, -0.5) * std::sqrt(frequencies.frequency[m] / centre_frequency_);
+        re = sum.real(), im = sum.imag();
+      }
+      real[m] = re, imaginary[m] = im;
+    }
+  }
+  double distance(Vec3 local) const {
+    return integral_.dimensions == 2 ? std::hypot(local.x, local.z) : norm(local);
+  }
+
+ private:
+  Element element_;
+  SurfaceIntegral integral_;
+  double centre_frequency_;
+};
+
+struct Interval {
+  double low = 0, high = 0;
+  double half() const { return (high - low) / 2; }
+  double middle() const { return (high + low) / 2; }
+  double at(double x) const { return middle() + half() * x; }
+  double relative(double value) const { return half() > 0 ? (value - middle()) / half() : 0; }
+};
+
+/// Values of A on the Chebyshev points of a brick.
+struct Brick {
+  Interval range, angle, height;
+  std::size_t ranges = 1, angles = 1, heights = 1;
+  FrequencyNodes frequencies;
+  std::vector<double> values;  // [height][range][angle][2 * frequency]: real parts, then imaginary parts
+};
+
+struct Contracted {
+  const Brick* brick = nullptr;
+  double height = 0;
+  std::vector<double> values;  // [range][angle][2 * frequency]
+};
+
+struct TableWorkspace : SmoothResponse::Workspace {
+  SurfaceNodes nodes;
+  std::vector<double> sum;
+  std::vector<Contracted> contracted;
+  std::size_t next = 0;
+  std::map<std::pair<const FrequencyNodes*, const FrequencyNodes*>, std::vector<double>> conversions;
+};
+
+/// All bricks of one kind of element.
+class Table {
+ public:
+  Table(const Probe& probe, const Element& element, const WaveLaw& law, double low, double high, int dimensions,
+        double tolerance)
+      : integral_(probe, element, dimensions, std::max(law.wavenumber(high), law.wavenumber(low)), tolerance / 10),
+        law_(law),
+        low_(low),
+        high_(high),
+        tolerance_(tolerance),
+        wavenumber_(std::max(law.wavenumber(high), law.wavenumber(low))),
+        half_band_((law.wavenumber(high) - law.wavenumber(low)) / 2),
+        round_(element.shape != Element::Shape::rectangle),
+        tall_(!round_ && dimensions == 3),
+        half_width_(element.width / 2),
+        half_height_(tall_ ? element.height / 2 : 0) {
+    smallest_ = std::max(half_width_, 0.5 / wavenumber_);
+    // Edges in range: the phase of the outermost parts turns by brick_span at most on either side, and 1/r changes little.
+    edges_.push_back(smallest_);
+  }
+
+  double smallest() const { return smallest_; }
+
+  void direct(Vec3 local, const FrequencyNodes& nodes, TableWorkspace& workspace, double* real, double* imaginary) const {
+    integral_.values(local, nodes, workspace.nodes, real, imaginary);
+  }
+
+  void interpolate(Vec3 local, const FrequencyNodes& nodes, TableWorkspace& workspace, double* real, double* imaginary) {
+    double along = std::abs(local.x), height = std::abs(local.y);
+    if (integral_.dimensions() == 2) height = 0;
+    if (round_) along = std::hypot(along, height), height = 0;
+    const double range = std::hypot(along, local.z);
+    if (range < smallest_) return direct(local, nodes, workspace, real, imaginary);
+    const Brick& brick = brick_at(range, std::atan2(along, local.z), height, workspace);
+    const Contracted& plane = contract(brick, height, workspace);
+    const std::size_t width = 2 * brick.frequencies.size();
+    double by_range[64], by_angle[64];
+    chebyshev_weights(brick.ranges, brick.range.relative(range), by_range);
+    chebyshev_weights(brick.angles, brick.angle.relative(std::atan2(along, local.z)), by_angle);
+    workspace.sum.assign(width, 0);
+    double* __restrict sum = workspace.sum.data();
+    for (std::size_t i = 0; i < brick.ranges; ++i)
+      for (std::size_t j = 0; j < brick.angles; ++j) {
+        const double w = by_range[i] * by_angle[j];
+        const double* __restrict v = plane.values.data() + (i * brick.angles + j) * width;
+#pragma omp simd
+        for (std::size_t m = 0; m < width; ++m) sum[m] += w * v[m];
+      }
+    convert(brick.frequencies, nodes, workspace, real, imaginary);
+  }
+
+ private:
+  /// From the brick's frequencies to those asked for.
+  void convert(const FrequencyNodes& from, const FrequencyNodes& to, TableWorkspace& workspace, double* real,
+               double* imaginary) const {
+    const std::size_t n = from.size();
+    auto& matrix = workspace.conversions[{&from, &to}];
+    if (matrix.empty()) {
+      matrix.resize(n * to.size());
+      for (std::size_t m = 0; m < to.size(); ++m)
+        chebyshev_weights(n, (to.frequency[m] - (low_ + high_) / 2) / ((high_ - low_) / 2), matrix.data() + m * n);
+    }
+    for (std::size_t m = 0; m < to.size(); ++m) {
+      double re = 0, im = 0;
+      for (std::size_t i = 0; i < n; ++i) {
+        re += matrix[m * n + i] * workspace.sum[i];
+        im += matrix[m * n + i] * workspace.sum[n + i];
+      }
+      real[m] = re, imaginary[m] = im;
+    }
+  }
+
+  const Contracted& contract(const Brick& brick, double height, TableWorkspace& workspace) const {
+    for (const Contracted& entry : workspace.contracted)
+      if (entry.brick == &brick && entry.height == height) return entry;
+    constexpr std::size_t kept = 32;
+    if (workspace.contracted.size() < kept) workspace.contracted.emplace_back();
+    Contracted& entry = workspace.contracted[workspace.next++ % kept];
+    entry.brick = &brick, entry.height = height;
+    const std::size_t plane = brick.ranges * brick.angles * 2 * brick.frequencies.size();
+    entry.values.assign(plane, 0);
+    double by_height[64];
+    chebyshev_weights(brick.heights, brick.height.relative(height), by_height);
+    for (std::size_t h = 0; h < brick.heights; ++h)
+      for (std::size_t i = 0; i < plane; ++i) entry.values[i] += by_height[h] * brick.values[h * plane + i];
+    return entry;
+  }
+
+  double range_step(double range) const {
+    const double reach = std::max(half_height_, half_width_);
+    const double bend = 1 - range / std::hypot(range, reach);
+    return std::min(0.35 * range, 2 * brick_span / (wavenumber_ * std::max(bend, 1e-9)));
+  }
+  double height_step(double range) const {
+    const double spread = std::min(2.0, half_height_ / range);
+    return std::min(0.5 * range, 2 * brick_span / (wavenumber_ * std::max(spread, 1e-9)));
+  }
+
+  const Brick& brick_at(double range, double angle, double height, TableWorkspace& workspace) {
+    std::size_t i = 0;
+    {
+      const std::lock_guard lock(mutex_);
+      while (edges_.back() <= range) edges_.push_back(edges_.back() + range_step(edges_.back()));
+      i = static_cast<std::size_t>(std::upper_bound(edges_.begin(), edges_.end(), range) - edges_.begin()) - 1;
+    }
+    const double low = edges_at(i), high = edges_at(i + 1);
+    const double angle_count = std::ceil(pi / 2 / (2 * brick_span / (wavenumber_ * half_width_ * 1.3)));
+    const double angle_step = pi / 2 / std::max(1.0, angle_count);
+    const auto j = static_cast<std::size_t>(std::min(std::floor(angle / angle_step), std::max(1.0, angle_count) - 1));
+    const double step = tall_ ? height_step(low) : 0;
+    const auto k = static_cast<std::size_t>(tall_ ? std::floor(height / step) : 0);
+    Slot* slot;
+    {
+      const std::lock_guard lock(mutex_);
+      slot = &slots_[{i, j, k}];
+    }
+    std::call_once(slot->once, [&] {
+      Brick& brick = slot->brick;
+      brick.range = {low, high};
+      brick.angle = {static_cast<double>(j) * angle_step, static_cast<double>(j + 1) * angle_step};
+      brick.height = {static_cast<double>(k) * step, static_cast<double>(k + 1) * step};
+      build(brick, workspace);
+    });
+    return slot->brick;
+  }
+  double edges_at(std::size_t i) {
+    const std::lock_guard lock(mutex_);
+    while (edges_.size() <= i) edges_.push_back(edges_.back() + range_step(edges_.back()));
+    return edges_[i];
+  }
+
+  Vec3 point(double range, double angle, double height) const {
+    return {range * std::sin(angle), height, range * std::cos(angle)};
+  }
+
+  void build(Brick& brick, TableWorkspace& workspace) const {
+    const double range = brick.range.low;
+    const double reach = std::max(half_height_, half_width_);
+    const double bend = 1 - range / std::hypot(range, reach + brick.height.low);
+    const double spread = std::min(2.0, half_height_ / range);
+    const auto terms = [&](double span, double half, double distance) {
+      return static_cast<std::size_t>(
+          std::clamp(oscillation_terms(span, tolerance_) + falloff_terms(half, distance, tolerance_) / 2, 3, 40));
+    };
+    brick.ranges = terms(wavenumber_ * brick.range.half() * bend, brick.range.half(), brick.range.middle());
+    brick.angles = terms(wavenumber_ * half_width_ * 1.2 * brick.angle.half(), brick.angle.half(), 1.5);
+    brick.heights = tall_ ? terms(wavenumber_ * brick.height.half() * spread, brick.height.half(), range) : 1;
+    // Frequencies from how far the paths of the parts differ from that of the centre.
+    double difference = 0;
+    for (double x : {-1.0, 0.0, 1.0})
+      for (double y : {-1.0, 0.0, 1.0})
+        for (double h : {-1.0, 0.0, 1.0}) difference = std::max(difference, path_difference(brick, x, y, h, workspace));
+    const int extra = integral_.dimensions() == 2 ? 4 : 0;
+    brick.frequencies = frequency_nodes(
+        low_, high_, static_cast<std::size_t>(oscillation_terms(half_band_ * difference, tolerance_) + 1 + extra), law_);
+    for (int attempt = 0;; ++attempt) {
+      fill(brick, workspace);
+      if (attempt == 4 || is_accurate(brick, workspace)) break;
+      brick.ranges = std::min<std::size_t>(brick.ranges + 2, 60);
+      brick.angles = std::min<std::size_t>(brick.angles + 2, 60);
+      if (tall_) brick.heights = std::min<std::size_t>(brick.heights + 2, 60);
+      brick.frequencies = frequency_nodes(low_, high_, brick.frequencies.size() + 2, law_);
+    }
+  }
+
+  double path_difference(const Brick& brick, double x, double y, double h, TableWorkspace& workspace) const {
+    const Vec3 p = point(brick.range.at(x), brick.angle.at(y), brick.height.at(h));
+    const FrequencyNodes none;
+    integral_.values(p, none, workspace.nodes, nullptr, nullptr);
+    const double centre = integral_.distance(p);
+    double largest = 0;
+    for (double path : workspace.nodes.path) largest = std::max(largest, std::abs(path - centre));
+    return largest;
+  }
+
+  void fill(Brick& brick, TableWorkspace& workspace) const {
+    const std::size_t width = 2 * brick.frequencies.size();
+    brick.values.resize(brick.heights * brick.ranges * brick.angles * width);
+    double* out = brick.values.data();
+    for (std::size_t h = 0; h < brick.heights; ++h)
+      for (std::size_t i = 0; i < brick.ranges; ++i)
+        for (std::size_t j = 0; j < brick.angles; ++j, out += width)
+          integral_.values(point(brick.range.at(chebyshev_point(brick.ranges, i)),
+                                 brick.angle.at(chebyshev_point(brick.angles, j)),
+                                 tall_ ? brick.height.at(chebyshev_point(brick.heights, h)) : 0),
+                           brick.frequencies, workspace.nodes, out, out + width / 2);
+  }
+
+  /// Compares with the integral at a few places between the points, and at other frequencies.
+  bool is_accurate(const Brick& brick, TableWorkspace& workspace) const {
+    const std::size_t n = brick.frequencies.size();
+    const FrequencyNodes others = frequency_nodes(low_, high_, n + 1, law_);
+    double scale = 0;
+    for (double v : brick.values) scale = std::max(scale, std::abs(v));
+    std::vector<double> expected(2 * (n + 1)), found(2 * (n + 1)), by_height(brick.heights), by_range(brick.ranges), by_angle(brick.angles);
+    constexpr double places[][3] = {{0.97, 0.95, 0.93}, {-0.96, 0.31, -0.94}, {0.13, -0.98, 0.29}, {-0.52, 0.55, 0.97}};
+    for (const auto& place : places) {
+      const double h = tall_ ? brick.height.at(place[2]) : 0;
+      integral_.values(point(brick.range.at(place[0]), brick.angle.at(place[1]), h), others, workspace.nodes,
+                       expected.data(), expected.data() + n + 1);
+      chebyshev_weights(brick.heights, tall_ ? place[2] : 0, by_height.data());
+      chebyshev_weights(brick.ranges, place[0], by_range.data());
+      chebyshev_weights(brick.angles, place[1], by_angle.data());
+      workspace.sum.assign(2 * n, 0);
+      const double* v = brick.values.data();
+      for (double wh : by_height)
+        for (double wr : by_range)
+          for (double wa : by_angle)
+            for (std::size_t m = 0; m < 2 * n; ++m) workspace.sum[m] += wh * wr * wa * *v++;
+      for (std::size_t m = 0; m <= n; ++m) {
+        double re = 0, im = 0;
+        std::vector<double> weights(n);
+        chebyshev_weights(n, chebyshev_point(n + 1, m), weights.data());
+        for (std::size_t i = 0; i < n; ++i) re += weights[i] * workspace.sum[i], im += weights[i] * workspace.sum[n + i];
+        if (std::hypot(re - expected[m], im - expected[n + 1 + m]) > 2 * tolerance_ * scale) return false;
+      }
+    }
+    return true;
+  }
+
+  struct Slot {
+    std::once_flag once;
+    Brick brick;
+  };
+  ElementIntegral integral_;
+  WaveLaw law_;
+  double low_, high_, tolerance_, wavenumber_, half_band_;
+  bool round_, tall_;
+  double half_width_, half_height_, smallest_ = 0;
+  std::mutex mutex_;
+  std::deque<double> edges_;
+  std::map<std::array<std::size_t, 3>, Slot> slots_;
+};
+
+std::vector<SmoothResponse::Part> surface_parts(const Probe& probe, const Element& element, int dimensions) {
+  std::vector<SmoothResponse::Part> parts;
+  if (element.shape != Element::Shape::rectangle) {
+    const double radius = element.width / 2;
+    const bool bowl = element.shape == Element::Shape::bowl;
+    for (double part : {0.0, 0.5, 1.0})
+      for (int i = 0; i < (part == 0 ? 1 : 12); ++i) {
+        const double r = part * radius, turn = 2 * pi * i / 12;
+        const double rise = bowl ? r * r / (element.curvature_radius + std::sqrt(std::max(0.0, element.curvature_radius * element.curvature_radius - r * r))) : 0;
+        parts.push_back({{r * std::cos(turn), r * std::sin(turn), rise}, 0});
+      }
+    return parts;
+  }
+  const bool lens = std::isfinite(probe.elevation_focus) && dimensions == 3;
+  for (int j = dimensions == 2 ? 0 : -4; j <= (dimensions == 2 ? 0 : 4); ++j)
+    for (int i = -1; i <= 1; ++i) {
+      const double y = j * element.height / 8;
+      parts.push_back({{i * element.width / 2, y, 0}, lens ? std::hypot(y, probe.elevation_focus) - probe.elevation_focus : 0});
+    }
+  return parts;
+}
+
+class PhysicalResponse : public SmoothResponse {
+ public:
+  PhysicalResponse(const Probe& probe, const Aperture& aperture, const WaveLaw& law, double low, double high,
+                   int dimensions, double tolerance, bool direct)
+      : direct_(direct) {
+    for (std::size_t kind = 0; kind < aperture.kinds(); ++kind) {
+      tables_.push_back(std::make_unique<Table>(probe, probe.elements[aperture.representative(kind)], law, low, high,
+                                                dimensions, tolerance));
+      rough_ = std::max(rough_, tables_.back()->smallest());
+      parts_.push_back(surface_parts(probe, probe.elements[aperture.representative(kind)], dimensions));
+    }
+  }
+  std::unique_ptr<Workspace> workspace() const override { return std::make_unique<TableWorkspace>(); }
+  double rough_distance() const override { return rough_; }
+  const std::vector<Part>& parts(std::size_t kind) const override { return parts_[kind]; }
+  void amplitudes(std::size_t kind, Vec3 local, const FrequencyNodes& nodes, Workspace& workspace, double* real,
+                  double* imaginary) const override {
+    auto& own = static_cast<TableWorkspace&>(workspace);
+    if (local.z < 0) {
+      std::fill_n(real, nodes.size(), 0.0);
+      std::fill_n(imaginary, nodes.size(), 0.0);
+    } else if (direct_) {
+      tables_[kind]->direct(local, nodes, own, real, imaginary);
+    } else {
+      tables_[kind]->interpolate(local, nodes, own, real, imaginary);
+    }
+  }
+
+ private:
+  std::vector<std::unique_ptr<Table>> tables_;
+  std::vector<std::vector<Part>> parts_;
+  double rough_ = 0;
+  bool direct_;
+};
+
+}  // namespace
+
+std::unique_ptr<SmoothResponse> physical_response(const Probe& probe, const Aperture& aperture, const WaveLaw& law,
+                                                  double low, double high, int dimensions, double tolerance, bool direct) {
+  return std::make_unique<PhysicalResponse>(probe, aperture, law, low, high, dimensions, tolerance, direct);
+}
+
+}  // namespace sonoforge

@@ -1,0 +1,134 @@
+#include "sim/scatterer_engine.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <numbers>
+
+#include "core/progress.hpp"
+#include "sim/echo_engine.hpp"
+#include "sim/linear_models.hpp"
+#include "sim/record.hpp"
+#include "sim/signal_grid.hpp"
+
+namespace sonoforge {
+namespace {
+
+constexpr double two_pi = 2 * std::numbers::pi;
+
+/// Scatterers of one scattering law each, in the order in which the laws appear.
+std::vector<ScattererGroup> groups_of(const Phantom& phantom, double time, double default_exponent) {
+  const Scatterers& scatterers = phantom.scatterers;
+  const std::vector<Vec3> positions = scatterer_positions(scatterers, time);
+  std::vector<ScattererGroup> groups;
+  for (std::size_t s = 0; s < scatterers.size(); ++s) {
+    if (scatterers.amplitudes[s] == 0) continue;
+    const Tissue& tissue = phantom.tissue_of(scatterers.regions.empty() ? -1 : scatterers.regions[s]);
+    const double exponent = tissue.scattering_exponent.value_or(default_exponent);
+    auto group = std::find_if(groups.begin(), groups.end(), [&](const auto& g) { return g.exponent == exponent; });
+    if (group == groups.end()) {
+      groups.push_back({{}, {}, exponent});
+      group = std::prev(groups.end());
+    }
+    group->positions.push_back(positions[s]);
+    group->strengths.push_back(scatterers.amplitudes[s]);
+  }
+  return groups;
+}
+
+EchoModel physical_model(const SimulationInput& input, const ScattererEngine& engine) {
+  const Pulse& pulse = input.pulse;
+  const Probe& probe = input.probe;
+  const int dimensions = static_cast<int>(engine.dimensions);
+  const auto medium = std::make_shared<UniformMedium>(input.phantom.background.sound_speed,
+                                                      input.phantom.background.attenuation, pulse.frequency(), engine.dispersion);
+  EchoModel model;
+  model.probe = &probe;
+  model.dimensions = dimensions;
+  model.law = {medium->sound_speed(), [medium](double f) { return medium->wavenumber(f); },
+               [medium](double f) { return medium->attenuation(f); }, medium->lossless()};
+  model.reference_frequency = pulse.frequency();
+  // In two dimensions A is worked out times sqrt(f / fc), on either way.
+  model.spectrum = [&pulse, &probe, dimensions](double f) {
+    std::complex<double> value = probe.two_way_response(f);
+    if (!pulse.per_element()) value *= pulse.spectrum(f, 0);
+    return dimensions == 2 ? value * (probe.frequency / f) : value;
+  };
+  if (pulse.per_element()) model.element_drive = [&pulse](double f, std::size_t n) { return pulse.spectrum(f, n); };
+  model.highest = std::max(input.receive.sampling_rate / 2, 5 * std::max(pulse.frequency(), probe.frequency));
+  model.lowest = 0;
+  model.earliest_slowness = model.latest_slowness = 1 / medium->sound_speed();
+  model.response = [&probe, law = model.law, dimensions](const Aperture& aperture, double low, double high, double tolerance, double points) {
+    constexpr double few = 30'000;  // values that are found sooner one by one than from a table
+    return physical_response(probe, aperture, law, low, high, dimensions, tolerance, points < few);
+  };
+  return model;
+}
+
+EchoModel simus_echo_model(const SimulationInput& input, const ScattererEngine& engine) {
+  const Pulse& pulse = input.pulse;
+  const Probe& probe = input.probe;
+  const Tissue& background = input.phantom.background;
+  const int dimensions = static_cast<int>(engine.dimensions);
+  EchoModel model;
+  model.probe = &probe;
+  model.dimensions = dimensions;
+  const double c = background.sound_speed;
+  const Attenuation loss = background.attenuation;
+  // 8.69 stands for 20 log10 e, as in SIMUS.
+  model.law = {c, [c](double f) { return two_pi * f / c; },
+               [loss](double f) { return loss.db_per_cm * std::pow(f / 1e6, loss.exponent) * 1e2 / 8.69; },
+               loss.db_per_cm == 0};
+  model.reference_frequency = probe.frequency;
+  const double duration = pulse.burst_cycles() / pulse.frequency();
+  model.spectrum = [&pulse, &probe, duration](double f) {
+    return pulse.spectrum(f, 0) * (2 / duration) * probe.two_way_response(f);
+  };
+  model.highest = 2 * probe.frequency;
+  model.earliest_slowness = model.latest_slowness = 1 / c;
+  model.response = [&probe, &background, dimensions, full = engine.full_frequency_directivity](const Aperture&, double, double, double, double) {
+    return simus_response(probe, background, dimensions, full);
+  };
+  return model;
+}
+
+}  // namespace
+
+void ScattererEngine::fields(FieldVisitor& visit) {
+  Exact::fields(visit);
+}
+
+Acquisition ScattererEngine::simulate(const SimulationInput& input) const {
+  check();
+  const Sequence& sequence = input.sequence;
+  const std::size_t frames = sequence.frames, transmits = sequence.transmits.size();
+  Acquisition acquisition = empty_acquisition(input);
+  acquisition.description = "Simulated by the fast linear model in " + std::to_string(dimensions) + " dimensions";
+  const EchoModel echo_model = model == Model::physical ? physical_model(input, *this) : simus_echo_model(input, *this);
+  const EchoRecord record{input.receive.sampling_rate, record_start(input), acquisition.samples_per_channel(), sequence.receive_delays};
+  const double default_exponent = model == Model::physical ? 2 : 0;
+  const bool moving = scatterers_move(input);
+  Progress progress("Echoes", input.phantom.scatterers.size() * (moving ? frames * transmits : 1), "scatterers");
+  const auto simulate = [&](std::size_t frame, std::size_t first, std::size_t count, double time) {
+    const auto groups = groups_of(input.phantom, time, default_exponent);
+    const auto part = std::span(sequence.transmits).subspan(first, count);
+    std::vector<double> scales(count, 1);
+    if (model == Model::simus)
+      scales = simus_echo_scales(input, {static_cast<int>(dimensions), full_frequency_directivity}, first, count, time);
+    add_fast_echoes(echo_model, groups, part, scales, record, accuracy, [&](std::size_t n) { progress.advance(n); },
+                    [&](std::size_t t, std::size_t m) { return acquisition.samples.row(frame, first + t, m); });
+  };
+  if (moving) {
+    for (std::size_t frame = 0; frame < frames; ++frame)
+      for (std::size_t t = 0; t < transmits; ++t) simulate(frame, t, 1, firing_time(sequence, frame, t));
+    return acquisition;
+  }
+  simulate(0, 0, transmits, 0);
+  const auto all = acquisition.samples.flat();
+  const std::size_t size = all.size() / frames;
+  for (std::size_t frame = 1; frame < frames; ++frame)
+    std::copy_n(all.begin(), size, all.begin() + static_cast<std::ptrdiff_t>(frame * size));
+  return acquisition;
+}
+
+}  // namespace sonoforge

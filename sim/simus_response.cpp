@@ -1,0 +1,127 @@
+#include <algorithm>
+#include <cmath>
+#include <complex>
+#include <numbers>
+
+#include "sim/simus_model.hpp"
+#include "sim/smooth_response.hpp"
+
+namespace sonoforge {
+namespace {
+
+constexpr double pi = std::numbers::pi;
+
+double sinc(double x) {
+  return std::abs(x) < 1e-8 ? 1 : std::sin(x) / x;
+}
+
+/// The equations of SimusKernel at one place, with the time factor exp(+i w t), over the wave from the element's centre.
+class SimusResponse : public SmoothResponse {
+ public:
+  SimusResponse(const Probe& probe, const Tissue& background, int dimensions, bool full_frequency_directivity)
+      : dimensions_(dimensions),
+        full_directivity_(full_frequency_directivity),
+        baffle_(probe.baffle),
+        height_(probe.elements.front().height),
+        focus_(probe.elevation_focus),
+        centre_wavenumber_(2 * pi * probe.frequency / background.sound_speed),
+        shortest_range_(background.sound_speed / probe.frequency / 2) {
+    const bool in_line = probe.kind == Probe::Kind::linear || probe.kind == Probe::Kind::phased ||
+                         probe.kind == Probe::Kind::curved;
+    planar_ = !in_line;
+    lens_ = in_line && dimensions == 3;
+    const Element& first = probe.elements.front();
+    const double shortest = background.sound_speed / (probe.frequency * (1 + probe.bandwidth / 2));
+    across_ = static_cast<std::size_t>(std::ceil(first.width / shortest));
+    along_ = planar_ ? static_cast<std::size_t>(std::ceil(first.height / shortest)) : 1;
+    half_strip_ = first.width / static_cast<double>(across_) / 2;
+    half_height_ = first.height / static_cast<double>(along_) / 2;
+    width_ = first.width;
+    const double reach = planar_ || lens_ ? height_ / 2 : 0;
+    for (int j = reach > 0 ? -4 : 0; j <= (reach > 0 ? 4 : 0); ++j) {
+      const double y = j * reach / 4;
+      const double lead = lens_ && std::isfinite(focus_) ? std::hypot(y, focus_) - focus_ : 0;
+      for (int i = -1; i <= 1; ++i) parts_.push_back({{i * width_ / 2, y, 0}, lead});
+      // Without a directivity of each frequency, the centres of the strips alone send.
+      const double outermost = full_directivity_ ? width_ / 2 : width_ / 2 - half_strip_;
+      for (int i = -1; i <= 1; ++i) frequency_parts_.push_back({{i * outermost, y, 0}, lead});
+    }
+  }
+  const std::vector<Part>& parts(std::size_t) const override { return parts_; }
+  const std::vector<Part>& frequency_parts(std::size_t) const override { return frequency_parts_; }
+
+  std::unique_ptr<Workspace> workspace() const override { return std::make_unique<Workspace>(); }
+  double rough_distance() const override { return shortest_range_ + width_; }
+
+  void amplitudes(std::size_t, Vec3 local, const FrequencyNodes& nodes, Workspace&, double* real,
+                  double* imaginary) const override {
+    std::fill_n(real, nodes.size(), 0.0);
+    std::fill_n(imaginary, nodes.size(), 0.0);
+    if (local.z <= 0) return;
+    const double v_centre = dimensions_ == 3 ? local.y : 0;
+    const double centre_range = std::hypot(local.x, v_centre, local.z);
+    const double subs = static_cast<double>(across_ * along_);
+    double mean_range = 0;
+    for (std::size_t i = 0; i < across_; ++i)
+      for (std::size_t j = 0; j < along_; ++j) {
+        const double u = local.x - ((2 * static_cast<double>(i) + 1) * half_strip_ - width_ / 2);
+        const double v = planar_ ? local.y - ((2 * static_cast<double>(j) + 1) * half_height_ - height_ / 2) : v_centre;
+        const double full = std::hypot(u, v, local.z), range = std::max(full, shortest_range_);
+        const double angle_range = planar_ ? full : std::hypot(u, local.z);
+        const double cosine = local.z / angle_range, sine_u = u / angle_range, sine_v = v / angle_range;
+        double amplitude = std::isinf(baffle_) ? cosine : (baffle_ > 0 ? cosine / (cosine + baffle_) : 1);
+        amplitude /= (dimensions_ == 3 ? range : std::sqrt(range)) * subs;
+        if (!full_directivity_) amplitude *= directivity(centre_wavenumber_, sine_u, sine_v);
+        mean_range += range / subs;
+        for (std::size_t m = 0; m < nodes.size(); ++m) {
+          const double k = nodes.wavenumber[m];
+          double value = amplitude * std::exp(-nodes.attenuation[m] * (range - centre_range));
+          if (full_directivity_) value *= directivity(k, sine_u, sine_v);
+          const double phase = -k * (range - centre_range);
+          real[m] += value * std::cos(phase);
+          imaginary[m] += value * std::sin(phase);
+        }
+      }
+    if (!lens_) return;
+    for (std::size_t m = 0; m < nodes.size(); ++m) {
+      const auto value = std::complex<double>(real[m], imaginary[m]) * std::conj(elevation(nodes.wavenumber[m], mean_range, local.y));
+      real[m] = value.real(), imaginary[m] = value.imag();
+    }
+  }
+
+ private:
+  double directivity(double k, double sine_u, double sine_v) const {
+    const double value = sinc(k * half_strip_ * sine_u);
+    return planar_ ? value * sinc(k * half_height_ * sine_v) : value;
+  }
+
+  /// The elevation factor of four Gaussian beams [wen1988, cigier2022], time factor exp(-i w t).
+  std::complex<double> elevation(double k, double r, double y) const {
+    using C = std::complex<double>;
+    constexpr C A[] = {{0.187, 0.275}, {0.288, -1.954}, {0.187, -0.275}, {0.288, 1.954}};
+    constexpr C B[] = {{4.558, -25.59}, {8.598, -7.924}, {4.558, 25.59}, {8.598, 7.924}};
+    C sum = 0;
+    for (int i = 0; i < 4; ++i) {
+      const C a = B[i] / (height_ * height_) + C(0, k / 2) * (1 / focus_ - 1 / r);
+      const C b(0, -k * y / r), g(0, k * y * y / (2 * r));
+      sum += A[i] * std::sqrt(pi / a) * std::exp(g + b * b / (4.0 * a));
+    }
+    return sum;
+  }
+
+  int dimensions_;
+  bool full_directivity_, planar_ = false, lens_ = false;
+  double baffle_, height_, focus_, centre_wavenumber_, shortest_range_;
+  std::size_t across_ = 1, along_ = 1;
+  double half_strip_ = 0, half_height_ = 0, width_ = 0;
+  std::vector<Part> parts_, frequency_parts_;
+};
+
+}  // namespace
+
+std::unique_ptr<SmoothResponse> simus_response(const Probe& probe, const Tissue& background, int dimensions,
+                                               bool full_frequency_directivity) {
+  return std::make_unique<SimusResponse>(probe, background, dimensions, full_frequency_directivity);
+}
+
+}  // namespace sonoforge
