@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <limits>
 #include <numeric>
 
@@ -12,7 +13,7 @@ namespace sonoforge {
 namespace {
 
 constexpr std::size_t sampled_elements = 33, sampled_transmits = 9;
-constexpr std::size_t task_size = 4096;  // scatterers of a part that is divided by one task
+constexpr double bin_size = 2000;  // scatterers of the first, coarse cells
 
 /// `count` indices spread evenly over [0, n), both ends among them.
 std::vector<std::size_t> spread(std::size_t n, std::size_t count) {
@@ -24,6 +25,11 @@ std::vector<std::size_t> spread(std::size_t n, std::size_t count) {
   }
   for (std::size_t i = 0; i < count; ++i) indices.push_back(i * (n - 1) / (count - 1));
   return indices;
+}
+
+/// Whether the matrix of a cell takes less work than one transmit after another.
+bool by_matrix(double nodes, double transmits) {
+  return (nodes + 1) / 2 * 1.2 < 2 * transmits;
 }
 
 double& component(Vec3& v, int axis) {
@@ -58,43 +64,62 @@ EchoTree::EchoTree(const EchoModel& model, const Aperture& aperture, const Smoot
     for (std::size_t i : spread(timings.size(), sampled_elements)) some.push_back(timings[i]);
     timings_.push_back(std::move(some));
   }
-  // The upper levels of the tree one after another, each lower part as a task of its own, joined in order.
-  std::vector<Part> parts{{0, positions_.size(), box_of(0, positions_.size())}};
-  for (std::size_t i = 0; i < parts.size();) {
-    const Part part = parts[i];
-    if (part.end - part.begin <= task_size) {
-      ++i;
-      continue;
-    }
-    int axis = 0;
-    Vec3 half = part.box.half;
-    for (int a = 1; a < 3; ++a)
-      if (component(half, a) > component(half, axis)) axis = a;
-    const std::size_t middle = (part.begin + part.end) / 2;
-    // Halving by count keeps tasks alike; ties are broken by the order in which scatterers were given.
-    std::vector<std::size_t> order(part.end - part.begin);
-    std::iota(order.begin(), order.end(), part.begin);
-    std::nth_element(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(middle - part.begin), order.end(),
-                     [&](std::size_t a, std::size_t b) {
-                       const double x = component(positions_[a], axis), y = component(positions_[b], axis);
-                       return x != y ? x < y : a < b;
-                     });
-    std::sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(middle - part.begin));
-    std::sort(order.begin() + static_cast<std::ptrdiff_t>(middle - part.begin), order.end());
-    std::vector<Vec3> positions;
-    std::vector<double> strengths;
-    for (std::size_t s : order) positions.push_back(positions_[s]), strengths.push_back(strengths_[s]);
-    std::copy(positions.begin(), positions.end(), positions_.begin() + static_cast<std::ptrdiff_t>(part.begin));
-    std::copy(strengths.begin(), strengths.end(), strengths_.begin() + static_cast<std::ptrdiff_t>(part.begin));
-    parts[i] = {part.begin, middle, box_of(part.begin, middle)};
-    parts.insert(parts.begin() + static_cast<std::ptrdiff_t>(i) + 1, Part{middle, part.end, box_of(middle, part.end)});
-  }
+  const std::vector<Part> parts = sort_into_bins();
   std::vector<std::vector<TreeCell>> cells(parts.size());
   parallel_for(parts.size(), [&](std::size_t i) { divide(parts[i], cells[i]); });
   for (auto& some : cells) cells_.insert(cells_.end(), some.begin(), some.end());
   for (const TreeCell& cell : cells_) longest_ = std::max(longest_, cell.duration);
   // Sampled transmits and elements may miss a little; sizes of records are rounded up too.
   longest_ = 1.3 * longest_ + 64 / (limits.high - limits.low);
+}
+
+std::vector<EchoTree::Part> EchoTree::sort_into_bins() {
+  const std::size_t n = positions_.size();
+  const Cell all = box_of(0, n);
+  // Cubes with about bin_size scatterers each, as many as fit; only sides that are long enough are cut.
+  const double wanted = std::clamp(static_cast<double>(n) / bin_size, 1.0, 4096.0);
+  std::array<double, 3> sides{2 * all.half.x, 2 * all.half.y, 2 * all.half.z};
+  std::array<std::size_t, 3> counts{1, 1, 1};
+  const double longest = *std::max_element(sides.begin(), sides.end());
+  double low = longest / wanted / 2, high = 2 * longest;
+  for (int step = 0; step < 60 && high > 0; ++step) {
+    const double side = (low + high) / 2;
+    double product = 1;
+    for (double s : sides) product *= std::max(1.0, std::floor(s / side));
+    (product > wanted ? low : high) = side;
+  }
+  for (std::size_t axis = 0; axis < 3; ++axis)
+    if (high > 0) counts[axis] = static_cast<std::size_t>(std::max(1.0, std::floor(sides[axis] / high)));
+  const std::size_t bins = counts[0] * counts[1] * counts[2];
+  const auto place = [&](double value, double middle, double half, std::size_t count) {
+    if (half <= 0) return std::size_t{0};
+    const double at = (value - middle + half) / (2 * half) * static_cast<double>(count);
+    return std::min(count - 1, static_cast<std::size_t>(std::max(at, 0.0)));
+  };
+  std::vector<std::uint32_t> bin(n);
+  parallel_blocks(n, 16384, [&](std::size_t begin, std::size_t end) {
+    for (std::size_t s = begin; s < end; ++s) {
+      const Vec3 p = positions_[s];
+      const std::size_t x = place(p.x, all.centre.x, all.half.x, counts[0]), y = place(p.y, all.centre.y, all.half.y, counts[1]),
+                        z = place(p.z, all.centre.z, all.half.z, counts[2]);
+      bin[s] = static_cast<std::uint32_t>((z * counts[0] + x) * counts[1] + y);
+    }
+  });
+  std::vector<std::size_t> starts(bins + 1, 0);
+  for (std::uint32_t b : bin) ++starts[b + 1];
+  for (std::size_t b = 0; b < bins; ++b) starts[b + 1] += starts[b];
+  std::vector<Vec3> positions(n);
+  std::vector<double> strengths(n);
+  std::vector<std::size_t> next(starts.begin(), starts.end() - 1);
+  for (std::size_t s = 0; s < n; ++s) {
+    const std::size_t at = next[bin[s]]++;
+    positions[at] = positions_[s], strengths[at] = strengths_[s];
+  }
+  positions_ = std::move(positions), strengths_ = std::move(strengths);
+  std::vector<Part> parts;
+  for (std::size_t b = 0; b < bins; ++b)
+    if (starts[b + 1] > starts[b]) parts.push_back({starts[b], starts[b + 1], box_of(starts[b], starts[b + 1])});
+  return parts;
 }
 
 Cell EchoTree::box_of(std::size_t begin, std::size_t end) const {
@@ -123,7 +148,7 @@ CellSight EchoTree::sight(const Cell& box) const {
   }
   farthest = std::sqrt(farthest);
   Vec3 spreads{0, 0, 0};
-  double closest = std::numeric_limits<double>::infinity(), difference = 0;
+  double closest = std::numeric_limits<double>::infinity(), shortest_difference = std::numeric_limits<double>::infinity(), longest_difference = -shortest_difference;
   double least = 0, most = 0, span = 0;
   for (std::size_t kind = 0; kind < aperture_.kinds(); ++kind) {
     const auto &parts = response_.parts(kind), &frequency_parts = response_.frequency_parts(kind);
@@ -147,8 +172,11 @@ CellSight EchoTree::sight(const Cell& box) const {
         least = std::min(least, extra), most = std::max(most, extra);
         low[p] = std::min(low[p], extra), high[p] = std::max(high[p], extra);
       }
-      for (const auto& part : frequency_parts)
-        difference = std::max(difference, std::abs(norm(local - part.position) - part.lead - range));
+      for (const auto& part : frequency_parts) {
+        const double difference = norm(local - part.position) - part.lead - range;
+        shortest_difference = std::min(shortest_difference, difference);
+        longest_difference = std::max(longest_difference, difference);
+      }
       // From the element's axes to the world's.
       const auto world = [&](Vec3 lateral, Vec3 vertical, Vec3 normal) {
         return Vec3{std::abs(lateral.x) * most_spread.x + std::abs(vertical.x) * most_spread.y + std::abs(normal.x) * most_spread.z,
@@ -165,7 +193,9 @@ CellSight EchoTree::sight(const Cell& box) const {
   const double within = spreads.x * box.half.x + spreads.y * box.half.y + spreads.z * box.half.z;
   sight.least_extra = least - within, sight.most_extra = most + within;
   sight.extra_span = wavenumber_ * (span + within);
-  const double phase = half_band_ * (difference + within * difference / std::max(most - least, 1e-12));
+  const double difference = std::max((longest_difference - shortest_difference) / 2, 0.0);
+  sight.shift = difference > 0 ? (longest_difference + shortest_difference) / 2 : 0;
+  const double phase = half_band_ * (difference + within * 2 * difference / std::max(most - least, 1e-12));
   const int extra = model_.dimensions == 2 && phase > tolerance ? 1 : 0;
   sight.frequencies = phase <= tolerance ? 1 : static_cast<std::size_t>(oscillation_terms(phase, tolerance) + 1 + extra);
   const double away = std::max(closest, 1e-9);
@@ -196,33 +226,45 @@ CellSight EchoTree::sight(const Cell& box) const {
 }
 
 // Clock cycles, measured on AVX2 in float.
-double EchoTree::cost(const CellSight& sight, std::size_t scatterers) const {
-  const double n = static_cast<double>(scatterers), j = static_cast<double>(sight.nodes);
+double EchoTree::blocks(const CellSight& sight) const {
+  return std::ceil(sight.duration * (limits_.high - limits_.low) * 1.05 / 8) + 0.5;
+}
+
+double EchoTree::fixed_cost(const CellSight& sight, std::size_t scatterers) const {
+  const double n = static_cast<double>(scatterers), j = static_cast<double>(sight.nodes), m = static_cast<double>(sight.frequencies);
   const double elements = static_cast<double>(aperture_.frames().size()), t = static_cast<double>(transmit_count_);
-  const double m = static_cast<double>(sight.frequencies);
-  const double blocks = std::ceil(sight.duration * (limits_.high - limits_.low) * 1.05 / 8) + 0.5;
-  const double terms = static_cast<double>(sight.terms[0] * sight.terms[1] * sight.terms[2]);
-  const double pairs = std::min(2 * t, (j + 1) / 2 * 1.2);  // complex multiply-adds a node, bin and scatterer
-  const double each = j * (40 + blocks * (5 + m + 2.6 * pairs) + (terms < n ? 0.25 * terms * m : 0));
+  const double terms = static_cast<double>(sight.terms[0] * sight.terms[1] * sight.terms[2]), b = blocks(sight);
   const double amplitudes = std::min(terms, n) * j * (300 + 40 * m);
-  const double matrix = pairs < 2 * t ? t * j * j * blocks * 4 : 0;
+  const double matrix = by_matrix(j, t) ? t * j * j * b * 4 : 0;
   const double apart = j < elements ? 1 : 0;
-  const double overhead = elements * blocks * 30 + t * elements * blocks * (60 + apart * 2.5 * j) + 4000 + matrix;
-  return n * each + amplitudes + overhead;
+  return amplitudes + elements * b * 30 + t * elements * b * (60 + apart * 2.5 * j) + 4000 + matrix;
+}
+
+double EchoTree::cost(const CellSight& sight, std::size_t scatterers) const {
+  const double n = static_cast<double>(scatterers), j = static_cast<double>(sight.nodes), m = static_cast<double>(sight.frequencies);
+  const double t = static_cast<double>(transmit_count_);
+  const double terms = static_cast<double>(sight.terms[0] * sight.terms[1] * sight.terms[2]);
+  // Complex multiply-adds a node, bin and scatterer.
+  const double pairs = by_matrix(j, t) ? (j + 1) / 2 * 1.2 : 2 * t;
+  return fixed_cost(sight, scatterers) + n * j * (40 + blocks(sight) * (5 + m + 2.6 * pairs) + (terms < n ? 0.25 * terms * m : 0));
 }
 
 double EchoTree::divide(const Part& part, std::vector<TreeCell>& cells) {
   const std::size_t count = part.end - part.begin;
   if (count == 0) return 0;
-  const CellSight whole = sight(part.box);
-  const double undivided = cost(whole, count);
+  // Boxes of many wavelengths are halved without a look.
+  const bool large = wavenumber_ * part.box.radius() > 60 && count > 1;
+  CellSight whole;
+  double undivided = std::numeric_limits<double>::infinity();
+  if (!large) whole = sight(part.box), undivided = cost(whole, count);
   const auto keep = [&] {
+    if (large) whole = sight(part.box), undivided = cost(whole, count);
     cells.push_back({part.box, part.begin, part.end, whole.duration});
     return undivided;
   };
   if (count == 1 || part.box.radius() == 0) return keep();
-  // Halving cannot gain more than what scales with the number of scatterers.
-  if (cost(whole, 0) > 0.6 * undivided && count < 64) return keep();
+  // Halving doubles what is spent once a cell; once that is a good part of all, nothing is left to gain.
+  if (!large && fixed_cost(whole, count) > 0.4 * undivided) return keep();
 
   int axis = 0;
   Vec3 half = part.box.half, centre = part.box.centre;
@@ -246,7 +288,7 @@ double EchoTree::divide(const Part& part, std::vector<TreeCell>& cells) {
   const std::size_t before = cells.size();
   const double divided = divide({part.begin, at, box_of(part.begin, at)}, cells) +
                          divide({at, part.end, box_of(at, part.end)}, cells);
-  if (divided < undivided) return divided;
+  if (large || divided < undivided) return divided;
   cells.resize(before);
   return keep();
 }

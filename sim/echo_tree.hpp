@@ -14,6 +14,7 @@ struct CellSight {
   std::size_t frequencies = 1;               ///< nodes of the smooth factor over the band
   std::array<std::size_t, 3> terms{1, 1, 1}; ///< of the smooth factor over the cell, along x, y, z
   double extra_span = 0;                     ///< see Aperture::nodes
+  double shift = 0;                          ///< of the path that A counts its phase from: the middle of those of the parts [m]
   double least_extra = 0, most_extra = 0;    ///< paths of parts of elements beside those of their centres [m]
   double duration = 0;                       ///< of an echo [s]
 };
@@ -43,14 +44,21 @@ class EchoTree {
   double tolerance() const { return limits_.tolerance; }
   double longest_echo() const { return longest_; }
   CellSight sight(const Cell& box) const;
+  /// Estimated work of a cell [clock cycles].
+  double cost(const CellSight& sight, std::size_t scatterers) const;
 
  private:
   struct Part {
     std::size_t begin, end;
     Cell box;
   };
+  /// Sorts all scatterers into cubes, quickly.
+  std::vector<Part> sort_into_bins();
   Cell box_of(std::size_t begin, std::size_t end) const;
-  double cost(const CellSight& sight, std::size_t scatterers) const;
+  /// What a cell takes besides the sums over its scatterers.
+  double fixed_cost(const CellSight& sight, std::size_t scatterers) const;
+  /// Vectors of bins of an echo.
+  double blocks(const CellSight& sight) const;
   /// Best cost of a part; appends its cells.
   double divide(const Part& part, std::vector<TreeCell>& cells);
 

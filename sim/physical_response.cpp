@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <cmath>
-#include <deque>
 #include <map>
 #include <mutex>
 #include <numbers>
@@ -98,7 +97,12 @@ struct Contracted {
   std::vector<double> values;  // [range][angle][2 * frequency]
 };
 
+class Table;
+
 struct TableWorkspace : SmoothResponse::Workspace {
+  const Table* table = nullptr;                                     // that `bricks` and `edges` belong to
+  std::map<std::array<std::size_t, 3>, const Brick*> bricks;
+  std::vector<double> edges;
   SurfaceNodes nodes;
   std::vector<double> sum;
   std::vector<Contracted> contracted;
@@ -123,8 +127,6 @@ class Table {
         half_width_(element.width / 2),
         half_height_(tall_ ? element.height / 2 : 0) {
     smallest_ = std::max(half_width_, 0.5 / wavenumber_);
-    // Edges in range: the phase of the outermost parts turns by brick_span at most on either side, and 1/r changes little.
-    edges_.push_back(smallest_);
   }
 
   double smallest() const { return smallest_; }
@@ -194,6 +196,8 @@ class Table {
     return entry;
   }
 
+  /// To the next edge in range: the phase of the outermost parts turns by brick_span at most on either side of a brick's
+  /// middle, and 1/r changes little.
   double range_step(double range) const {
     const double reach = std::max(half_height_, half_width_);
     const double bend = 1 - range / std::hypot(range, reach);
@@ -205,18 +209,19 @@ class Table {
   }
 
   const Brick& brick_at(double range, double angle, double height, TableWorkspace& workspace) {
-    std::size_t i = 0;
-    {
-      const std::lock_guard lock(mutex_);
-      while (edges_.back() <= range) edges_.push_back(edges_.back() + range_step(edges_.back()));
-      i = static_cast<std::size_t>(std::upper_bound(edges_.begin(), edges_.end(), range) - edges_.begin()) - 1;
-    }
-    const double low = edges_at(i), high = edges_at(i + 1);
+    // Edges follow from the first alone: each thread makes its own.
+    auto& edges = workspace.edges;
+    if (workspace.table != this) workspace.table = this, workspace.bricks.clear(), edges.assign(1, smallest_);
+    while (edges.back() <= range) edges.push_back(edges.back() + range_step(edges.back()));
+    const std::size_t i = static_cast<std::size_t>(std::upper_bound(edges.begin(), edges.end(), range) - edges.begin()) - 1;
+    const double low = edges[i], high = edges[i + 1];
     const double angle_count = std::ceil(pi / 2 / (2 * brick_span / (wavenumber_ * half_width_ * 1.3)));
     const double angle_step = pi / 2 / std::max(1.0, angle_count);
     const auto j = static_cast<std::size_t>(std::min(std::floor(angle / angle_step), std::max(1.0, angle_count) - 1));
     const double step = tall_ ? height_step(low) : 0;
     const auto k = static_cast<std::size_t>(tall_ ? std::floor(height / step) : 0);
+    const Brick*& known = workspace.bricks[{i, j, k}];
+    if (known) return *known;
     Slot* slot;
     {
       const std::lock_guard lock(mutex_);
@@ -229,12 +234,8 @@ class Table {
       brick.height = {static_cast<double>(k) * step, static_cast<double>(k + 1) * step};
       build(brick, workspace);
     });
-    return slot->brick;
-  }
-  double edges_at(std::size_t i) {
-    const std::lock_guard lock(mutex_);
-    while (edges_.size() <= i) edges_.push_back(edges_.back() + range_step(edges_.back()));
-    return edges_[i];
+    known = &slot->brick;
+    return *known;
   }
 
   Vec3 point(double range, double angle, double height) const {
@@ -336,7 +337,6 @@ class Table {
   bool round_, tall_;
   double half_width_, half_height_, smallest_ = 0;
   std::mutex mutex_;
-  std::deque<double> edges_;
   std::map<std::array<std::size_t, 3>, Slot> slots_;
 };
 

@@ -2,28 +2,58 @@
 
 #include <cmath>
 #include <numbers>
+#include <unordered_map>
 
 namespace sonoforge {
 
+namespace {
+
 constexpr double pi = std::numbers::pi;
+constexpr std::size_t tabulated = 64;
+
+/// Chebyshev points of the first kind and their barycentric weights.
+struct ChebyshevRule {
+  explicit ChebyshevRule(std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i) {
+      const double turn = pi * (2 * static_cast<double>(i) + 1) / (2 * static_cast<double>(count));
+      points.push_back(-std::cos(turn));
+      weights.push_back((i % 2 ? -1 : 1) * std::sin(turn));
+    }
+  }
+  std::vector<double> points, weights;
+};
+
+const ChebyshevRule& rule_of(std::size_t count) {
+  static const std::vector<ChebyshevRule> rules = [] {
+    std::vector<ChebyshevRule> made;
+    for (std::size_t n = 0; n <= tabulated; ++n) made.emplace_back(n);
+    return made;
+  }();
+  if (count <= tabulated) return rules[count];
+  thread_local std::unordered_map<std::size_t, ChebyshevRule> large;
+  return large.try_emplace(count, count).first->second;
+}
+
+}  // namespace
 
 double chebyshev_point(std::size_t count, std::size_t i) {
-  return -std::cos(pi * (2 * static_cast<double>(i) + 1) / (2 * static_cast<double>(count)));
+  return rule_of(count).points[i];
 }
 
 void chebyshev_weights(std::size_t count, double x, double* weights) {
+  const ChebyshevRule& rule = rule_of(count);
   double sum = 0;
   for (std::size_t i = 0; i < count; ++i) {
-    const double difference = x - chebyshev_point(count, i);
+    const double difference = x - rule.points[i];
     if (std::abs(difference) < 1e-15) {
       for (std::size_t j = 0; j < count; ++j) weights[j] = j == i ? 1 : 0;
       return;
     }
-    const double turn = pi * (2 * static_cast<double>(i) + 1) / (2 * static_cast<double>(count));
-    weights[i] = (i % 2 ? -1 : 1) * std::sin(turn) / difference;
+    weights[i] = rule.weights[i] / difference;
     sum += weights[i];
   }
-  for (std::size_t i = 0; i < count; ++i) weights[i] /= sum;
+  const double inverse = 1 / sum;
+  for (std::size_t i = 0; i < count; ++i) weights[i] *= inverse;
 }
 
 FrequencyNodes frequency_nodes(double low, double high, std::size_t count, const WaveLaw& law) {
