@@ -89,6 +89,7 @@ struct Brick {
   std::size_t ranges = 1, angles = 1, heights = 1;
   FrequencyNodes frequencies;
   std::vector<double> values;  // [height][range][angle][2 * frequency]: real parts, then imaginary parts
+  std::vector<float> floats;   // the same of a LineTable's bricks
 };
 
 struct Contracted {
@@ -97,10 +98,15 @@ struct Contracted {
   std::vector<double> values;  // [range][angle][2 * frequency]
 };
 
-class Table;
+/// A column of bricks at one height.
+struct LineCache {
+  const Brick* brick = nullptr;
+  double height = -1;
+  std::vector<float> values;  // [range][2 * frequency]
+};
 
 struct TableWorkspace : SmoothResponse::Workspace {
-  const Table* table = nullptr;                                     // that `bricks` and `edges` belong to
+  const void* table = nullptr;                                      // that `bricks`, `edges` and `lines` belong to
   std::map<std::array<std::size_t, 3>, const Brick*> bricks;
   std::vector<double> edges;
   SurfaceNodes nodes;
@@ -108,6 +114,10 @@ struct TableWorkspace : SmoothResponse::Workspace {
   std::vector<Contracted> contracted;
   std::size_t next = 0;
   std::map<std::pair<const FrequencyNodes*, const FrequencyNodes*>, std::vector<double>> conversions;
+  std::map<std::pair<const FrequencyNodes*, const FrequencyNodes*>, std::vector<float>> float_conversions;
+  std::vector<LineCache> lines;
+  std::vector<float> line_sum, line_out, turns;
+  const FrequencyNodes* turns_of = nullptr;
 };
 
 /// All bricks of one kind of element.
@@ -211,7 +221,7 @@ class Table {
   const Brick& brick_at(double range, double angle, double height, TableWorkspace& workspace) {
     // Edges follow from the first alone: each thread makes its own.
     auto& edges = workspace.edges;
-    if (workspace.table != this) workspace.table = this, workspace.bricks.clear(), edges.assign(1, smallest_);
+    if (workspace.table != this) workspace.table = this, workspace.bricks.clear(), workspace.lines.clear(), edges.assign(1, smallest_);
     while (edges.back() <= range) edges.push_back(edges.back() + range_step(edges.back()));
     const std::size_t i = static_cast<std::size_t>(std::upper_bound(edges.begin(), edges.end(), range) - edges.begin()) - 1;
     const double low = edges[i], high = edges[i + 1];
@@ -340,6 +350,257 @@ class Table {
   std::map<std::array<std::size_t, 3>, Slot> slots_;
 };
 
+/// Rectangles behind a rigid or soft baffle: the integral over the height is tabulated for a line in the middle, in two
+/// dimensions (distance from the line, height), and that over the width is a short Gauss-Legendre sum over such lines:
+///     A = integral dx' w/rho' E(rho', b) exp(-(i k + a) (R' - R)), rho' = hypot(a - x', w), R' = hypot(rho', b)
+/// (without w/rho' where the baffle is rigid).
+class LineTable {
+ public:
+  LineTable(const Probe& probe, const Element& element, const WaveLaw& law, double low, double high, double tolerance)
+      : wavenumber_(std::max(law.wavenumber(high), law.wavenumber(low))),
+        half_band_((law.wavenumber(high) - law.wavenumber(low)) / 2),
+        line_(probe, narrow(element), 3, wavenumber_, tolerance / 10),
+        whole_(probe, element, 3, wavenumber_, tolerance / 10),
+        law_(law),
+        low_(low),
+        high_(high),
+        tolerance_(tolerance),
+        soft_(probe.baffle != 0),
+        half_width_(element.width / 2),
+        half_height_(element.height / 2) {
+    const int order = oscillation_terms(wavenumber_ * half_width_, tolerance_) / 2 + 2;
+    rule_ = &gauss_rule(std::min(order, max_gauss_order));
+    // Nearer than this the sum over the width needs more lines than that.
+    smallest_ = std::max(4 * half_width_, 1 / wavenumber_);
+  }
+
+  static bool fits(const Probe& probe, const Element& element) {
+    return element.shape == Element::Shape::rectangle && (probe.baffle == 0 || std::isinf(probe.baffle));
+  }
+  double smallest() const { return smallest_; }
+
+  void interpolate(Vec3 local, const FrequencyNodes& nodes, TableWorkspace& workspace, double* real, double* imaginary) {
+    const double height = std::abs(local.y), range = std::hypot(local.x, local.z);
+    if (range < smallest_) return whole_.values(local, nodes, workspace.nodes, real, imaginary);
+    if (workspace.table != this) {
+      workspace.table = this;
+      workspace.bricks.clear(), workspace.lines.clear(), workspace.edges.assign(1, smallest_ - half_width_);
+    }
+    const double distance = std::hypot(range, height);
+    const std::size_t count = nodes.size();
+    std::fill_n(real, count, 0.0);
+    std::fill_n(imaginary, count, 0.0);
+    for (std::size_t q = 0; q < rule_->nodes.size(); ++q) {
+      const double across = local.x - half_width_ * rule_->nodes[q], rho = std::hypot(across, local.z);
+      const double weight = half_width_ * rule_->weights[q] * (soft_ ? local.z / rho : 1);
+      add_line(rho, height, static_cast<float>(weight), std::hypot(rho, height) - distance, nodes, workspace, real, imaginary);
+    }
+  }
+
+ private:
+  static Element narrow(const Element& element) {
+    Element line = element;
+    line.width = 1e-4 * element.width;
+    return line;
+  }
+
+  void add_line(double rho, double height, float weight, double beyond, const FrequencyNodes& nodes,
+                TableWorkspace& workspace, double* real, double* imaginary) {
+    auto& edges = workspace.edges;
+    while (edges.back() <= rho) edges.push_back(edges.back() + range_step(edges.back()));
+    const std::size_t i = static_cast<std::size_t>(std::upper_bound(edges.begin(), edges.end(), rho) - edges.begin()) - 1;
+    if (workspace.lines.size() <= i) workspace.lines.resize(i + 1);
+    LineCache& line = workspace.lines[i];
+    if (line.height != height) contract(i, edges[i], edges[i + 1], height, workspace, line);
+    const Brick& brick = *line.brick;
+    const std::size_t width = 2 * brick.frequencies.size();
+    double by_range[64];
+    chebyshev_weights(brick.ranges, brick.range.relative(rho), by_range);
+    workspace.line_sum.assign(width, 0);
+    float* __restrict sum = workspace.line_sum.data();
+    for (std::size_t r = 0; r < brick.ranges; ++r) {
+      const float w = static_cast<float>(by_range[r]) * weight;
+      const float* __restrict v = line.values.data() + r * width;
+#pragma omp simd
+      for (std::size_t m = 0; m < width; ++m) sum[m] += w * v[m];
+    }
+    // To the frequencies asked for, with the phase of this line's own path.
+    const std::size_t n = width / 2, count = nodes.size();
+    const auto& matrix = conversion(brick.frequencies, nodes, workspace);
+    auto& out = workspace.line_out;
+    out.assign(2 * count, 0);
+    for (std::size_t k = 0; k < n; ++k) {
+      const float x = sum[k], y = sum[n + k];
+      const float* __restrict row = matrix.data() + k * count;
+      float* __restrict re = out.data();
+      float* __restrict im = re + count;
+#pragma omp simd
+      for (std::size_t m = 0; m < count; ++m) re[m] += row[m] * x, im[m] += row[m] * y;
+    }
+    const auto& turns = workspace.turns;
+    const float far = static_cast<float>(beyond);
+    if (!law_.lossless)
+      for (std::size_t m = 0; m < count; ++m) {
+        const float loss = std::exp(-static_cast<float>(nodes.attenuation[m]) * far);
+        out[m] *= loss, out[count + m] *= loss;
+      }
+#pragma omp simd
+    for (std::size_t m = 0; m < count; ++m) {
+      float c, s;
+      cis_turns(-turns[m] * far, c, s);
+      real[m] += static_cast<double>(out[m] * c - out[count + m] * s);
+      imaginary[m] += static_cast<double>(out[m] * s + out[count + m] * c);
+    }
+  }
+
+  const std::vector<float>& conversion(const FrequencyNodes& from, const FrequencyNodes& to, TableWorkspace& workspace) const {
+    if (workspace.turns_of != &to) {
+      workspace.turns_of = &to;
+      workspace.turns.clear();
+      for (double k : to.wavenumber) workspace.turns.push_back(static_cast<float>(k / (2 * pi)));
+    }
+    auto& matrix = workspace.float_conversions[{&from, &to}];
+    if (matrix.empty()) {
+      const std::size_t n = from.size();
+      matrix.resize(n * to.size());
+      std::vector<double> weights(n);
+      for (std::size_t m = 0; m < to.size(); ++m) {
+        chebyshev_weights(n, (to.frequency[m] - (low_ + high_) / 2) / ((high_ - low_) / 2), weights.data());
+        for (std::size_t k = 0; k < n; ++k) matrix[k * to.size() + m] = static_cast<float>(weights[k]);
+      }
+    }
+    return matrix;
+  }
+
+  double range_step(double range) const {
+    const double bend = 1 - range / std::hypot(range, half_height_);
+    return std::min(0.35 * range, 2 * line_span / (wavenumber_ * std::max(bend, 1e-9)));
+  }
+  double height_step(double range) const {
+    const double spread = std::min(2.0, half_height_ / range);
+    return std::min(0.5 * range, 2 * line_span / (wavenumber_ * std::max(spread, 1e-9)));
+  }
+
+  void contract(std::size_t i, double low, double high, double height, TableWorkspace& workspace, LineCache& line) {
+    const double step = height_step(low);
+    const auto k = static_cast<std::size_t>(std::floor(height / step));
+    const Brick*& known = workspace.bricks[{i, 0, k}];
+    if (!known) {
+      Slot* slot;
+      {
+        const std::lock_guard lock(mutex_);
+        slot = &slots_[{i, k}];
+      }
+      std::call_once(slot->once, [&] {
+        slot->brick.range = {low, high};
+        slot->brick.height = {static_cast<double>(k) * step, static_cast<double>(k + 1) * step};
+        build(slot->brick, workspace);
+      });
+      known = &slot->brick;
+    }
+    const Brick& brick = *known;
+    line.brick = &brick, line.height = height;
+    const std::size_t plane = brick.ranges * 2 * brick.frequencies.size();
+    line.values.assign(plane, 0);
+    double by_height[64];
+    chebyshev_weights(brick.heights, brick.height.relative(height), by_height);
+    for (std::size_t h = 0; h < brick.heights; ++h) {
+      const float w = static_cast<float>(by_height[h]);
+      const float* __restrict v = brick.floats.data() + h * plane;
+      float* __restrict out = line.values.data();
+#pragma omp simd
+      for (std::size_t m = 0; m < plane; ++m) out[m] += w * v[m];
+    }
+  }
+
+  void build(Brick& brick, TableWorkspace& workspace) const {
+    const double bend = 1 - brick.range.low / std::hypot(brick.range.low, half_height_ + brick.height.low);
+    const double spread = std::min(2.0, half_height_ / brick.range.low);
+    const auto terms = [&](double span, double half, double distance) {
+      return static_cast<std::size_t>(
+          std::clamp(oscillation_terms(span, tolerance_) + falloff_terms(half, distance, tolerance_) / 2, 3, 40));
+    };
+    brick.ranges = terms(wavenumber_ * brick.range.half() * bend, brick.range.half(), brick.range.middle());
+    brick.heights = terms(wavenumber_ * brick.height.half() * spread, brick.height.half(), brick.range.low);
+    double difference = 0;
+    for (double x : {-1.0, 1.0})
+      for (double h : {-1.0, 0.0, 1.0}) {
+        const Vec3 p{0, brick.height.at(h), brick.range.at(x)};
+        line_.values(p, {}, workspace.nodes, nullptr, nullptr);
+        for (double path : workspace.nodes.path) difference = std::max(difference, std::abs(path - norm(p)));
+      }
+    brick.frequencies = frequency_nodes(
+        low_, high_, static_cast<std::size_t>(oscillation_terms(half_band_ * difference, tolerance_) + 1), law_);
+    for (int attempt = 0;; ++attempt) {
+      fill(brick, workspace);
+      if (attempt == 4 || is_accurate(brick, workspace)) break;
+      brick.ranges = std::min<std::size_t>(brick.ranges + 2, 60);
+      brick.heights = std::min<std::size_t>(brick.heights + 2, 60);
+      brick.frequencies = frequency_nodes(low_, high_, brick.frequencies.size() + 2, law_);
+    }
+    brick.floats.assign(brick.values.begin(), brick.values.end());
+    brick.values.clear();
+    brick.values.shrink_to_fit();
+  }
+
+  /// E at (0, height, range): the narrow element's integral over its width.
+  void line_values(double range, double height, const FrequencyNodes& nodes, TableWorkspace& workspace, double* out) const {
+    line_.values({0, height, range}, nodes, workspace.nodes, out, out + nodes.size());
+    for (std::size_t m = 0; m < 2 * nodes.size(); ++m) out[m] /= line_.element().width;
+  }
+
+  void fill(Brick& brick, TableWorkspace& workspace) const {
+    const std::size_t width = 2 * brick.frequencies.size();
+    brick.values.resize(brick.heights * brick.ranges * width);
+    double* out = brick.values.data();
+    for (std::size_t h = 0; h < brick.heights; ++h)
+      for (std::size_t r = 0; r < brick.ranges; ++r, out += width)
+        line_values(brick.range.at(chebyshev_point(brick.ranges, r)), brick.height.at(chebyshev_point(brick.heights, h)),
+                    brick.frequencies, workspace, out);
+  }
+
+  bool is_accurate(const Brick& brick, TableWorkspace& workspace) const {
+    const std::size_t n = brick.frequencies.size();
+    const FrequencyNodes others = frequency_nodes(low_, high_, n + 1, law_);
+    double scale = 0;
+    for (double v : brick.values) scale = std::max(scale, std::abs(v));
+    std::vector<double> expected(2 * (n + 1)), by_height(brick.heights), by_range(brick.ranges), sum(2 * n), weights(n);
+    constexpr double places[][2] = {{0.97, 0.95}, {-0.96, -0.93}, {0.13, 0.98}, {-0.52, 0.31}};
+    for (const auto& place : places) {
+      line_values(brick.range.at(place[0]), brick.height.at(place[1]), others, workspace, expected.data());
+      chebyshev_weights(brick.heights, place[1], by_height.data());
+      chebyshev_weights(brick.ranges, place[0], by_range.data());
+      std::fill(sum.begin(), sum.end(), 0.0);
+      const double* v = brick.values.data();
+      for (double wh : by_height)
+        for (double wr : by_range)
+          for (std::size_t m = 0; m < 2 * n; ++m) sum[m] += wh * wr * *v++;
+      for (std::size_t m = 0; m <= n; ++m) {
+        double re = 0, im = 0;
+        chebyshev_weights(n, chebyshev_point(n + 1, m), weights.data());
+        for (std::size_t i = 0; i < n; ++i) re += weights[i] * sum[i], im += weights[i] * sum[n + i];
+        if (std::hypot(re - expected[m], im - expected[n + 1 + m]) > 2 * tolerance_ * scale) return false;
+      }
+    }
+    return true;
+  }
+
+  struct Slot {
+    std::once_flag once;
+    Brick brick;
+  };
+  static constexpr double line_span = 2;  // half of the phase that may turn across a brick [rad]
+  double wavenumber_, half_band_;
+  ElementIntegral line_, whole_;
+  WaveLaw law_;
+  double low_, high_, tolerance_;
+  bool soft_;
+  double half_width_, half_height_, smallest_ = 0;
+  const GaussRule* rule_ = nullptr;
+  std::mutex mutex_;
+  std::map<std::array<std::size_t, 2>, Slot> slots_;
+};
+
 std::vector<SmoothResponse::Part> surface_parts(const Probe& probe, const Element& element, int dimensions) {
   std::vector<SmoothResponse::Part> parts;
   if (element.shape != Element::Shape::rectangle) {
@@ -368,8 +629,11 @@ class PhysicalResponse : public SmoothResponse {
                    int dimensions, double tolerance, bool direct)
       : direct_(direct) {
     for (std::size_t kind = 0; kind < aperture.kinds(); ++kind) {
-      tables_.push_back(std::make_unique<Table>(probe, probe.elements[aperture.representative(kind)], law, low, high,
-                                                dimensions, tolerance));
+      const Element& element = probe.elements[aperture.representative(kind)];
+      tables_.push_back(std::make_unique<Table>(probe, element, law, low, high, dimensions, tolerance));
+      lines_.push_back(dimensions == 3 && LineTable::fits(probe, element)
+                           ? std::make_unique<LineTable>(probe, element, law, low, high, tolerance)
+                           : nullptr);
       rough_ = std::max(rough_, tables_.back()->smallest());
       parts_.push_back(surface_parts(probe, probe.elements[aperture.representative(kind)], dimensions));
     }
@@ -385,6 +649,8 @@ class PhysicalResponse : public SmoothResponse {
       std::fill_n(imaginary, nodes.size(), 0.0);
     } else if (direct_) {
       tables_[kind]->direct(local, nodes, own, real, imaginary);
+    } else if (lines_[kind]) {
+      lines_[kind]->interpolate(local, nodes, own, real, imaginary);
     } else {
       tables_[kind]->interpolate(local, nodes, own, real, imaginary);
     }
@@ -392,6 +658,7 @@ class PhysicalResponse : public SmoothResponse {
 
  private:
   std::vector<std::unique_ptr<Table>> tables_;
+  std::vector<std::unique_ptr<LineTable>> lines_;  // where they fit; null elsewhere
   std::vector<std::vector<Part>> parts_;
   double rough_ = 0;
   bool direct_;
