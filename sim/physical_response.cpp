@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <map>
 #include <mutex>
 #include <numbers>
@@ -88,8 +89,10 @@ struct Brick {
   Interval range, angle, height;
   std::size_t ranges = 1, angles = 1, heights = 1;
   FrequencyNodes frequencies;
+  double shift = 0;  // LineTable: of the path that the phase counts from [m]
   std::vector<double> values;  // [height][range][angle][2 * frequency]: real parts, then imaginary parts
   std::vector<float> floats;   // the same of a LineTable's bricks
+  std::vector<float> turns;    // k / 2 pi at its frequencies [1/m]
 };
 
 struct Contracted {
@@ -387,14 +390,22 @@ class LineTable {
       workspace.bricks.clear(), workspace.lines.clear(), workspace.edges.assign(1, smallest_ - half_width_);
     }
     const double distance = std::hypot(range, height);
-    const std::size_t count = nodes.size();
-    std::fill_n(real, count, 0.0);
-    std::fill_n(imaginary, count, 0.0);
+    std::fill_n(real, nodes.size(), 0.0);
+    std::fill_n(imaginary, nodes.size(), 0.0);
+    // Lines in the same brick are added at its own frequencies.
+    const Brick* open = nullptr;
     for (std::size_t q = 0; q < rule_->nodes.size(); ++q) {
-      const double across = local.x - half_width_ * rule_->nodes[q], rho = std::hypot(across, local.z);
+      const double across = local.x - half_width_ * rule_->nodes[q], rho = std::sqrt(across * across + local.z * local.z);
       const double weight = half_width_ * rule_->weights[q] * (soft_ ? local.z / rho : 1);
-      add_line(rho, height, static_cast<float>(weight), std::hypot(rho, height) - distance, nodes, workspace, real, imaginary);
+      const LineCache& line = line_at(rho, height, workspace);
+      if (line.brick != open) {
+        if (open) add_sum(*open, nodes, workspace, real, imaginary);
+        open = line.brick;
+        workspace.line_sum.assign(2 * open->frequencies.size(), 0);
+      }
+      add_line(line, rho, static_cast<float>(weight), std::sqrt(rho * rho + height * height) - distance, workspace);
     }
+    add_sum(*open, nodes, workspace, real, imaginary);
   }
 
  private:
@@ -404,52 +415,69 @@ class LineTable {
     return line;
   }
 
-  void add_line(double rho, double height, float weight, double beyond, const FrequencyNodes& nodes,
-                TableWorkspace& workspace, double* real, double* imaginary) {
+  const LineCache& line_at(double rho, double height, TableWorkspace& workspace) {
     auto& edges = workspace.edges;
     while (edges.back() <= rho) edges.push_back(edges.back() + range_step(edges.back()));
     const std::size_t i = static_cast<std::size_t>(std::upper_bound(edges.begin(), edges.end(), rho) - edges.begin()) - 1;
     if (workspace.lines.size() <= i) workspace.lines.resize(i + 1);
     LineCache& line = workspace.lines[i];
     if (line.height != height) contract(i, edges[i], edges[i + 1], height, workspace, line);
+    return line;
+  }
+
+  void add_line(const LineCache& line, double rho, float weight, double beyond, TableWorkspace& workspace) const {
     const Brick& brick = *line.brick;
-    const std::size_t width = 2 * brick.frequencies.size();
+    const std::size_t n = brick.frequencies.size();
     double by_range[64];
     chebyshev_weights(brick.ranges, brick.range.relative(rho), by_range);
-    workspace.line_sum.assign(width, 0);
-    float* __restrict sum = workspace.line_sum.data();
+    auto& value = workspace.line_out;
+    value.assign(2 * n, 0);
+    float* __restrict v = value.data();
     for (std::size_t r = 0; r < brick.ranges; ++r) {
       const float w = static_cast<float>(by_range[r]) * weight;
-      const float* __restrict v = line.values.data() + r * width;
+      const float* __restrict row = line.values.data() + r * 2 * n;
 #pragma omp simd
-      for (std::size_t m = 0; m < width; ++m) sum[m] += w * v[m];
+      for (std::size_t m = 0; m < 2 * n; ++m) v[m] += w * row[m];
     }
-    // To the frequencies asked for, with the phase of this line's own path.
-    const std::size_t n = width / 2, count = nodes.size();
+    float* __restrict sum = workspace.line_sum.data();
+    const float* __restrict turns = brick.turns.data();
+    const float far = static_cast<float>(beyond);
+    if (!law_.lossless)
+      for (std::size_t m = 0; m < n; ++m) {
+        const float loss = std::exp(-static_cast<float>(brick.frequencies.attenuation[m]) * far);
+        v[m] *= loss, v[n + m] *= loss;
+      }
+#pragma omp simd
+    for (std::size_t m = 0; m < n; ++m) {
+      float c, s;
+      cis_turns(-turns[m] * far, c, s);
+      sum[m] += v[m] * c - v[n + m] * s;
+      sum[n + m] += v[m] * s + v[n + m] * c;
+    }
+  }
+
+  /// From the brick's frequencies to those asked for.
+  void add_sum(const Brick& brick, const FrequencyNodes& nodes, TableWorkspace& workspace, double* real, double* imaginary) const {
+    const std::size_t n = brick.frequencies.size(), count = nodes.size();
     const auto& matrix = conversion(brick.frequencies, nodes, workspace);
     auto& out = workspace.line_out;
     out.assign(2 * count, 0);
+    float* __restrict re = out.data();
+    float* __restrict im = re + count;
     for (std::size_t k = 0; k < n; ++k) {
-      const float x = sum[k], y = sum[n + k];
+      const float x = workspace.line_sum[k], y = workspace.line_sum[n + k];
       const float* __restrict row = matrix.data() + k * count;
-      float* __restrict re = out.data();
-      float* __restrict im = re + count;
 #pragma omp simd
       for (std::size_t m = 0; m < count; ++m) re[m] += row[m] * x, im[m] += row[m] * y;
     }
-    const auto& turns = workspace.turns;
-    const float far = static_cast<float>(beyond);
-    if (!law_.lossless)
-      for (std::size_t m = 0; m < count; ++m) {
-        const float loss = std::exp(-static_cast<float>(nodes.attenuation[m]) * far);
-        out[m] *= loss, out[count + m] *= loss;
-      }
+    const float* __restrict turns = workspace.turns.data();
+    const float shift = static_cast<float>(brick.shift);
 #pragma omp simd
     for (std::size_t m = 0; m < count; ++m) {
       float c, s;
-      cis_turns(-turns[m] * far, c, s);
-      real[m] += static_cast<double>(out[m] * c - out[count + m] * s);
-      imaginary[m] += static_cast<double>(out[m] * s + out[count + m] * c);
+      cis_turns(-turns[m] * shift, c, s);
+      real[m] += static_cast<double>(re[m] * c - im[m] * s);
+      imaginary[m] += static_cast<double>(re[m] * s + im[m] * c);
     }
   }
 
@@ -522,13 +550,16 @@ class LineTable {
     };
     brick.ranges = terms(wavenumber_ * brick.range.half() * bend, brick.range.half(), brick.range.middle());
     brick.heights = terms(wavenumber_ * brick.height.half() * spread, brick.height.half(), brick.range.low);
-    double difference = 0;
+    double least = std::numeric_limits<double>::infinity(), most = -least;
     for (double x : {-1.0, 1.0})
       for (double h : {-1.0, 0.0, 1.0}) {
         const Vec3 p{0, brick.height.at(h), brick.range.at(x)};
         line_.values(p, {}, workspace.nodes, nullptr, nullptr);
-        for (double path : workspace.nodes.path) difference = std::max(difference, std::abs(path - norm(p)));
+        for (double path : workspace.nodes.path)
+          least = std::min(least, path - norm(p)), most = std::max(most, path - norm(p));
       }
+    brick.shift = (least + most) / 2;
+    const double difference = (most - least) / 2 + half_width_;
     brick.frequencies = frequency_nodes(
         low_, high_, static_cast<std::size_t>(oscillation_terms(half_band_ * difference, tolerance_) + 1), law_);
     for (int attempt = 0;; ++attempt) {
@@ -539,14 +570,20 @@ class LineTable {
       brick.frequencies = frequency_nodes(low_, high_, brick.frequencies.size() + 2, law_);
     }
     brick.floats.assign(brick.values.begin(), brick.values.end());
+    for (double k : brick.frequencies.wavenumber) brick.turns.push_back(static_cast<float>(k / (2 * pi)));
     brick.values.clear();
     brick.values.shrink_to_fit();
   }
 
-  /// E at (0, height, range): the narrow element's integral over its width.
-  void line_values(double range, double height, const FrequencyNodes& nodes, TableWorkspace& workspace, double* out) const {
-    line_.values({0, height, range}, nodes, workspace.nodes, out, out + nodes.size());
-    for (std::size_t m = 0; m < 2 * nodes.size(); ++m) out[m] /= line_.element().width;
+  /// E at (0, height, range): the narrow element's integral over its width, its phase counted from `shift`.
+  void line_values(double range, double height, double shift, const FrequencyNodes& nodes, TableWorkspace& workspace,
+                   double* out) const {
+    const std::size_t n = nodes.size();
+    line_.values({0, height, range}, nodes, workspace.nodes, out, out + n);
+    for (std::size_t m = 0; m < n; ++m) {
+      const auto value = std::complex<double>(out[m], out[n + m]) * std::polar(1 / line_.element().width, nodes.wavenumber[m] * shift);
+      out[m] = value.real(), out[n + m] = value.imag();
+    }
   }
 
   void fill(Brick& brick, TableWorkspace& workspace) const {
@@ -556,7 +593,7 @@ class LineTable {
     for (std::size_t h = 0; h < brick.heights; ++h)
       for (std::size_t r = 0; r < brick.ranges; ++r, out += width)
         line_values(brick.range.at(chebyshev_point(brick.ranges, r)), brick.height.at(chebyshev_point(brick.heights, h)),
-                    brick.frequencies, workspace, out);
+                    brick.shift, brick.frequencies, workspace, out);
   }
 
   bool is_accurate(const Brick& brick, TableWorkspace& workspace) const {
@@ -567,7 +604,7 @@ class LineTable {
     std::vector<double> expected(2 * (n + 1)), by_height(brick.heights), by_range(brick.ranges), sum(2 * n), weights(n);
     constexpr double places[][2] = {{0.97, 0.95}, {-0.96, -0.93}, {0.13, 0.98}, {-0.52, 0.31}};
     for (const auto& place : places) {
-      line_values(brick.range.at(place[0]), brick.height.at(place[1]), others, workspace, expected.data());
+      line_values(brick.range.at(place[0]), brick.height.at(place[1]), brick.shift, others, workspace, expected.data());
       chebyshev_weights(brick.heights, place[1], by_height.data());
       chebyshev_weights(brick.ranges, place[0], by_range.data());
       std::fill(sum.begin(), sum.end(), 0.0);
