@@ -3,6 +3,7 @@
 #include <functional>
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "sim/smooth_response.hpp"
@@ -30,7 +31,6 @@ struct EchoModel {
   /// A(x, f) over a band of frequencies to a tolerance; `points` is how many values will be asked for.
   std::function<std::unique_ptr<SmoothResponse>(const Aperture&, double low, double high, double tolerance, double points)>
       response;
-  bool has_lens = false;
 };
 
 struct EchoRecord {
@@ -38,6 +38,9 @@ struct EchoRecord {
   std::size_t samples = 0;
   std::vector<double> receive_delays;  ///< [element] s; empty = none
 };
+
+/// Why add_fast_echoes cannot keep its promise for these scatterers; empty if it can.
+std::string why_not_fast(const EchoModel& model, std::span<const ScattererGroup> groups, double accuracy);
 
 /// Adds the echoes of all transmits to out(transmit, element), with a relative L2 error below `accuracy`. `scales`: one
 /// real factor a transmit. `done(n)` is told of scatterers finished.

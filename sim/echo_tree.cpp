@@ -45,7 +45,7 @@ EchoTree::EchoTree(const EchoModel& model, const Aperture& aperture, const Smoot
       response_(response),
       limits_(limits),
       exponent_(group.exponent),
-      wavenumber_(std::max(model.law.wavenumber(limits.high), model.law.wavenumber(limits.low))),
+      wavenumber_(std::max(std::abs(model.law.wavenumber(limits.high)), std::abs(model.law.wavenumber(limits.low)))),
       half_band_(std::abs(model.law.wavenumber(limits.high) - model.law.wavenumber(limits.low)) / 2 * 1.1),
       transmit_count_(transmits.size()),
       sample_(spread(aperture.frames().size(), sampled_elements)),

@@ -12,7 +12,7 @@ const Catalog& engine_catalog() {
                 row_of<ScattererEngine>("scatterers", "The same model, fast, its error held under accuracy."),
                 row_of<FullWaveEngine>("full_wave", "Full wave, k-space pseudospectral (not in this version).")},
       .presets = {},
-      .default_type = "exact"};
+      .default_type = "scatterers"};
   return catalog;
 }
 

@@ -20,6 +20,10 @@ std::vector<double> simus_echo_scales(const SimulationInput& input, const SimusO
 FieldResult field_simus(const SimulationInput& input, const SimusOptions& options, const FieldRequest& request,
                         std::size_t transmit, Engine::FieldOutput output);
 
+/// Drives whose spectrum has not died away at the highest frequency that is worked out end there softly (cos^2 over its last
+/// three tenths): a sharp end would ring on through the whole record.
+double band_taper(double frequency, double highest);
+
 /// The linear model without shortcuts: converges to the Rayleigh integral (3-D) or its two-dimensional analogue. The medium is
 /// the phantom's background, and beyond it what `propagation` sees of the regions.
 struct PhysicalOptions {

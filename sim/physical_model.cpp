@@ -155,7 +155,8 @@ class Setup {
     // In two dimensions a pulse has a tail: all the line's parts out of the plane come later and later.
     const double tail = dimensions == 2 ? 20 / pulse.frequency() : 0;
     const double half = pulse.half_duration() + tail;
-    if (probe.bandwidth <= 0) return half;
+    // Without a response the band's soft end alone rings, for a few periods of its highest frequency.
+    if (probe.bandwidth <= 0) return half + 16 / highest;
     const double ringing = 100 / probe.frequency / std::min(1.0, probe.bandwidth);
     return std::max(half, signal_half_duration([&](double f) { return pulse.spectrum(f, 0) * response(f, ways); },
                                                highest, half + ringing));
@@ -520,7 +521,7 @@ class EchoSimulation {
     const auto& delays = input_.sequence.receive_delays;
     std::vector<Complex> common(frequency.size());
     parallel_for(frequency.size(), [&](std::size_t b) {
-      common[b] = setup_.probe.two_way_response(frequency[b]);
+      common[b] = setup_.probe.two_way_response(frequency[b]) * band_taper(frequency[b], setup_.highest_frequency(rate_));
       if (!setup_.pulse.per_element()) common[b] *= setup_.pulse.spectrum(frequency[b], 0);
     });
     parallel_for(transmits * elements, [&](std::size_t i) {
@@ -677,6 +678,13 @@ FieldResult transient_field(const Setup& setup, const std::vector<Firing>& firin
 }
 
 }  // namespace
+
+double band_taper(double frequency, double highest) {
+  const double x = (frequency / highest - 0.7) / 0.3;
+  if (x <= 0) return 1;
+  const double c = std::cos(std::numbers::pi / 2 * std::min(x, 1.0));
+  return c * c;
+}
 
 Acquisition simulate_physical(const SimulationInput& input, const PhysicalOptions& options) {
   const Setup setup(input, options, scatterer_bounds(input));

@@ -128,12 +128,12 @@ class Table {
  public:
   Table(const Probe& probe, const Element& element, const WaveLaw& law, double low, double high, int dimensions,
         double tolerance)
-      : integral_(probe, element, dimensions, std::max(law.wavenumber(high), law.wavenumber(low)), tolerance / 10),
+      : integral_(probe, element, dimensions, std::max(std::abs(law.wavenumber(high)), std::abs(law.wavenumber(low))), tolerance / 10),
         law_(law),
         low_(low),
         high_(high),
         tolerance_(tolerance),
-        wavenumber_(std::max(law.wavenumber(high), law.wavenumber(low))),
+        wavenumber_(std::max(std::abs(law.wavenumber(high)), std::abs(law.wavenumber(low)))),
         half_band_((law.wavenumber(high) - law.wavenumber(low)) / 2),
         round_(element.shape != Element::Shape::rectangle),
         tall_(!round_ && dimensions == 3),
@@ -360,7 +360,7 @@ class Table {
 class LineTable {
  public:
   LineTable(const Probe& probe, const Element& element, const WaveLaw& law, double low, double high, double tolerance)
-      : wavenumber_(std::max(law.wavenumber(high), law.wavenumber(low))),
+      : wavenumber_(std::max(std::abs(law.wavenumber(high)), std::abs(law.wavenumber(low)))),
         half_band_((law.wavenumber(high) - law.wavenumber(low)) / 2),
         line_(probe, narrow(element), 3, wavenumber_, tolerance / 10),
         whole_(probe, element, 3, wavenumber_, tolerance / 10),

@@ -45,17 +45,17 @@ EchoModel physical_model(const SimulationInput& input, const ScattererEngine& en
   EchoModel model;
   model.probe = &probe;
   model.dimensions = dimensions;
-  model.law = {medium->sound_speed(), [medium](double f) { return medium->wavenumber(f); },
-               [medium](double f) { return medium->attenuation(f); }, medium->lossless()};
+  model.law = {medium->sound_speed(), [medium](double f) { return std::copysign(medium->wavenumber(std::abs(f)), f); },
+               [medium](double f) { return medium->attenuation(std::abs(f)); }, medium->lossless()};
   model.reference_frequency = pulse.frequency();
   // In two dimensions A is worked out times sqrt(f / fc), on either way.
-  model.spectrum = [&pulse, &probe, dimensions](double f) {
-    std::complex<double> value = probe.two_way_response(f);
+  model.highest = std::max(input.receive.sampling_rate / 2, 5 * std::max(pulse.frequency(), probe.frequency));
+  model.spectrum = [&pulse, &probe, dimensions, highest = model.highest](double f) {
+    std::complex<double> value = probe.two_way_response(f) * band_taper(f, highest);
     if (!pulse.per_element()) value *= pulse.spectrum(f, 0);
     return dimensions == 2 ? value * (probe.frequency / f) : value;
   };
   if (pulse.per_element()) model.element_drive = [&pulse](double f, std::size_t n) { return pulse.spectrum(f, n); };
-  model.highest = std::max(input.receive.sampling_rate / 2, 5 * std::max(pulse.frequency(), probe.frequency));
   model.lowest = 0;
   model.earliest_slowness = model.latest_slowness = 1 / medium->sound_speed();
   model.response = [&probe, law = model.law, dimensions](const Aperture& aperture, double low, double high, double tolerance, double points) {
@@ -77,7 +77,7 @@ EchoModel simus_echo_model(const SimulationInput& input, const ScattererEngine& 
   const Attenuation loss = background.attenuation;
   // 8.69 stands for 20 log10 e, as in SIMUS.
   model.law = {c, [c](double f) { return two_pi * f / c; },
-               [loss](double f) { return loss.db_per_cm * std::pow(f / 1e6, loss.exponent) * 1e2 / 8.69; },
+               [loss](double f) { return loss.db_per_cm * std::pow(std::abs(f) / 1e6, loss.exponent) * 1e2 / 8.69; },
                loss.db_per_cm == 0};
   model.reference_frequency = probe.frequency;
   const double duration = pulse.burst_cycles() / pulse.frequency();
@@ -100,13 +100,23 @@ void ScattererEngine::fields(FieldVisitor& visit) {
 
 Acquisition ScattererEngine::simulate(const SimulationInput& input) const {
   check();
+  const bool in_line = input.probe.kind == Probe::Kind::linear || input.probe.kind == Probe::Kind::phased || input.probe.kind == Probe::Kind::curved;
+  const EchoModel echo_model = model == Model::physical ? physical_model(input, *this) : simus_echo_model(input, *this);
+  const double default_exponent = model == Model::physical ? 2 : 0;
+  const std::string hindrance =
+      model == Model::simus && dimensions == 3 && in_line
+          ? "model simus holds its elevation factor over blocks of frequencies: its echoes are not short"
+          : why_not_fast(echo_model, groups_of(input.phantom, 0, default_exponent), accuracy);
+  if (!hindrance.empty()) {
+    Acquisition exact = Exact::simulate(input);
+    exact.notes.push_back("Computed by engine exact: " + hindrance + ".");
+    return exact;
+  }
   const Sequence& sequence = input.sequence;
   const std::size_t frames = sequence.frames, transmits = sequence.transmits.size();
   Acquisition acquisition = empty_acquisition(input);
   acquisition.description = "Simulated by the fast linear model in " + std::to_string(dimensions) + " dimensions";
-  const EchoModel echo_model = model == Model::physical ? physical_model(input, *this) : simus_echo_model(input, *this);
   const EchoRecord record{input.receive.sampling_rate, record_start(input), acquisition.samples_per_channel(), sequence.receive_delays};
-  const double default_exponent = model == Model::physical ? 2 : 0;
   const bool moving = scatterers_move(input);
   Progress progress("Echoes", input.phantom.scatterers.size() * (moving ? frames * transmits : 1), "scatterers");
   const auto simulate = [&](std::size_t frame, std::size_t first, std::size_t count, double time) {
