@@ -383,7 +383,7 @@ TEST(SimusErrors, SayWhatTheModelDoesNotKnow) {
 TEST(EngineCatalog, RefusesWhatIsNotInThisVersion) {
   const Catalog& catalog = engine_catalog();
   EXPECT_EQ(catalog.kind, "engine");
-  EXPECT_EQ(catalog.default_type, "exact");
+  EXPECT_EQ(catalog.default_type, "scatterers");
   const auto full_wave = Typed<Engine>::make(catalog, "full_wave");
   EXPECT_NE(config_error([&] { full_wave->check(); }).find("not in this version"), std::string::npos);
   Exact exact;
