@@ -104,7 +104,9 @@ Acquisition ScattererEngine::simulate(const SimulationInput& input) const {
   const EchoModel echo_model = model == Model::physical ? physical_model(input, *this) : simus_echo_model(input, *this);
   const double default_exponent = model == Model::physical ? 2 : 0;
   const std::string hindrance =
-      model == Model::simus && dimensions == 3 && in_line
+      propagation != PropagationKind::uniform
+          ? "media that vary are not in the fast sums yet"
+      : model == Model::simus && dimensions == 3 && in_line
           ? "model simus holds its elevation factor over blocks of frequencies: its echoes are not short"
           : why_not_fast(echo_model, groups_of(input.phantom, 0, default_exponent), accuracy);
   if (!hindrance.empty()) {
@@ -124,7 +126,7 @@ Acquisition ScattererEngine::simulate(const SimulationInput& input) const {
     const auto part = std::span(sequence.transmits).subspan(first, count);
     std::vector<double> scales(count, 1);
     if (model == Model::simus)
-      scales = simus_echo_scales(input, {static_cast<int>(dimensions), full_frequency_directivity}, first, count, time);
+      scales = simus_echo_scales(input, {.dimensions = static_cast<int>(dimensions), .full_frequency_directivity = full_frequency_directivity}, first, count, time);
     add_fast_echoes(echo_model, groups, part, scales, record, accuracy, [&](std::size_t n) { progress.advance(n); },
                     [&](std::size_t t, std::size_t m) { return acquisition.samples.row(frame, first + t, m); });
   };

@@ -14,6 +14,7 @@
 #include "recon/iq.hpp"
 #include "recon/metrics.hpp"
 #include "sim/exact.hpp"
+#include "sim/scatterer_engine.hpp"
 #include "transducers/burst.hpp"
 #include "transducers/transmit_laws.hpp"
 
@@ -48,11 +49,21 @@ std::shared_ptr<Engine> exact(Exact::Model model, int dimensions) {
 // Model simus leaves out frequencies 100 dB below the largest, which moves with what is simulated. In three dimensions
 // it holds the wavenumber of its elevation factor over blocks of frequencies: from block to block the spectrum jumps,
 // which rings before and after the echo, and pressure falls with 1/r only roughly.
+std::shared_ptr<Engine> scatterers(Exact::Model model, int dimensions) {
+  const auto engine = std::make_shared<ScattererEngine>();
+  engine->model = model;
+  engine->dimensions = dimensions;
+  return engine;
+}
+
 const Row rows[] = {
     {"exact_physical_2d", [] { return exact(Exact::Model::physical, 2); }, 2, 1e-4, 1e-3, 1e-4},
     {"exact_physical_3d", [] { return exact(Exact::Model::physical, 3); }, 3, 1e-4, 1e-3, 1e-4},
     {"exact_simus_2d", [] { return exact(Exact::Model::simus, 2); }, 2, 1e-4, 1e-3, 1e-4},
     {"exact_simus_3d", [] { return exact(Exact::Model::simus, 3); }, 3, 1e-4, 2e-2, 5e-3},
+    {"scatterers_physical_2d", [] { return scatterers(Exact::Model::physical, 2); }, 2, 1e-3, 1e-3, 1e-3},
+    {"scatterers_physical_3d", [] { return scatterers(Exact::Model::physical, 3); }, 3, 1e-3, 1e-3, 1e-3},
+    {"scatterers_simus_2d", [] { return scatterers(Exact::Model::simus, 2); }, 2, 1e-3, 1e-3, 1e-3},
 };
 
 // ---- Scenes and measures
