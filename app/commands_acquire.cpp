@@ -15,6 +15,7 @@
 #include "io/hdf5.hpp"
 #include "io/png.hpp"
 #include "recon/envelope.hpp"
+#include "sim/mechanical_index.hpp"
 
 namespace sonoforge {
 
@@ -227,6 +228,11 @@ int field_command(const CommandLine& line) {
     const auto result = e.config.engine->field(input, request, transmit, Engine::FieldOutput::maps);
     write_axes();
     writer.write<double>("rms_pressure", result.rms, map_shape, {.unit = "Pa, or relative", .description = "root mean square pressure"});
+    if (e.pulse->in_pascal()) {
+      const auto index = mechanical_index(*e.config.engine, input, request.points, transmit);
+      writer.write_scalar("mechanical_index", index.value, {.unit = "-", .description = "largest over the grid, derated by 0.3 dB/cm/MHz"});
+      summary["mechanical_index"] = index.value;
+    }
     writer.write<double>("peak_pressure", result.peak, map_shape, {.unit = "Pa, or relative", .description = "largest magnitude of the pressure"});
     write_png(folder / "field.png", draw_map(level_map([&](std::size_t i) { return result.rms[i]; }), "dB", {.title = "RMS pressure", .low = -60, .high = 0}));
     if (field.movie_frames > 0) {

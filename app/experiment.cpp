@@ -11,6 +11,7 @@
 #include "core/progress.hpp"
 #include "recon/envelope.hpp"
 #include "sim/scan.hpp"
+#include "transducers/pressure_drive.hpp"
 
 namespace sonoforge {
 
@@ -142,6 +143,8 @@ Experiment Experiment::build(const ConfigTree& tree, const std::vector<std::stri
   const bool have_probe = !e.probe.elements.empty();
   if (have_probe && e.config.pulse) attempt("pulse", [&] { e.pulse = e.config.pulse->build(e.probe); });
   if (e.config.phantom) attempt("phantom", [&] { e.phantom = e.config.phantom->build(random); });
+  if (e.pulse && e.config.pulse->pressure)
+    e.pulse = drive_in_pascal(e.pulse, *e.config.pulse->pressure, e.phantom.background.sound_speed);
   if (!e.config.sound_speed && e.config.phantom) e.config.sound_speed = e.phantom.background.sound_speed;
   if (have_probe && e.config.sequence)
     attempt("sequence", [&] { e.sequence = e.config.sequence->build(e.probe, e.config.sound_speed.value_or(1540)); });

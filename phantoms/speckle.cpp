@@ -55,7 +55,7 @@ void add_speckle(Phantom& phantom, const RandomStream& random) {
         if (height >= tissue.scatterer_density) continue;
         double gain = region >= 0 ? phantom.regions[static_cast<std::size_t>(region)].gain_db : 0;
         if (phantom.echo_map) gain += phantom.echo_map->gain_db(p);
-        const double strength = tissue.scatterer_strength * std::pow(10.0, gain / 20);
+        const double strength = tissue.strength() * std::pow(10.0, gain / 20);
         if (strength == 0) continue;
         out.positions.push_back(p);
         out.amplitudes.push_back(strength * cell.normal_pair_at(2 * i + 1)[0]);

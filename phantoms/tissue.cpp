@@ -14,17 +14,26 @@ void Tissue::fields(FieldVisitor& visit) {
   visit(scatterer_density, {.key = "scatterer_density", .doc = "Point scatterers a volume; in a phantom whose extent is one plane, a millimetre thick slice of it is meant.",
                             .unit = Unit::per_cubic_metre, .min = 0, .max = 1e15});
   visit(scatterer_strength, {.key = "scatterer_strength", .doc = "Root mean square amplitude of one scatterer, relative.", .min = 0, .max = 1e12});
+  visit(backscatter, {.key = "backscatter", .doc = "Backscatter coefficient at the pulse's frequency, instead of scatterer_strength; absolute where the pulse has a pressure.",
+                      .unit = Unit::per_metre_steradian, .min = 0, .max = 1e12});
   visit(scattering_exponent, {.key = "scattering_exponent", .doc = "Scattered amplitude grows as this power of frequency (default: 2, and 0 under model simus).",
                               .min = -4, .max = 8});
 }
 
 void Tissue::check() const {
   if (!(sound_speed > 0)) throw ConfigError("sound_speed", "the sound speed is not above zero (waves would stand still). Write for example 1540 m/s");
+  if (backscatter && *backscatter > 0 && !(scatterer_density > 0))
+    throw ConfigError("backscatter", "a backscatter coefficient is given without scatterers (nothing would scatter). Add for example 'scatterer_density: 20 /mm^3'");
   if (!(density > 0)) throw ConfigError("density", "the density is not above zero. Write for example 1000 kg/m^3");
 }
 
+double Tissue::strength() const {
+  if (!backscatter) return scatterer_strength;
+  return scatterer_density > 0 ? std::sqrt(*backscatter / scatterer_density) : 0;
+}
+
 double Tissue::echogenicity() const {
-  const double power = scatterer_density * scatterer_strength * scatterer_strength;
+  const double power = scatterer_density * strength() * strength();
   return power > 0 ? 10 * std::log10(power) : -std::numeric_limits<double>::infinity();
 }
 

@@ -8,6 +8,7 @@
 #include "core/parallel.hpp"
 #include "sim/noise.hpp"
 #include "sim/record.hpp"
+#include "transducers/pressure_drive.hpp"
 
 namespace sonoforge {
 namespace {
@@ -124,6 +125,10 @@ ReceiveChain::ReceiveChain(const SimulationInput& input, const RandomStream& ran
       sound_speed_(input.phantom.background.sound_speed),
       gains_(input.probe.size(), 1.0),
       delays_(input.probe.size(), 0.0) {
+  // A scatterer of length s under the pressure P sends s P exp(-i k r) / r: on average over a face of area A that is
+  // s P (2 pi / A) integral of exp(-i k r) / (2 pi r), and the engines' echoes are the integral alone.
+  if (input.pulse.in_pascal())
+    for (const Element& element : input.probe.elements) pascal_.push_back(2 * std::numbers::pi / face_area(element));
   if (config_.anti_alias) {
     const double passed = 3 * std::max(input.pulse.frequency(), input.probe.frequency);
     oversampling_ = static_cast<std::size_t>(std::max(1.0, std::ceil(2 * passed / config_.sampling_rate)));
@@ -150,6 +155,7 @@ ReceiveConfig ReceiveChain::engine_record() const {
 }
 
 void ReceiveChain::receive(Acquisition& acquisition) const {
+  scale_to_pascal(acquisition);
   vary_elements(acquisition);
   mix_neighbours(acquisition);
   scale_to_volts(acquisition);
@@ -158,6 +164,7 @@ void ReceiveChain::receive(Acquisition& acquisition) const {
 }
 
 void ReceiveChain::receive_and_digitise(Acquisition& acquisition, const RandomStream& noise) const {
+  scale_to_pascal(acquisition);
   vary_elements(acquisition);
   mix_neighbours(acquisition);
   scale_to_volts(acquisition);
@@ -166,6 +173,14 @@ void ReceiveChain::receive_and_digitise(Acquisition& acquisition, const RandomSt
   add_noise(acquisition, config_.noise, noise);
   amplify(acquisition);
   if (config_.adc) digitise(acquisition, *config_.adc);
+}
+
+void ReceiveChain::scale_to_pascal(Acquisition& acquisition) const {
+  if (pascal_.empty()) return;
+  for_each_record(acquisition, [&](std::size_t, std::size_t, std::size_t m, std::span<float> record) {
+    for (float& v : record) v = static_cast<float>(v * pascal_[m]);
+  });
+  if (!config_.sensitivity) acquisition.notes.push_back("Samples are in Pa.");
 }
 
 void ReceiveChain::vary_elements(Acquisition& acquisition) const {

@@ -16,7 +16,7 @@ struct Butterworth {
 };
 
 /// What stands between the pressure on the elements and the samples in the file, in the order of the signal:
-///     element gains and delays, dead elements -> cross-talk -> sensitivity [V/Pa] -> thermal noise -> anti-alias
+///     (echoes in Pa where the drive is in Pa) element gains and delays, dead elements -> cross-talk -> sensitivity [V/Pa] -> thermal noise -> anti-alias
 ///     filter and sampling -> noise by SNR -> time-gain compensation -> converter.
 /// Steps that `receive` does not give are left out. Engines know none of this: they record what `engine_record` asks
 /// for. The delay of the filter at the pulse's frequency is taken off again, as scanners do, so that echoes stay where
@@ -37,6 +37,7 @@ class ReceiveChain {
   void receive_and_digitise(Acquisition& acquisition, const RandomStream& noise) const;
 
  private:
+  void scale_to_pascal(Acquisition& acquisition) const;
   void vary_elements(Acquisition& acquisition) const;
   void mix_neighbours(Acquisition& acquisition) const;
   void scale_to_volts(Acquisition& acquisition) const;
@@ -48,6 +49,7 @@ class ReceiveChain {
   std::size_t oversampling_ = 1;
   double frequency_;  // of the pulse [Hz]
   double sound_speed_;
+  std::vector<double> pascal_;  // [element] factor from the engines' echoes to Pa; empty if the drive is relative
   std::vector<double> gains_, delays_;                // [element]; dead: 0
   std::vector<std::vector<std::size_t>> neighbours_;  // [element]
 };

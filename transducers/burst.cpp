@@ -63,9 +63,10 @@ void BurstConfig::fields(FieldVisitor& visit) {
                     .min = 1e3,
                     .max = 1e9});
   visit(cycles, {.key = "cycles", .doc = "Length of the burst in periods.", .min = 0.1, .max = 10'000});
-  visit(amplitude, {.key = "amplitude", .doc = "Peak of the drive; where it is in Pa, so are the results."});
+  visit(amplitude, {.key = "amplitude", .doc = "Peak of the drive."});
   visit.choice(window, window_names,
                {.key = "window", .doc = "Taper over the burst: none, hann, hamming or blackman."});
+  pressure_field(visit);
 }
 
 void BurstConfig::check() const {

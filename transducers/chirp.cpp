@@ -152,8 +152,9 @@ void ChirpConfig::fields(FieldVisitor& visit) {
                    .min = 1e-9,
                    .max = 1,
                    .required = duration == 0});
-  visit(amplitude, {.key = "amplitude", .doc = "Peak of the drive; where it is in Pa, so are the results."});
+  visit(amplitude, {.key = "amplitude", .doc = "Peak of the drive."});
   visit.choice(window, window_names, {.key = "window", .doc = "Taper over the chirp."});
+  pressure_field(visit);
 }
 
 void ChirpConfig::check() const {

@@ -66,7 +66,8 @@ void CodedConfig::fields(FieldVisitor& visit) {
                     .min = 1e3,
                     .max = 1e9});
   visit(cycles, {.key = "cycles", .doc = "Periods of the carrier a chip.", .min = 0.1, .max = 1000});
-  visit(amplitude, {.key = "amplitude", .doc = "Peak of the drive; where it is in Pa, so are the results."});
+  visit(amplitude, {.key = "amplitude", .doc = "Peak of the drive."});
+  pressure_field(visit);
 }
 
 void CodedConfig::check() const {

@@ -23,12 +23,19 @@ class Pulse {
   virtual bool per_element() const { return false; }
   /// Cycles of a plain sine burst (what model simus needs), or 0 for any other pulse.
   virtual double burst_cycles() const { return 0; }
+  /// Whether pressures come out in Pa, see `drive_in_pascal`; if not, they are relative.
+  virtual bool in_pascal() const { return false; }
 };
 
 class PulseConfig : public Configurable {
  public:
   /// `frequency` defaults to the probe's.
   virtual std::shared_ptr<const Pulse> build(const Probe& probe) const = 0;
+
+  std::optional<double> pressure;  ///< on the faces where the drive is 1 [Pa]; missing: results are relative
+
+ protected:
+  void pressure_field(FieldVisitor& visit);
 };
 
 /// burst (default type: frequency, cycles), chirp, coded, samples.

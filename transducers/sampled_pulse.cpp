@@ -70,7 +70,8 @@ void SampledPulseConfig::fields(FieldVisitor& visit) {
                     .min = 1e3,
                     .max = 1e9});
   visit(amplitude,
-        {.key = "amplitude", .doc = "Factor on the samples; where the product is in Pa, so are the results."});
+        {.key = "amplitude", .doc = "Factor on the samples."});
+  pressure_field(visit);
 }
 
 std::shared_ptr<const Pulse> SampledPulseConfig::build(const Probe& probe) const {
