@@ -44,8 +44,8 @@ struct PredictedFile {
 };
 
 /// Applies a model to the first image of each file and writes NAME_mask.nii.gz (1 inside; i lateral, j elevation, k depth;
-/// in the world frame, sectors scan converted) and NAME_overlay.png. Throws `UserError` for files without image and for
-/// two inputs of one name.
+/// in the world frame, sectors scan converted) and NAME_overlay.png. NAME is that of the file, with the names of its folders
+/// before it as far as files of one name need them. Throws `UserError` for files without image and for one given twice.
 std::vector<PredictedFile> predict_files(const std::filesystem::path& model, const std::vector<std::filesystem::path>& files,
                                          const std::filesystem::path& folder);
 

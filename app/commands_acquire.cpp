@@ -27,12 +27,20 @@ std::string with_digits(double value, int digits) {
   return out.str();
 }
 
+// "name (subject)  value unit", lengths in mm.
 void print_metrics(const std::vector<MetricValue>& metrics) {
+  std::vector<std::string> names;
   std::size_t width = 0;
-  for (const auto& metric : metrics) width = std::max(width, metric.name.size());
-  for (const auto& metric : metrics)
-    std::cout << std::left << std::setw(static_cast<int>(width) + 2) << metric.name << with_digits(metric.value, 4)
-              << (metric.unit.empty() ? "" : " " + metric.unit) << "\n";
+  for (const auto& metric : metrics) {
+    names.push_back(metric.name + (metric.subject.empty() ? "" : " (" + metric.subject + ")"));
+    width = std::max(width, names.back().size());
+  }
+  for (std::size_t i = 0; i < metrics.size(); ++i) {
+    const bool length = metrics[i].unit == "m";
+    const std::string unit = length ? "mm" : metrics[i].unit;
+    std::cout << std::left << std::setw(static_cast<int>(width) + 2) << names[i] << with_digits(metrics[i].value * (length ? 1e3 : 1), 4)
+              << (unit.empty() ? "" : " " + unit) << "\n";
+  }
 }
 
 const LabelMap* find_label(const std::vector<LabelMap>& labels, const std::string& name) {
@@ -254,8 +262,11 @@ int field_command(const CommandLine& line) {
   }
   writer.write_text("sonoforge/config", e.resolved);
   writer.commit();
+  std::string files = "field.hdf5";
+  for (const char* name : {"field.png", "field.apng"})
+    if (std::filesystem::exists(folder / name)) files += std::string(", ") + name;
   if (line.json) std::cout << summary.dump(2) << "\n";
-  else std::cout << "wrote " << folder.string() << "/{field.hdf5, field.png}\n";
+  else std::cout << "wrote " << folder.string() << "/{" << files << "}\n";
   return 0;
 }
 

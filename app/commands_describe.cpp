@@ -1,8 +1,12 @@
 #include <iomanip>
 #include <iostream>
+#include <memory>
 
 #include <nlohmann/json.hpp>
 
+#include "ai/generate.hpp"
+#include "ai/train.hpp"
+#include "ai/validate.hpp"
 #include "app/catalogs.hpp"
 #include "app/commands.hpp"
 #include "app/experiment.hpp"
@@ -31,7 +35,7 @@ std::string range_text(const Json& key) {
   const auto number = [](const Json& v) { return format_number(v.get<double>()); };
   const std::string unit = key.contains("unit") ? " " + key["unit"].get<std::string>() : "";
   if (key.contains("choices")) return value_text(key["choices"]);
-  if (key.contains("catalog")) return "a " + key["catalog"].get<std::string>() + " (see 'describe " + key["catalog"].get<std::string>() + "')";
+  if (key.contains("catalog")) return key["catalog"].get<std::string>() + " (see 'describe " + key["catalog"].get<std::string>() + "')";
   std::string out;
   if (key.contains("above")) out = "> 0";
   if (key.contains("min")) out = ">= " + number(key["min"]);
@@ -77,21 +81,36 @@ void print_catalog(const Catalog& catalog) {
   }
 }
 
+/// The files that commands read: one acquisition, its section for data sets, a training, a validation.
+struct ConfigFile {
+  std::string name, doc;
+  std::shared_ptr<Configurable> config;
+};
+std::vector<ConfigFile> config_files() {
+  return {{"config", "what 'run', 'simulate', 'field' and 'reconstruct' read", std::make_shared<ExperimentConfig>()},
+          {"dataset", "the section 'dataset:' that 'generate' reads beside these", std::make_shared<DatasetConfig>()},
+          {"train", "what 'train' reads", std::make_shared<TrainConfig>()},
+          {"validate", "what 'validate' reads", std::make_shared<ValidateConfig>()}};
+}
+
 }  // namespace
 
 int describe_command(const CommandLine& line) {
   const auto catalogs = all_catalogs();
-  ExperimentConfig top;
+  const auto files = config_files();
   if (line.inputs.empty()) {
     if (line.json) {
       Json json;
-      json["config"] = describe_config(top);
+      for (const auto& file : files) json[file.name] = describe_config(*file.config);
       for (const Catalog* catalog : catalogs) json[catalog->kind] = describe_catalog(*catalog);
       std::cout << json.dump(2) << "\n";
       return 0;
     }
-    std::cout << "A config file has these sections:\n";
-    print_keys(describe_config(top), "  ");
+    for (const auto& file : files) {
+      std::cout << file.name << ": " << file.doc << "\n";
+      if (file.name == "config") print_keys(describe_config(*file.config), "  ");
+      else std::cout << "  (write 'sonoforge describe " << file.name << "' for its keys)\n";
+    }
     std::cout << "\nKinds with 'type:' (write 'sonoforge describe KIND' or 'KIND.TYPE' for the keys):\n";
     for (const Catalog* catalog : catalogs) print_catalog(*catalog);
     return 0;
@@ -99,9 +118,11 @@ int describe_command(const CommandLine& line) {
   const std::string& wanted = line.inputs[0];
   const auto dot = wanted.find('.');
   const std::string kind = wanted.substr(0, dot);
-  std::vector<std::string> kinds{"config"};
-  if (kind == "config") {
-    const Json json = describe_config(top);
+  std::vector<std::string> kinds;
+  for (const auto& file : files) {
+    kinds.push_back(file.name);
+    if (file.name != wanted) continue;
+    const Json json = describe_config(*file.config);
     if (line.json) std::cout << json.dump(2) << "\n";
     else print_keys(json, "  ");
     return 0;

@@ -61,7 +61,12 @@ int validate_command(const CommandLine& line) {
   for (const auto& g : result.groups) {
     const auto& e = g.estimate;
     json["groups"].push_back({{"group", g.group}, {"metric", g.metric}, {"mean", number(e.value)}, {"low", number(e.interval.low)}, {"high", number(e.interval.high)}});
-    if (!line.json) std::cout << g.group << ": " << g.metric << " " << e.value << " [" << e.interval.low << ", " << e.interval.high << "]\n";
+    if (line.json) continue;
+    std::cout << g.group << ": " << g.metric << " ";
+    if (std::isnan(e.value)) std::cout << "not known (too few cases)
+";
+    else std::cout << e.value << " [" << e.interval.low << ", " << e.interval.high << "]
+";
   }
   for (const auto& warning : result.warnings)
     if (!line.json) std::cout << "warning: " << warning << "\n";

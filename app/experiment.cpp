@@ -267,7 +267,10 @@ std::vector<MetricValue> measure(const std::vector<Typed<MetricConfig>>& metrics
   if (metrics.empty()) return values;
   const RealMap levels = envelope(pixels);
   for (const auto& metric : metrics)
-    for (auto& value : metric->measure({levels, decibels, classes ? &*classes : nullptr})) values.push_back(std::move(value));
+    for (auto& value : metric->measure({levels, decibels, classes ? &*classes : nullptr})) {
+      value.subject = metric->subject();
+      values.push_back(std::move(value));
+    }
   return values;
 }
 
@@ -306,6 +309,7 @@ nlohmann::ordered_json RunResult::report() const {
     if (std::isfinite(metric.value)) entry["value"] = metric.value;
     else entry["value"] = nullptr;
     entry["unit"] = metric.unit;
+    entry["of"] = metric.subject;
     json["metrics"].push_back(std::move(entry));
   }
   json["measurements"] = nlohmann::ordered_json::array();

@@ -34,7 +34,7 @@ void install_interrupt_handler() {
 }
 
 void check_interrupted() {
-  if (stop_requested) throw Interrupted("interrupted");
+  if (stop_requested) throw Interrupted("the work stopped before its end, and its result was not written. Run the same command again");
 }
 
 // Only the outermost work is shown: a sample's progress says nothing beside that of its data set.

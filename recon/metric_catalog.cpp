@@ -47,6 +47,7 @@ struct TwoRegions : MetricConfig {
                    .min = 1e-6,
                    .max = 1});
   }
+  std::string subject() const override { return target + ", " + background; }
 
  protected:
   struct Samples {
@@ -99,6 +100,7 @@ struct OneRegion : MetricConfig {
     visit(target, {.key = "target", .doc = "Label of the region to measure."});
     margin_field(visit, margin);
   }
+  std::string subject() const override { return target; }
 };
 
 struct SpeckleSnr : OneRegion {
@@ -140,6 +142,10 @@ struct PointProfiles : MetricConfig {
   std::string target;
   double radius = 1.8e-3;
 
+  std::string subject() const override {
+    if (!position) return target;
+    return "(" + format_number(position->x * 1e3) + ", " + format_number(position->z * 1e3) + ") mm";
+  }
   void fields(FieldVisitor& visit) override {
     visit(position, {.key = "position", .doc = "Where the point target stands.", .unit = Unit::metre});
     visit(target, {.key = "target", .doc = "Label of the region that holds the point target, instead of a position."});

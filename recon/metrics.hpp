@@ -77,13 +77,16 @@ struct MetricInput {
 struct MetricValue {
   std::string name;
   double value = 0;
-  std::string unit;  ///< "dB", "m", or "" for ratios
+  std::string unit;          ///< "dB", "m", or "" for ratios
+  std::string subject = {};  ///< what was measured, as "cyst, liver": set by whoever asked for it
 };
 
 class MetricConfig : public Configurable {
  public:
   /// Throws `UserError` where the image does not hold what the metric needs.
   virtual std::vector<MetricValue> measure(const MetricInput& input) const = 0;
+  /// The regions or the place that are measured, in words.
+  virtual std::string subject() const = 0;
 };
 
 /// cr, cnr, gcnr, speckle_snr, picmus_contrast, speckle_test, fwhm, picmus_resolution.

@@ -62,22 +62,43 @@ Prediction Predictor::apply(const RealMap& image, double threshold) const {
   return prediction;
 }
 
+// A name for the results of each file: its own, with as many of its folders' names before it as tell all files apart.
+static std::vector<std::string> result_names(const std::vector<std::filesystem::path>& files) {
+  std::vector<std::filesystem::path> folders;
+  std::vector<std::string> names;
+  std::set<std::filesystem::path> different;
+  for (const auto& file : files) {
+    const auto whole = std::filesystem::absolute(file).lexically_normal();
+    if (!different.insert(whole).second) throw UserError("'" + file.string() + "' is given twice (two inputs would have one result). Name it once");
+    folders.push_back(whole.parent_path());
+    names.push_back(whole.stem().string());
+  }
+  while (std::set<std::string>(names.begin(), names.end()).size() < names.size()) {
+    bool longer = false;
+    for (std::size_t i = 0; i < names.size(); ++i)
+      if (folders[i].has_filename()) {
+        longer = true;
+        names[i] = folders[i].filename().string() + "_" + names[i];
+        folders[i] = folders[i].parent_path();
+      }
+    if (!longer) throw UserError("two inputs are called '" + names.front() + "' but for their endings (two inputs would have one result). Rename one");
+  }
+  return names;
+}
+
 std::vector<PredictedFile> predict_files(const std::filesystem::path& model, const std::vector<std::filesystem::path>& files,
                                          const std::filesystem::path& folder) {
   const Predictor predictor(model);
-  std::set<std::string> names;
-  for (const auto& file : files) {
-    regular_file_size(file);
-    if (!names.insert(file.stem().string()).second)
-      throw UserError("two inputs are called '" + file.stem().string() + "' (one result would overwrite the other). Predict them into two folders");
-  }
+  for (const auto& file : files) regular_file_size(file);
+  const auto names = result_names(files);
   make_folder(folder);
   Progress progress("Predicting", files.size(), "files");
   std::vector<PredictedFile> results;
-  for (const auto& file : files) {
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    const auto& file = files[i];
     const RealMap image = read_image(file);
     const Prediction prediction = predictor.apply(image);
-    PredictedFile result{file, folder / (file.stem().string() + "_mask.nii.gz"), folder / (file.stem().string() + "_overlay.png"), 0, 0};
+    PredictedFile result{file, folder / (names[i] + "_mask.nii.gz"), folder / (names[i] + "_overlay.png"), 0, 0};
     const bool polar = image.grid.kind == PixelGrid::Kind::polar;
     const PixelGrid grid = polar ? picture_grid(image.grid, 4096) : image.grid;
     const auto mask = polar ? convert_mask(image.grid, prediction.mask, grid) : prediction.mask;

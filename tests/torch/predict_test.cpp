@@ -59,12 +59,29 @@ TEST_F(PredictTest, MarksUnseenDiscsWhereTheyAre) {
   EXPECT_TRUE(std::filesystem::exists(results[0].overlay));
 }
 
+TEST_F(PredictTest, FilesOfOneNameAreToldApartByTheirFolders) {
+  const auto data = Dataset::open(folder / "data");
+  const auto source = data.folder / data.manifest.rows[0].file;
+  std::vector<std::filesystem::path> files;
+  for (const char* patient : {"first", "second"}) {
+    std::filesystem::create_directories(folder / patient);
+    files.push_back(folder / patient / "visit_0.hdf5");
+    std::filesystem::copy_file(source, files.back(), std::filesystem::copy_options::overwrite_existing);
+  }
+  const auto results = predict_files(folder / "model" / "model.pt", files, folder / "apart");
+  ASSERT_EQ(results.size(), 2u);
+  EXPECT_EQ(results[0].mask.filename(), "first_visit_0_mask.nii.gz");
+  EXPECT_EQ(results[1].mask.filename(), "second_visit_0_mask.nii.gz");
+  EXPECT_TRUE(std::filesystem::exists(results[0].mask));
+  EXPECT_TRUE(std::filesystem::exists(results[1].overlay));
+}
+
 TEST_F(PredictTest, RefusesWhatItCannotUse) {
   const auto data = Dataset::open(folder / "data");
   const auto file = data.folder / data.manifest.rows[0].file;
   EXPECT_NE(error_of([&] { predict_files(file, {file}, folder / "out"); }).find("not a model"), std::string::npos);
   const auto model = folder / "model" / "model.pt";
-  EXPECT_NE(error_of([&] { predict_files(model, {file, file}, folder / "out"); }).find("two inputs"), std::string::npos);
+  EXPECT_NE(error_of([&] { predict_files(model, {file, file}, folder / "out"); }).find("given twice"), std::string::npos);
   put(folder / "text.hdf5", "no data");
   EXPECT_NE(error_of([&] { predict_files(model, {folder / "text.hdf5"}, folder / "out"); }), "no error");
   EXPECT_NE(error_of([&] { predict_files(model, {folder / "missing.hdf5"}, folder / "out"); }), "no error");
