@@ -63,10 +63,8 @@ int validate_command(const CommandLine& line) {
     json["groups"].push_back({{"group", g.group}, {"metric", g.metric}, {"mean", number(e.value)}, {"low", number(e.interval.low)}, {"high", number(e.interval.high)}});
     if (line.json) continue;
     std::cout << g.group << ": " << g.metric << " ";
-    if (std::isnan(e.value)) std::cout << "not known (too few cases)
-";
-    else std::cout << e.value << " [" << e.interval.low << ", " << e.interval.high << "]
-";
+    if (std::isnan(e.value)) std::cout << "not known (too few cases)\n";
+    else std::cout << e.value << " [" << e.interval.low << ", " << e.interval.high << "]\n";
   }
   for (const auto& warning : result.warnings)
     if (!line.json) std::cout << "warning: " << warning << "\n";
