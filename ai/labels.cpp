@@ -133,6 +133,7 @@ std::vector<Measurement> true_measurements(const Phantom& phantom) {
     add(".volume", region.shape->volume(), "m^3");
     add(".area", region.shape->section_area(0.5 * (phantom.extent.low.y + phantom.extent.high.y)), "m^2");
   }
+  for (const auto& own : phantom.measurements) out.push_back({own.name, own.value, own.unit});
   return out;
 }
 

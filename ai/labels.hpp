@@ -25,6 +25,7 @@ std::vector<LabelMap> rasterize_labels(const Phantom& phantom, const PixelGrid& 
 /// True sizes of labelled regions where they have a closed form and are finite and not zero: "CLASS.volume" [m^3] and "CLASS.area" [m^2] of the
 /// section with the plane in the middle of the phantom's extent along y ("CLASS.2.volume" for the second region of a class).
 /// They are sizes of whole shapes: what a later region covers or the extent cuts off counts too.
+/// Then the phantom's own measurements (diameters, circumferences, stenosis, ...).
 std::vector<Measurement> true_measurements(const Phantom& phantom);
 
 }  // namespace sonoforge

@@ -48,6 +48,13 @@ struct PointTarget {
   std::string label;
 };
 
+/// A true length, area, volume or ratio that the geometry alone decides.
+struct TrueMeasurement {
+  std::string name;  ///< "CLASS.quantity"
+  double value = 0;  ///< SI; ratios as fractions
+  std::string unit;  ///< "m", "m^2", "m^3", "s"; "" for ratios
+};
+
 /// Echo level that varies from place to place, for example from a picture.
 class EchoMap {
  public:
@@ -63,6 +70,7 @@ struct Phantom {
   Scatterers scatterers;
   std::vector<PointTarget> targets;
   std::shared_ptr<const EchoMap> echo_map;  ///< may be null
+  std::vector<TrueMeasurement> measurements;  ///< beyond the volumes and areas that the shapes of labelled regions know
   Bounds extent;          ///< where scatterers and labels are meant to be [m]
 
   /// Index of the region that holds a point, -1 for the background.
@@ -80,7 +88,7 @@ class PhantomConfig : public Configurable {
   virtual Phantom build(const RandomStream& random) const = 0;
 };
 
-/// points, scatterers, scene, image (and later the parametric anatomies).
+/// points, scatterers, scene, image, and parametric anatomies and test objects.
 const Catalog& phantom_catalog();
 
 }  // namespace sonoforge

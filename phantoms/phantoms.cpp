@@ -10,6 +10,10 @@
 #include "phantoms/flow_phantom.hpp"
 #include "phantoms/rotating_disk.hpp"
 #include "phantoms/speckle.hpp"
+#include "phantoms/breast_lesion.hpp"
+#include "phantoms/carotid.hpp"
+#include "phantoms/contrast_detail.hpp"
+#include "phantoms/fetal_head.hpp"
 
 namespace sonoforge {
 
@@ -143,6 +147,24 @@ void ScenePhantom::fields(FieldVisitor& visit) {
   visit(wires, {.key = "wires", .doc = "Thin bright lines along y."});
 }
 
+void add_wires(Phantom& phantom, const WiresConfig& wires) {
+  constexpr double spacing = 1e-4;  // well under a wavelength, so that the wire echoes as a line
+  const double from = phantom.extent.low.y, length = phantom.extent.high.y - phantom.extent.low.y;
+  const auto count = length > 0 ? static_cast<std::size_t>(std::ceil(length / spacing)) : std::size_t{1};
+  const double points = static_cast<double>(count) * static_cast<double>(wires.positions.size());
+  if (points + static_cast<double>(phantom.scatterers.size()) > max_scatterers)
+    throw ConfigError("wires", "the wires need " + format_number(points) + " scatterers (at most " + format_number(max_scatterers) +
+                                   " are supported). Use fewer wires or a shorter extent along y");
+  for (const auto& [x, z] : wires.positions) {
+    for (std::size_t i = 0; i < count; ++i) {
+      phantom.scatterers.positions.push_back({x, length > 0 ? from + length * (static_cast<double>(i) + 0.5) / static_cast<double>(count) : from, z});
+      phantom.scatterers.amplitudes.push_back(length > 0 ? wires.amplitude * length / static_cast<double>(count) / 1e-3 : wires.amplitude);
+      phantom.scatterers.regions.push_back(phantom.region_at(phantom.scatterers.positions.back()));
+    }
+    phantom.targets.push_back({{x, 0.5 * (phantom.extent.low.y + phantom.extent.high.y), z}, wires.label});
+  }
+}
+
 Phantom ScenePhantom::build(const RandomStream& random) const {
   Phantom phantom;
   phantom.background = *background;
@@ -158,23 +180,7 @@ Phantom ScenePhantom::build(const RandomStream& random) const {
   }
   phantom.extent = extent.bounds();
   add_speckle(phantom, random.child("speckle"));
-  if (wires) {
-    constexpr double spacing = 1e-4;  // well under a wavelength, so that the wire echoes as a line
-    const double from = extent.y[0], length = extent.y[1] - extent.y[0];
-    const auto count = length > 0 ? static_cast<std::size_t>(std::ceil(length / spacing)) : std::size_t{1};
-    const double points = static_cast<double>(count) * static_cast<double>(wires->positions.size());
-    if (points + static_cast<double>(phantom.scatterers.size()) > max_scatterers)
-      throw ConfigError("wires", "the wires need " + format_number(points) + " scatterers (at most " + format_number(max_scatterers) +
-                                     " are supported). Use fewer wires or a shorter extent along y");
-    for (const auto& [x, z] : wires->positions) {
-      for (std::size_t i = 0; i < count; ++i) {
-        phantom.scatterers.positions.push_back({x, length > 0 ? from + length * (static_cast<double>(i) + 0.5) / static_cast<double>(count) : from, z});
-        phantom.scatterers.amplitudes.push_back(length > 0 ? wires->amplitude * length / static_cast<double>(count) / 1e-3 : wires->amplitude);
-        phantom.scatterers.regions.push_back(phantom.region_at(phantom.scatterers.positions.back()));
-      }
-      phantom.targets.push_back({{x, 0.5 * (extent.y[0] + extent.y[1]), z}, wires->label});
-    }
-  }
+  if (wires) add_wires(phantom, *wires);
   return phantom;
 }
 
@@ -340,6 +346,10 @@ const Catalog& phantom_catalog() {
                                "What is insonified.",
                                {row_of<PointsPhantom>("points", "Isolated point targets."),
                                 row_of<ScatterersPhantom>("scatterers", "Point scatterers from an HDF5 file."),
+                                row_of<BreastLesionPhantom>("breast_lesion", "A lesion of the breast: smooth to spiculated, under skin, fat and ligaments."),
+                                row_of<CarotidPhantom>("carotid", "A carotid artery with plaque, along or across."),
+                                row_of<FetalHeadPhantom>("fetal_head", "The head of a fetus, of the size of its gestational age."),
+                                row_of<ContrastDetailPhantom>("contrast_detail", "Test object: rods graded in size and contrast, and groups of wires."),
                                 row_of<ScenePhantom>("scene", "Regions of tissue filled with speckle, and wires."),
                                 row_of<ImagePhantom>("image", "A label map or echogenicity map from PNG, NIfTI or HDF5."),
                                 row_of<FlowPhantom>("flow", "Blood that flows through a straight or bent vessel, steadily or in pulses."),

@@ -51,6 +51,9 @@ struct WiresConfig : Configurable {
   void fields(FieldVisitor& visit) override;
 };
 
+/// Adds scatterers and targets along the phantom's extent in y. Throws `ConfigError("wires", ...)` for too many.
+void add_wires(Phantom& phantom, const WiresConfig& wires);
+
 /// A background and regions of tissue, filled with speckle.
 struct ScenePhantom : PhantomConfig {
   Typed<Tissue> background;

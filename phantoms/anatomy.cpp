@@ -1,0 +1,89 @@
+#include "phantoms/anatomy.hpp"
+
+#include <cmath>
+#include <numbers>
+
+#include "phantoms/shapes.hpp"
+#include "phantoms/speckle.hpp"
+
+namespace sonoforge {
+
+AnatomyPhantom::AnatomyPhantom(const char* background_tissue)
+    : background(Typed<Tissue>::make(tissue_catalog(), background_tissue)) {}
+
+void AnatomyPhantom::common_fields(FieldVisitor& visit) {
+  visit.typed(background, tissue_catalog(),
+              {.key = "background", .doc = "Tissue where no region is; its speed and loss are those of the waves."});
+  visit.object(extent, {.key = "extent", .doc = "The box that scatterers fill."});
+  visit(scatterer_density,
+        {.key = "scatterer_density",
+         .doc = "Scatterers a volume in all tissues that have any, at equal echo levels (default: each tissue's own).",
+         .unit = Unit::per_cubic_metre,
+         .min = 1,
+         .max = 1e15});
+}
+
+Phantom AnatomyPhantom::build(const RandomStream& random) const {
+  Phantom phantom;
+  phantom.background = *background;
+  phantom.extent = extent.bounds();
+  lay_out(phantom, random.child("layout"));
+  if (scatterer_density) {
+    set_density(phantom.background, *scatterer_density);
+    for (auto& region : phantom.regions) set_density(region.tissue, *scatterer_density);
+  }
+  add_speckle(phantom, random.child("speckle"));
+  return phantom;
+}
+
+double UndulatingLayer::bottom_at(double x) const {
+  double z = bottom_;
+  for (const auto& wave : waves_)
+    z += wave.amplitude * std::sin(2 * std::numbers::pi * x / wave.wavelength + wave.phase);
+  return z;
+}
+
+Bounds UndulatingLayer::bounds() const {
+  double reach = 0;
+  for (const auto& wave : waves_) reach += std::abs(wave.amplitude);
+  Bounds b;
+  b.low.z = top_;
+  b.high.z = bottom_ + reach;
+  return b;
+}
+
+int add_region(Phantom& phantom, std::shared_ptr<const Shape> shape, const Tissue& tissue, std::string label,
+               double gain_db) {
+  phantom.regions.push_back({std::move(shape), tissue, std::move(label), gain_db});
+  return static_cast<int>(phantom.regions.size()) - 1;
+}
+
+Tissue known_tissue(const char* name) {
+  return *Typed<Tissue>::make(tissue_catalog(), name);
+}
+
+std::shared_ptr<const Shape> layer(double from_z, double to_z) {
+  SlabConfig config;
+  config.z = {from_z, to_z};
+  return config.build();
+}
+
+std::shared_ptr<const Shape> ellipsoid(Vec3 centre, Vec3 radii, Vec3 rotation) {
+  EllipsoidConfig config;
+  config.centre = centre, config.radii = radii, config.rotation = rotation;
+  return config.build();
+}
+
+std::shared_ptr<const Shape> rod(Vec3 centre, Vec3 axis, double radius) {
+  CylinderConfig config;
+  config.centre = centre, config.axis = axis, config.radius = radius;
+  return config.build();
+}
+
+std::shared_ptr<const Shape> box(Vec3 centre, Vec3 size, Vec3 rotation) {
+  BoxConfig config;
+  config.centre = centre, config.size = size, config.rotation = rotation;
+  return config.build();
+}
+
+}  // namespace sonoforge

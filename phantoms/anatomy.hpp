@@ -1,0 +1,55 @@
+#pragma once
+#include <optional>
+
+#include "phantoms/phantoms.hpp"
+
+namespace sonoforge {
+
+/// What parametric anatomies and test objects share: a background, an extent, speckle. A class lays out regions and
+/// measurements.
+struct AnatomyPhantom : PhantomConfig {
+  Typed<Tissue> background;
+  ExtentConfig extent;
+  std::optional<double> scatterer_density;  ///< instead of the tissues' own, at equal echo levels [1/m^3]
+
+  explicit AnatomyPhantom(const char* background_tissue);
+  Phantom build(const RandomStream& random) const final;
+
+ protected:
+  /// The keys above; a class calls it from `fields`.
+  void common_fields(FieldVisitor& visit);
+  /// Adds regions, targets, echo map and measurements to a phantom that has background and extent.
+  virtual void lay_out(Phantom& phantom, const RandomStream& random) const = 0;
+};
+
+/// Everything between two surfaces z(x) that undulate as sums of sines; unbounded along y.
+class UndulatingLayer : public Shape {
+ public:
+  struct Wave {
+    double amplitude = 0, wavelength = 1, phase = 0;  ///< [m], [m], [rad]
+  };
+  /// Depths between which the layer lies [m]; the waves move its lower surface.
+  UndulatingLayer(double top, double bottom, std::vector<Wave> waves)
+      : top_(top), bottom_(bottom), waves_(std::move(waves)) {}
+  double bottom_at(double x) const;
+  bool contains(Vec3 p) const override { return p.z >= top_ && p.z <= bottom_at(p.x); }
+  Bounds bounds() const override;
+
+ private:
+  double top_, bottom_;
+  std::vector<Wave> waves_;
+};
+
+/// Adds a region; returns its index.
+int add_region(Phantom& phantom, std::shared_ptr<const Shape> shape, const Tissue& tissue, std::string label,
+               double gain_db = 0);
+/// A copy of a tissue of the table.
+Tissue known_tissue(const char* name);
+
+/// Ready shapes.
+std::shared_ptr<const Shape> layer(double from_z, double to_z);
+std::shared_ptr<const Shape> ellipsoid(Vec3 centre, Vec3 radii, Vec3 rotation = {});
+std::shared_ptr<const Shape> rod(Vec3 centre, Vec3 axis, double radius);
+std::shared_ptr<const Shape> box(Vec3 centre, Vec3 size, Vec3 rotation = {});
+
+}  // namespace sonoforge
