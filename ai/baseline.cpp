@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "ai/classification_metrics.hpp"
-#include "ai/csv.hpp"
+#include "io/csv.hpp"
 #include "ai/distributions.hpp"
 #include "io/atomic_file.hpp"
 

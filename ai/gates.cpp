@@ -4,7 +4,7 @@
 #include <cmath>
 #include <limits>
 
-#include "ai/csv.hpp"
+#include "io/csv.hpp"
 #include "core/units.hpp"
 #include "io/text_encoding.hpp"
 

@@ -14,7 +14,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "ai/csv.hpp"
+#include "io/csv.hpp"
 #include "ai/sha256.hpp"
 #include "core/progress.hpp"
 #include "core/units.hpp"
@@ -72,17 +72,6 @@ std::string split_of_patient(const SplitShares& shares, std::uint64_t seed, std:
   // Rounded sums of shares must not put a patient where the share is zero.
   if (u < shares.train + shares.validation || shares.test == 0) return shares.validation > 0 ? "validation" : "train";
   return "test";
-}
-
-SampleSpec draw_sample(const ConfigTree& tree, std::uint64_t seed, std::uint64_t patient) {
-  ConfigTree drawn = tree;
-  SampleSpec sample;
-  sample.seed = seed;
-  drawn.set("patient=" + std::to_string(patient));
-  sample.factors = drawn.draw(RandomStream(seed, patient, "config"));
-  std::erase_if(drawn.root().entries, [](const ConfigNode::Entry& entry) { return entry.key == "dataset"; });
-  sample.config = drawn.text();
-  return sample;
 }
 
 namespace {

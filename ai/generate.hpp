@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "ai/cohort.hpp"
 #include "ai/manifest.hpp"
 #include "core/fields.hpp"
 #include "io/config.hpp"
@@ -28,16 +29,6 @@ struct DatasetConfig : Configurable {
   void fields(FieldVisitor& visit) override;
   void check() const override;
   bool stores(const std::string& part) const;
-};
-
-/// One sample to be simulated.
-struct SampleSpec {
-  std::string name = "visit_0";  ///< file name without ending, unique for its patient
-  int visit = 0;
-  std::string twin = {};
-  std::uint64_t seed = 1;
-  std::string config = {};       ///< resolved YAML: simulating it gives this sample
-  Factors factors = {};
 };
 
 /// What `generate_dataset` does.
@@ -78,9 +69,5 @@ std::string split_of_patient(const SplitShares& shares, std::uint64_t seed, std:
 
 /// "patient_00012".
 std::string patient_name(std::uint64_t patient);
-
-/// The plain draw of one sample a patient: all distributions of `tree` replaced by values of the patient's own streams, the
-/// key `patient` set, and the section `dataset` taken out.
-SampleSpec draw_sample(const ConfigTree& tree, std::uint64_t seed, std::uint64_t patient);
 
 }  // namespace sonoforge

@@ -5,7 +5,7 @@
 #include <map>
 #include <set>
 
-#include "ai/csv.hpp"
+#include "io/csv.hpp"
 #include "io/atomic_file.hpp"
 
 namespace sonoforge {

@@ -5,7 +5,7 @@
 #include <limits>
 #include <set>
 
-#include "ai/csv.hpp"
+#include "io/csv.hpp"
 #include "ai/groups.hpp"
 #include "ai/sha256.hpp"
 #include "ai/survival_metrics.hpp"

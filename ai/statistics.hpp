@@ -3,13 +3,11 @@
 #include <string>
 #include <vector>
 
+#include "core/normal_distribution.hpp"
 #include "core/random.hpp"
 
 namespace sonoforge {
 
-/// Standard normal distribution function, and its inverse for a probability in (0, 1).
-double normal_probability(double z);
-double normal_quantile(double probability);
 
 /// Linear interpolation between order statistics at (n - 1) * probability; `values` need not be sorted. NaN without
 /// values.

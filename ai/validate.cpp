@@ -11,7 +11,7 @@
 
 #include "ai/baseline.hpp"
 #include "ai/classification_metrics.hpp"
-#include "ai/csv.hpp"
+#include "io/csv.hpp"
 #include "ai/gates.hpp"
 #include "ai/groups.hpp"
 #include "ai/hypothesis_tests.hpp"

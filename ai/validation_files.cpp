@@ -1,7 +1,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "ai/csv.hpp"
+#include "io/csv.hpp"
 #include "ai/gates.hpp"
 #include "ai/groups.hpp"
 #include "ai/validation_report.hpp"

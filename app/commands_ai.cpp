@@ -79,6 +79,7 @@ int check_command(const CommandLine& line) {
   } else {
     const auto loaded = load_config(line.inputs[0], line.sets, line.seed);
     if (root.find("dataset")) read_dataset(tree);
+    if (root.find("visits") || root.find("twins")) draw_samples(tree, seed_of(tree), 0);
     std::vector<std::string> needs;
     if (root.find("field") == nullptr) needs = {"phantom", "probe", "sequence", "receive"};
     Experiment::build(loaded.tree, needs, loaded.factors);
@@ -102,10 +103,10 @@ int generate_command(const CommandLine& line) {
   request.dry_run = line.dry_run;
   // The first patient shows the mistakes of the config before anything is written.
   {
-    const SampleSpec first = draw_sample(tree, request.seed, 0);
-    Experiment::build(ConfigTree::parse(first.config, line.inputs[0]), {"phantom", "probe", "sequence", "receive"});
+    for (const SampleSpec& first : draw_samples(tree, request.seed, 0))
+      Experiment::build(ConfigTree::parse(first.config, line.inputs[0]), {"phantom", "probe", "sequence", "receive"});
   }
-  request.draw = [&](std::uint64_t patient) { return std::vector<SampleSpec>{draw_sample(tree, request.seed, patient)}; };
+  request.draw = [&](std::uint64_t patient) { return draw_samples(tree, request.seed, patient); };
   request.simulate = [&](std::uint64_t patient, const SampleSpec& sample, const std::filesystem::path& file) {
     make_sample(line.inputs[0], request.config, patient, sample, file);
   };

@@ -7,6 +7,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "ai/cohort.hpp"
 #include "ai/labels.hpp"
 #include "core/progress.hpp"
 #include "recon/envelope.hpp"
@@ -96,6 +97,7 @@ void ExperimentConfig::fields(FieldVisitor& visit) {
   visit(format, {.key = "sonoforge", .doc = "Version of the config format.", .min = 1, .max = 1});
   visit(seed, {.key = "seed", .doc = "Start of every random stream.", .min = 0, .max = 9.2e18});
   visit(patient, {.key = "patient", .doc = "Which patient of a training set this is; chooses the random streams.", .min = 0, .max = 9.2e18});
+  visit(visit_number, {.key = "visit", .doc = "Which examination of the patient this is, from 0; chooses the noise.", .min = 0, .max = 1e6});
   visit.typed(phantom, phantom_catalog(), {.key = "phantom", .doc = "What is insonified."});
   visit.typed(probe, probe_catalog(), {.key = "probe", .doc = "The transducer: a name from the library, or a mapping with type:."});
   visit.typed(pulse, pulse_catalog(), {.key = "pulse", .doc = "The electrical drive of the elements."});
@@ -113,7 +115,11 @@ void ExperimentConfig::fields(FieldVisitor& visit) {
 }
 
 const std::vector<std::string>& foreign_keys() {
-  static const std::vector<std::string> keys{"dataset", "description"};
+  static const std::vector<std::string> keys = [] {
+    std::vector<std::string> all = dataset_sections();
+    all.emplace_back("description");
+    return all;
+  }();
   return keys;
 }
 
@@ -162,7 +168,8 @@ Experiment Experiment::build(const ConfigTree& tree, const std::vector<std::stri
 
 Acquisition Experiment::simulate() const {
   const RandomStream random(static_cast<std::uint64_t>(config.seed), static_cast<std::uint64_t>(config.patient), "noise");
-  Acquisition acquisition = scan(*config.engine, {phantom, probe, *pulse, sequence, *config.receive}, config.components, random);
+  Acquisition acquisition = scan(*config.engine, {phantom, probe, *pulse, sequence, *config.receive}, config.components,
+                                 config.visit_number == 0 ? random : random.child("visit", static_cast<std::uint64_t>(config.visit_number)));
   acquisition.sound_speed = config.sound_speed.value_or(phantom.background.sound_speed);
   return acquisition;
 }

@@ -49,6 +49,7 @@ struct ExperimentConfig : Configurable {
   std::int64_t format = 1;
   std::int64_t seed = 1;
   std::int64_t patient = 0;  ///< which patient of a training set: chooses the random streams
+  std::int64_t visit_number = 0;  ///< which examination of the patient: chooses the noise; the patient stays the same
   Typed<PhantomConfig> phantom;
   Typed<ProbeConfig> probe;
   Typed<PulseConfig> pulse;

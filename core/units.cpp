@@ -25,7 +25,16 @@ using Spellings = std::span<const Spelling>;
 
 constexpr std::array<Spelling, 6> lengths{
     {{"mm", -3}, {"um", -6}, {"cm", -2}, {"m", 0}, {"nm", -9}, {"µm", -6}}};
-constexpr std::array<Spelling, 6> times{{{"us", -6}, {"ms", -3}, {"ns", -9}, {"s", 0}, {"ps", -12}, {"µs", -6}}};
+constexpr std::array<Spelling, 10> times{{{"us", -6},
+                                          {"ms", -3},
+                                          {"ns", -9},
+                                          {"s", 0},
+                                          {"ps", -12},
+                                          {"µs", -6},
+                                          {"h", 0, 3600},
+                                          {"day", 0, 86400},
+                                          {"week", 0, 604800},
+                                          {"year", 0, 31557600}}};  // of 365.25 days
 constexpr std::array<Spelling, 4> frequencies{{{"MHz", 6}, {"kHz", 3}, {"Hz", 0}, {"GHz", 9}}};
 constexpr std::array<Spelling, 4> speeds{{{"m/s", 0}, {"mm/s", -3}, {"cm/s", -2}, {"km/s", 3}}};
 constexpr std::array<Spelling, 3> angles{{{"deg", 0, std::numbers::pi / 180}, {"rad", 0}, {"mrad", -3}}};

@@ -1,4 +1,5 @@
 #pragma once
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <map>
@@ -46,15 +47,28 @@ struct FactorValue {
 };
 using Factors = std::map<std::string, FactorValue>;
 
+/// One of a patient's examinations.
+struct Visit {
+  std::int64_t number = 0;  ///< from 0
+  double time = 0;          ///< since the first [s]
+};
+
+class FactorTables;
+
 /// A config file in memory. A distribution may stand in place of any scalar:
 ///     {uniform: [2 mm, 6 mm]}                      any value between
 ///     {integers: [1, 5]}                           whole numbers, ends included
 ///     {normal: [15 mm, 4 mm], min: 5 mm, max: 40 mm}   mean and standard deviation, truncated
 ///     {log_normal: [8 mm, 0.3], min:, max:}        median, and standard deviation of the natural logarithm
 ///     {choice: [a, b, c], weights: [1, 2, 1]}      one of a list
-/// `factor: NAME` beside it names the value; `{factor: NAME}` alone refers to the top-level section `factors:`.
+///     {linear: {intercept:, terms:, spread:}}      follows other factors (io/factor_laws.hpp)
+///     {growth: {law:, initial:, time:}}            changes from visit to visit (io/factor_laws.hpp)
+/// `factor: NAME` beside it names the value; `per: visit` draws it anew at each visit of a patient; `{factor: NAME}` alone refers to
+/// the top-level section `factors:`, where `table: FILE` draws whole rows of a CSV file. The section `correlations:` joins factors
+/// (io/factor_copula.hpp), and `outcome:` draws an event from a known hazard (io/factor_laws.hpp).
 class ConfigTree {
  public:
+  ConfigTree();
   static ConfigTree load(const std::filesystem::path& file);
   static ConfigTree parse(const std::string& text, const std::string& name = "config");
 
@@ -64,8 +78,9 @@ class ConfigTree {
 
   bool has_distributions() const;
   /// Replaces every distribution by a value. Each distribution has its own stream, named by its factor or else by its path in the file, so
-  /// that adding, removing or forcing one changes no other. `forced` gives factors a fixed value (twins). Returns the named factors.
-  Factors draw(const RandomStream& random, const std::map<std::string, std::string>& forced = {});
+  /// that adding, removing or forcing one changes no other but those that follow from it. `forced` gives factors a fixed value
+  /// (twins). Returns the named factors and the outcome. Takes the sections `factors`, `correlations` and `outcome` out of the tree.
+  Factors draw(const RandomStream& random, const std::map<std::string, std::string>& forced = {}, Visit visit = {});
 
   /// Runs `work`; a `ConfigError` it throws becomes a `UserError` that points at the key below `path` ("probe", "phantom"), or at the
   /// nearest thing above it that stands in the file.
@@ -84,6 +99,7 @@ class ConfigTree {
  private:
   ConfigNode root_;
   std::filesystem::path file_;
+  std::shared_ptr<FactorTables> tables_;  ///< read once for all copies
 };
 
 /// The object as YAML with every default written out; reads back to the same object, every double to the same bits.

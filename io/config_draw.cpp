@@ -1,133 +1,18 @@
 #include <algorithm>
-#include <array>
-#include <cmath>
+#include <optional>
 #include <set>
 
 #include "io/config_distributions.hpp"
+#include "io/distribution.hpp"
+#include "io/factor_copula.hpp"
+#include "io/factor_laws.hpp"
+#include "io/factor_table.hpp"
 
 namespace sonoforge {
 
 namespace {
 
-constexpr std::array<std::string_view, 5> kinds{"uniform", "integers", "normal", "log_normal", "choice"};
-constexpr std::array<std::string_view, 4> companions{"factor", "min", "max", "weights"};
-
-template <std::size_t N>
-bool among(const std::array<std::string_view, N>& words, const std::string& word) {
-  return std::find(words.begin(), words.end(), word) != words.end();
-}
-
-[[noreturn]] void fail(const ConfigNode& node, const std::string& text) { throw UserError(Problem{node.where, text}); }
-
-const ConfigNode& argument(const ConfigNode& node, std::string_view& kind) {
-  for (const auto& entry : node.entries)
-    if (among(kinds, entry.key)) {
-      for (auto known : kinds)
-        if (entry.key == known) kind = known;
-      return entry.value;
-    }
-  kind = {};
-  return node;
-}
-
-AnyQuantity number(const ConfigNode& node) {
-  if (node.kind != ConfigNode::Kind::scalar) fail(node, "a distribution needs numbers here. Write for example '{uniform: [2 mm, 6 mm]}'");
-  try {
-    return parse_any_quantity(node.scalar);
-  } catch (const std::invalid_argument& error) {
-    fail(node, error.what());
-  }
-}
-
-std::array<AnyQuantity, 2> pair(const ConfigNode& list, std::string_view kind, bool same_unit = true) {
-  if (list.kind != ConfigNode::Kind::list || list.items.size() != 2)
-    fail(list, std::string(kind) + " needs two values. Write for example '{" + std::string(kind) + ": [2 mm, 6 mm]}'");
-  std::array<AnyQuantity, 2> out{number(list.items[0]), number(list.items[1])};
-  if (same_unit && out[0].unit != out[1].unit)
-    fail(list, "the two values measure different things (" + list.items[0].scalar + ", " + list.items[1].scalar + "). Give both the same kind of unit");
-  return out;
-}
-
-std::string written(double value, Unit unit) { return format_quantity(value, unit); }
-
-// The value of a distribution, as a node that takes its place.
-ConfigNode draw_one(const ConfigNode& node, RandomStream random) {
-  std::string_view kind;
-  const ConfigNode& values = argument(node, kind);
-  for (const auto& entry : node.entries)
-    if (!among(kinds, entry.key) && !among(companions, entry.key))
-      throw UserError(Problem{entry.where, "unknown key '" + entry.key + "' in a distribution. Known: uniform, integers, normal, log_normal, choice, factor, min, max, weights"});
-
-  ConfigNode result{ConfigNode::Kind::scalar, {}, false, {}, {}, node.where};
-  if (kind == "choice") {
-    if (values.kind != ConfigNode::Kind::list || values.items.empty())
-      fail(values, "choice needs a list of values. Write for example '{choice: [a, b, c]}'");
-    std::vector<double> weights(values.items.size(), 1.0);
-    if (const ConfigNode* given = node.find("weights")) {
-      if (given->kind != ConfigNode::Kind::list || given->items.size() != weights.size())
-        fail(*given, "weights needs as many numbers as choice has values (" + std::to_string(weights.size()) + "). Write one a value");
-      for (std::size_t i = 0; i < weights.size(); ++i) {
-        weights[i] = number(given->items[i]).value;
-        if (!(weights[i] >= 0)) fail(given->items[i], "a weight is negative (weights are proportions). Write 0 or more");
-      }
-    }
-    double total = 0;
-    for (double weight : weights) total += weight;
-    if (!(total > 0)) fail(node, "all weights are zero (nothing could be chosen). Give one of them a positive value");
-    double u = random.uniform() * total;
-    std::size_t pick = 0;
-    while (pick + 1 < weights.size() && (u >= weights[pick] || weights[pick] == 0)) u -= weights[pick++];
-    result = values.items[pick];
-    result.where = node.where;
-    return result;
-  }
-
-  double low = -INFINITY, high = INFINITY;
-  AnyQuantity first, second;
-  if (kind == "log_normal") {
-    const auto both = pair(values, kind, false);
-    first = both[0], second = both[1];
-    if (second.unit != Unit::none) fail(values.items[1], "the second value of log_normal is the standard deviation of the logarithm (a bare number). Write for example '[8 mm, 0.3]'");
-    if (!(first.value > 0)) fail(values.items[0], "the median of log_normal is not above zero (its logarithm is needed). Write a positive value");
-  } else {
-    const auto both = pair(values, kind);
-    first = both[0], second = both[1];
-  }
-  for (const char* limit : {"min", "max"})
-    if (const ConfigNode* given = node.find(limit)) {
-      const AnyQuantity quantity = number(*given);
-      if (quantity.unit != first.unit) fail(*given, std::string(limit) + " measures something else than the distribution. Give it the same kind of unit");
-      (limit[1] == 'i' ? low : high) = quantity.value;
-    }
-  if (low > high) fail(node, "min is above max (no value fits). Swap them");
-
-  double value = 0;
-  if (kind == "uniform" || kind == "integers") {
-    if (first.value > second.value) fail(values, std::string(kind) + " runs backwards (needs [low, high]). Swap the two");
-    if (kind == "integers") {
-      if (first.unit != Unit::none || first.value != std::floor(first.value) || second.value != std::floor(second.value) ||
-          std::abs(first.value) > 1e15 || std::abs(second.value) > 1e15)
-        fail(values, "integers needs two whole bare numbers. Write for example '{integers: [1, 5]}'");
-      value = first.value + static_cast<double>(random.integer_below(static_cast<std::uint64_t>(second.value - first.value) + 1));
-    } else {
-      value = first.value + (second.value - first.value) * random.uniform();
-    }
-    value = std::clamp(value, low, high);
-  } else {
-    if (!(second.value >= 0)) fail(values.items[1], "a standard deviation is negative. Write 0 or more");
-    // Truncation by drawing again keeps the shape of the distribution between its limits.
-    constexpr std::uint64_t tries = 10000;
-    std::uint64_t i = 0;
-    for (; i < tries; ++i) {
-      const double z = random.normal_pair_at(i)[0];
-      value = kind == "normal" ? first.value + second.value * z : first.value * std::exp(second.value * z);
-      if (value >= low && value <= high) break;
-    }
-    if (i == tries) fail(node, "min and max leave almost nothing of the distribution (10,000 draws missed). Move them");
-  }
-  result.scalar = written(value, first.unit);
-  return result;
-}
+bool has_key(const ConfigNode& node, const char* key) { return node.kind == ConfigNode::Kind::mapping && node.find(key); }
 
 FactorValue factor_value(const ConfigNode& node) {
   FactorValue out;
@@ -147,83 +32,203 @@ FactorValue factor_value(const ConfigNode& node) {
   return out;
 }
 
-class Drawer {
- public:
-  Drawer(ConfigNode& root, const RandomStream& random, const std::map<std::string, std::string>& forced)
-      : random_(random), forced_(forced) {
-    if (ConfigNode* section = root.find("factors")) {
-      if (section->kind != ConfigNode::Kind::mapping) fail(*section, "factors is not a mapping. Write for example 'factors: {fat: {uniform: [5 mm, 30 mm]}}'");
-      for (auto& entry : section->entries) declared_[entry.key] = entry.value;
-      root.entries.erase(std::find_if(root.entries.begin(), root.entries.end(), [](const auto& entry) { return entry.key == "factors"; }));
-    }
-    for (const auto& [name, node] : declared_) value_of(name, node);
-    walk(root, "");
-    for (const auto& [name, text] : forced_)
-      if (!factors_.count(name)) {
-        std::vector<std::string> known;
-        for (const auto& [factor, value] : factors_) known.push_back(factor);
-        const std::string near = nearest_word(name, known);
-        fail(root, "there is no factor '" + name + "' to set" + (near.empty() ? "" : ". Did you mean '" + near + "'?"));
+// Removes a top-level section and returns it.
+std::optional<ConfigNode> take(ConfigNode& root, const std::string& key) {
+  const auto found = std::find_if(root.entries.begin(), root.entries.end(), [&](const auto& entry) { return entry.key == key; });
+  if (found == root.entries.end()) return std::nullopt;
+  ConfigNode section = std::move(found->value);
+  root.entries.erase(found);
+  return section;
+}
+
+std::string hint(const std::string& name, const std::vector<std::string>& known, const std::string& otherwise) {
+  const std::string near = nearest_word(name, known);
+  return near.empty() ? otherwise : "Did you mean '" + near + "'?";
+}
+
+/// The factors a config declares, under `factors:` or where they are used, and the laws that join them.
+struct FactorModel {
+  std::map<std::string, ConfigNode> declared;
+  std::set<std::string> in_place;             ///< declared where they are used
+  std::vector<std::pair<std::string, std::shared_ptr<const FactorTable>>> tables;
+  FactorCopula copula;
+  std::optional<Outcome> outcome;
+
+  /// Takes its sections out of the root.
+  FactorModel(ConfigNode& root, const std::filesystem::path& folder, FactorTables& cache) {
+    auto correlations = take(root, "correlations");
+    const auto outcome_section = take(root, "outcome");
+    if (const auto section = take(root, "factors")) {
+      if (section->kind != ConfigNode::Kind::mapping) refuse_node(*section, "factors is not a mapping. Write for example 'factors: {fat: {uniform: [5 mm, 30 mm]}}'");
+      for (const auto& entry : section->entries) {
+        if (entry.key == "table") read_tables(entry.value, folder, cache);
+        else if (entry.key == "correlations" && entry.value.kind == ConfigNode::Kind::list) correlations = entry.value;
+        else declared[entry.key] = entry.value;
       }
+    }
+    find_in_place(root);
+    for (const auto& [file, table] : tables)
+      for (const auto& name : table->names)
+        if (declared.count(name)) refuse_node(declared[name], "the factor '" + name + "' is also a column of '" + file + "'. Remove one");
+    if (correlations) {
+      std::set<std::string> drawn;
+      for (const auto& [name, node] : declared)
+        if (is_plain_distribution(node) || has_key(node, "linear")) drawn.insert(name);
+      copula = FactorCopula(*correlations, drawn);
+    }
+    if (outcome_section) {
+      outcome.emplace(*outcome_section);
+      for (const auto& name : outcome->recorded())
+        if (declared.count(name)) refuse_node(*outcome_section, "the outcome would record '" + name + "', which is the name of a factor. Rename one");
+    }
   }
 
-  Factors factors() && { return std::move(factors_); }
+  std::vector<std::string> names() const {
+    std::vector<std::string> all;
+    for (const auto& [name, unused] : declared) all.push_back(name);
+    for (const auto& [file, table] : tables) all.insert(all.end(), table->names.begin(), table->names.end());
+    return all;
+  }
 
  private:
+  void read_tables(const ConfigNode& node, const std::filesystem::path& folder, FactorTables& cache) {
+    const std::vector<ConfigNode> files = node.kind == ConfigNode::Kind::list ? node.items : std::vector{node};
+    std::set<std::string> seen;
+    for (const auto& file : files) {
+      if (file.kind != ConfigNode::Kind::scalar || file.scalar.empty()) refuse_node(file, "table needs the name of a CSV file. Write for example 'table: cohort.csv'");
+      const auto path = folder / file.scalar;
+      if (!std::filesystem::exists(path)) refuse_node(file, "there is no file '" + path.string() + "' (paths are relative to the config). Correct the path");
+      tables.emplace_back(file.scalar, cache.get(path));
+      for (const auto& name : tables.back().second->names)
+        if (!seen.insert(name).second) refuse_node(file, "the factor '" + name + "' is a column of two tables. Rename one");
+    }
+  }
+
+  void find_in_place(const ConfigNode& node) {
+    if (is_distribution(node)) {
+      const ConfigNode* name = node.find("factor");
+      if (!name || node.entries.size() == 1) return;
+      if (name->kind != ConfigNode::Kind::scalar || name->scalar.empty()) refuse_node(*name, "factor needs a name. Write for example 'factor: lesion_radius'");
+      if (!declared.emplace(name->scalar, node).second)
+        refuse_node(*name, in_place.count(name->scalar)
+                               ? "the factor '" + name->scalar + "' is declared twice. Declare it under 'factors:' and refer to it by {factor: " + name->scalar + "}"
+                               : "the factor '" + name->scalar + "' is declared twice (here and under 'factors:'). Remove one");
+      in_place.insert(name->scalar);
+      return;
+    }
+    for (const auto& item : node.items) find_in_place(item);
+    for (const auto& entry : node.entries) find_in_place(entry.value);
+  }
+};
+
+/// The values of one patient at one visit. Every draw has its own stream, named by its factor or its path in the file.
+class FactorDraw {
+ public:
+  FactorDraw(const FactorModel& model, const RandomStream& random, const std::map<std::string, std::string>& forced, Visit visit)
+      : model_(model), random_(random), forced_(forced), visit_(visit) {
+    for (const auto& [file, table] : model.tables) {
+      auto stream = random_.child("factor table " + file);
+      const auto& row = table->rows[stream.integer_below(table->rows.size())];
+      for (std::size_t i = 0; i < table->names.size(); ++i) set(table->names[i], {ConfigNode::Kind::scalar, row[i], false, {}, {}, {}});
+    }
+  }
+
+  const ConfigNode& value(const std::string& name, const ConfigNode& where) {
+    if (const auto done = values_.find(name); done != values_.end()) return done->second;
+    const auto declaration = model_.declared.find(name);
+    if (declaration == model_.declared.end()) refuse_node(where, "there is no factor '" + name + "'. " + hint(name, model_.names(), "Declare it under 'factors:'"));
+    if (!open_.insert(name).second) refuse_node(where, "the factor '" + name + "' follows from itself (its terms lead back to it). Break the circle");
+    set(name, drawn(name, declaration->second));
+    open_.erase(name);
+    return values_.at(name);
+  }
+
+  /// A distribution without a name.
+  ConfigNode unnamed(const ConfigNode& node, const std::string& path) {
+    return drawn_node(node, "path" + path, [&] { return uniform("path" + path, node); });
+  }
+
+  std::map<std::string, ConfigNode>& values() { return values_; }
+
+ private:
+  void set(const std::string& name, ConfigNode node) {
+    if (const auto forced = forced_.find(name); forced != forced_.end()) {
+      node.kind = ConfigNode::Kind::scalar;
+      node.scalar = forced->second;
+    }
+    values_[name] = std::move(node);
+  }
+
+  // `per: visit` draws anew at each visit.
+  double uniform(const std::string& purpose, const ConfigNode& node) {
+    auto stream = random_.child(purpose);
+    if (const ConfigNode* per = node.kind == ConfigNode::Kind::mapping ? node.find("per") : nullptr) {
+      if (per->scalar != "visit" && per->scalar != "patient") refuse_node(*per, "per is '" + per->scalar + "' (a value is drawn once a patient or once a visit). Write 'per: visit'");
+      if (per->scalar == "visit") stream = stream.child("visit", static_cast<std::uint64_t>(visit_.number));
+    }
+    return stream.uniform();
+  }
+
+  ConfigNode drawn(const std::string& name, const ConfigNode& node) {
+    return drawn_node(node, "factor." + name, [&] {
+      const auto own = [&](const std::string& factor) { return uniform("factor." + factor, model_.declared.at(factor)); };
+      return model_.copula.holds(name) ? model_.copula.probability(name, own) : own(name);
+    });
+  }
+
+  ConfigNode drawn_node(const ConfigNode& node, const std::string& purpose, const std::function<double()>& probability) {
+    if (is_plain_distribution(node)) return Distribution(node).quantile(probability());
+    const FactorLookup lookup = [this](const std::string& name, const ConfigNode& where) -> const ConfigNode& { return value(name, where); };
+    if (has_key(node, "linear")) return linear_factor(node, probability(), lookup);
+    if (has_key(node, "growth"))
+      return growth_factor(node, visit_.time, [&](const ConfigNode& part, const std::string& key) {
+        return drawn_node(part, purpose + "." + key, [&] { return uniform(purpose + "." + key, part); });
+      });
+    if (has_key(node, "factor") && node.entries.size() == 1) {
+      ConfigNode copy = value(node.find("factor")->scalar, *node.find("factor"));
+      copy.where = node.where;
+      return copy;
+    }
+    return node;
+  }
+
+  const FactorModel& model_;
+  const RandomStream& random_;
+  const std::map<std::string, std::string>& forced_;
+  Visit visit_;
+  std::map<std::string, ConfigNode> values_;
+  std::set<std::string> open_;
+};
+
+// Puts values in the place of distributions.
+class Replacer {
+ public:
+  Replacer(const FactorModel& model, FactorDraw& draw) : model_(model), draw_(draw) {}
+
   void walk(ConfigNode& node, const std::string& path) {
     if (is_distribution(node)) {
-      node = resolve(node, path);
+      node = value_of(node, path);
       return;
     }
     for (std::size_t i = 0; i < node.items.size(); ++i) walk(node.items[i], path + "." + std::to_string(i));
     for (auto& entry : node.entries) walk(entry.value, path + "." + entry.key);
   }
 
-  ConfigNode resolve(const ConfigNode& node, const std::string& path) {
+ private:
+  ConfigNode value_of(const ConfigNode& node, const std::string& path) {
     const ConfigNode* name = node.find("factor");
-    if (!name) return draw_one(node, random_.child("path" + path));
-    if (name->kind != ConfigNode::Kind::scalar || name->scalar.empty()) fail(*name, "factor needs a name. Write for example 'factor: lesion_radius'");
-    if (node.entries.size() == 1) {
-      const auto found = declared_.find(name->scalar);
-      if (found == declared_.end()) {
-        std::vector<std::string> known;
-        for (const auto& [factor, unused] : declared_) known.push_back(factor);
-        const std::string near = nearest_word(name->scalar, known);
-        fail(*name, "the factor '" + name->scalar + "' is not declared (a bare {factor: NAME} refers to the section 'factors:'). " +
-                        (near.empty() ? "Declare it there, or give a distribution beside it" : "Did you mean '" + near + "'?"));
-      }
-      ConfigNode value = value_of(name->scalar, found->second);
-      value.where = node.where;
-      return value;
-    }
-    if (declared_.count(name->scalar)) fail(*name, "the factor '" + name->scalar + "' is declared twice (here and under 'factors:'). Remove one");
-    if (!inline_names_.insert(name->scalar).second)
-      fail(*name, "the factor '" + name->scalar + "' is declared twice. Declare it under 'factors:' and refer to it by {factor: " + name->scalar + "}");
-    return value_of(name->scalar, node);
-  }
-
-  // One stream a name: forcing or removing one factor changes no other.
-  ConfigNode value_of(const std::string& name, const ConfigNode& node) {
-    if (const auto done = values_.find(name); done != values_.end()) return done->second;
-    ConfigNode value{ConfigNode::Kind::scalar, {}, false, {}, {}, node.where};
-    if (const auto forced = forced_.find(name); forced != forced_.end()) {
-      value.scalar = forced->second;
-    } else if (is_distribution(node)) {
-      value = draw_one(node, random_.child("factor." + name));
-    } else {
-      value = node;
-    }
-    values_[name] = value;
-    factors_[name] = factor_value(value);
+    if (!name) return draw_.unnamed(node, path);
+    const auto known = model_.names();
+    if (node.entries.size() == 1 && (model_.in_place.count(name->scalar) || std::find(known.begin(), known.end(), name->scalar) == known.end()))
+      refuse_node(*name, "the factor '" + name->scalar + "' is not declared (a bare {factor: NAME} refers to the section 'factors:'). " +
+                             (model_.in_place.count(name->scalar) ? "Declare it there" : hint(name->scalar, known, "Declare it there, or give a distribution beside it")));
+    ConfigNode value = draw_.value(name->scalar, *name);
+    value.where = node.where;
     return value;
   }
 
-  RandomStream random_;
-  const std::map<std::string, std::string>& forced_;
-  std::map<std::string, ConfigNode> declared_;
-  std::map<std::string, ConfigNode> values_;
-  std::set<std::string> inline_names_;
-  Factors factors_;
+  const FactorModel& model_;
+  FactorDraw& draw_;
 };
 
 bool any_distribution(const ConfigNode& node) {
@@ -236,13 +241,36 @@ bool any_distribution(const ConfigNode& node) {
 bool is_distribution(const ConfigNode& node) {
   if (node.kind != ConfigNode::Kind::mapping) return false;
   if (node.entries.size() == 1 && node.entries[0].key == "factor") return true;
-  return std::any_of(node.entries.begin(), node.entries.end(), [](const auto& entry) { return among(kinds, entry.key); });
+  return is_plain_distribution(node) || (has_key(node, "linear") && node.find("linear")->kind == ConfigNode::Kind::mapping) ||
+         (has_key(node, "growth") && node.find("growth")->kind == ConfigNode::Kind::mapping);
 }
 
-bool ConfigTree::has_distributions() const { return root_.find("factors") || any_distribution(root_); }
+ConfigTree::ConfigTree() : tables_(std::make_shared<FactorTables>()) {}
 
-Factors ConfigTree::draw(const RandomStream& random, const std::map<std::string, std::string>& forced) {
-  return Drawer(root_, random, forced).factors();
+bool ConfigTree::has_distributions() const {
+  return root_.find("factors") || root_.find("correlations") || root_.find("outcome") || any_distribution(root_);
+}
+
+Factors ConfigTree::draw(const RandomStream& random, const std::map<std::string, std::string>& forced, Visit visit) {
+  const FactorModel model(root_, file_.parent_path(), *tables_);
+  const auto known = model.names();
+  for (const auto& [name, text] : forced)
+    if (std::find(known.begin(), known.end(), name) == known.end())
+      refuse_node(root_, "there is no factor '" + name + "' to set. " + hint(name, known, "Declare it under 'factors:'"));
+  FactorDraw draw(model, random, forced, visit);
+  for (const auto& [name, node] : model.declared) draw.value(name, node);
+  Replacer(model, draw).walk(root_, "");
+  Factors factors;
+  for (const auto& [name, value] : draw.values()) factors[name] = factor_value(value);
+  if (model.outcome) {
+    const Outcome::LookupAt at = [&](double time) -> FactorLookup {
+      // Visits between the planned ones have the factors that grow; what is drawn once a visit is that of the first.
+      auto then = std::make_shared<FactorDraw>(model, random, forced, Visit{0, time});
+      return [then](const std::string& name, const ConfigNode& where) -> const ConfigNode& { return then->value(name, where); };
+    };
+    for (auto& [name, value] : model.outcome->draw(at, random.child("outcome").uniform())) factors[name] = value;
+  }
+  return factors;
 }
 
 }  // namespace sonoforge

@@ -9,7 +9,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "ai/csv.hpp"
+#include "io/csv.hpp"
 #include "ai/dataset.hpp"
 #include "ai/segmentation_metrics.hpp"
 #include "ai/torch/checkpoint.hpp"

@@ -3,7 +3,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "ai/csv.hpp"
+#include "io/csv.hpp"
 #include "ai/gates.hpp"
 #include "ai/predictions.hpp"
 #include "ai/sha256.hpp"

@@ -27,7 +27,7 @@ class GenerateTest : public TestFolder {
     r.text = "sonoforge: 1\nphantom:\n  radius: {uniform: [2 mm, 6 mm], factor: lesion_radius}\n  tissue: {choice: [liver, breast], factor: tissue}\n";
     r.seed = 5;
     r.folder = folder / name;
-    r.draw = [text = r.text](std::uint64_t patient) { return std::vector{draw_sample(ConfigTree::parse(text), 5, patient)}; };
+    r.draw = [text = r.text](std::uint64_t patient) { return draw_samples(ConfigTree::parse(text), 5, patient); };
     r.simulate = [this](std::uint64_t, const SampleSpec& sample, const std::filesystem::path& file) {
       ++simulated;
       write_file_atomically(file, sample.config + std::string(5000, 'x') + std::to_string(sample.seed));

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "ai/csv.hpp"
+#include "io/csv.hpp"
 #include "ai/sha256.hpp"
 #include "tests/io/test_folder.hpp"
 

@@ -6,7 +6,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "ai/csv.hpp"
+#include "io/csv.hpp"
 #include "ai/sha256.hpp"
 #include "io/config.hpp"
 #include "tests/io/test_folder.hpp"

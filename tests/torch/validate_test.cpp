@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "ai/csv.hpp"
+#include "io/csv.hpp"
 #include "ai/dataset.hpp"
 #include "ai/train.hpp"
 #include "core/progress.hpp"

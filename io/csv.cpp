@@ -1,4 +1,4 @@
-#include "ai/csv.hpp"
+#include "io/csv.hpp"
 
 #include <array>
 #include <charconv>
