@@ -762,7 +762,7 @@ void add_fast_echoes(const EchoModel& model, std::span<const ScattererGroup> gro
     const Band band = band_of(model, group, accuracy);
     if (!(band.high > band.low)) continue;
     // Terms fall off fast at high accuracy: a smaller share costs little there.
-    const double tolerance = (accuracy < 1e-3 ? 0.2 : 1) * expansion_share * accuracy;
+    const double tolerance = (accuracy < 1e-4 ? 0.03 : (accuracy < 1e-3 ? 0.2 : 1)) * expansion_share * accuracy;
     const double points = static_cast<double>(group.positions.size()) * static_cast<double>(elements);
     // The band of a record is a little wider, up to whole steps of its frequencies.
     const double widened = band.high + 0.1 * (band.high - band.low);
