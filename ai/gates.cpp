@@ -4,9 +4,9 @@
 #include <cmath>
 #include <limits>
 
-#include "io/csv.hpp"
+#include "ai/report_plots.hpp"
 #include "core/units.hpp"
-#include "io/text_encoding.hpp"
+#include "io/csv.hpp"
 
 namespace sonoforge {
 namespace {
@@ -100,27 +100,11 @@ class Judge {
   Baseline baseline_;
 };
 
-std::string xml_escaped(const std::string& text) {
-  std::string out;
-  for (const char c : valid_utf8(text)) {
-    switch (c) {
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '&':
-        out += "&amp;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      default:
-        out += static_cast<unsigned char>(c) < 32 ? ' ' : c;
-    }
-  }
-  return out;
+/// XML 1.0 knows no control characters.
+std::string xml_escaped(std::string text) {
+  for (char& c : text)
+    if (static_cast<unsigned char>(c) < 32) c = ' ';
+  return html_escaped(text);
 }
 
 }  // namespace

@@ -16,6 +16,7 @@
 #include "core/parallel.hpp"
 #include "sim/echo_kernel.hpp"
 #include "sim/echo_tree.hpp"
+#include "sim/firing.hpp"
 #include "sim/signal_grid.hpp"
 #include "sim/vector_math.hpp"
 
@@ -37,25 +38,6 @@ constexpr double band_share = 0.05, table_share = 0.25, expansion_share = 1.5, l
 constexpr double lowest_share = 0.12;
 constexpr double batch_memory = 64e6;   // of echoes on their way from cells to channels [bytes]
 constexpr double record_memory = 1.5e9;  // of complex records of the transmits worked on together [bytes]
-
-/// One element fires with these delays and weights, one pair a law.
-struct Firing {
-  std::size_t element = 0;
-  std::vector<std::pair<double, double>> delays_and_weights;
-};
-
-std::vector<Firing> firings_of(const Transmit& transmit, std::size_t elements) {
-  std::vector<Firing> firings;
-  for (std::size_t n = 0; n < elements; ++n) {
-    Firing firing{n, {}};
-    for (const TransmitLaw& law : transmit.laws) {
-      const double weight = law.apodization.empty() ? 1 : law.apodization[n];
-      if (std::isfinite(law.delays[n]) && weight != 0) firing.delays_and_weights.emplace_back(law.delays[n], weight);
-    }
-    if (!firing.delays_and_weights.empty()) firings.push_back(std::move(firing));
-  }
-  return firings;
-}
 
 /// The band of frequencies with energy, and how long a pulse of that band lasts.
 struct Band {

@@ -39,7 +39,7 @@ struct EchoPoint {
 /// Buffers of one thread.
 template <class T>
 struct EchoWorkspace {
-  std::vector<T> psi, amplitude, step_re, step_im, difference, scaled;
+  std::vector<T> psi, amplitude, step_re, step_im, difference;
 };
 
 /// E_j(b) += sum_s strength_s P_s(b) psi_j(s, b), P_s(b) = sum_j drive_j(b) psi_j(s, b), for each transmit.

@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "core/parallel.hpp"
+#include "sim/firing.hpp"
 #include "sim/surface_quadrature.hpp"
 
 namespace sonoforge {
@@ -53,12 +54,9 @@ EchoTree::EchoTree(const EchoModel& model, const Aperture& aperture, const Smoot
       strengths_(group.strengths) {
   for (std::size_t t : spread(transmits.size(), sampled_transmits)) {
     std::vector<Timing> timings;
-    for (std::size_t n = 0; n < aperture.frames().size(); ++n) {
-      Timing timing{n, std::numeric_limits<double>::infinity(), -std::numeric_limits<double>::infinity()};
-      for (const TransmitLaw& law : transmits[t].laws)
-        if (std::isfinite(law.delays[n]) && (law.apodization.empty() || law.apodization[n] != 0))
-          timing.first = std::min(timing.first, law.delays[n]), timing.last = std::max(timing.last, law.delays[n]);
-      if (timing.first <= timing.last) timings.push_back(timing);
+    for (const Firing& firing : firings_of(transmits[t], aperture.frames().size())) {
+      const auto [first, last] = std::minmax_element(firing.delays_and_weights.begin(), firing.delays_and_weights.end());
+      timings.push_back({firing.element, first->first, last->first});
     }
     std::vector<Timing> some;
     for (std::size_t i : spread(timings.size(), sampled_elements)) some.push_back(timings[i]);

@@ -11,6 +11,7 @@
 #include "core/parallel.hpp"
 #include "core/progress.hpp"
 #include "sim/element_response.hpp"
+#include "sim/firing.hpp"
 #include "sim/linear_models.hpp"
 #include "sim/propagation.hpp"
 #include "sim/record.hpp"
@@ -70,25 +71,6 @@ void check_memory(double bytes, const char* what) {
     throw UserError(std::string(what) + " would take " + format_quantity(std::ceil(bytes / 1e6) * 1e6, Unit::bytes) +
                     " (this machine has " + format_quantity(std::floor(installed / 1e6) * 1e6, Unit::bytes) +
                     "). Use a shorter record, a lower sampling rate, or fewer transmits, frames or points");
-}
-
-/// One element fires with these delays and weights (one pair a law).
-struct Firing {
-  std::size_t element = 0;
-  std::vector<std::pair<double, double>> delays_and_weights;
-};
-
-std::vector<Firing> firings_of(const Transmit& transmit, std::size_t elements) {
-  std::vector<Firing> firings;
-  for (std::size_t n = 0; n < elements; ++n) {
-    Firing firing{n, {}};
-    for (const TransmitLaw& law : transmit.laws) {
-      const double delay = law.delays[n], weight = law.apodization.empty() ? 1 : law.apodization[n];
-      if (std::isfinite(delay) && weight != 0) firing.delays_and_weights.emplace_back(delay, weight);
-    }
-    if (!firing.delays_and_weights.empty()) firings.push_back(std::move(firing));
-  }
-  return firings;
 }
 
 /// Farthest point of an element from its centre, at least [m].

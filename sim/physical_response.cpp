@@ -142,8 +142,6 @@ class Table {
     smallest_ = std::max(half_width_, 0.5 / wavenumber_);
   }
 
-  double smallest() const { return smallest_; }
-
   void direct(Vec3 local, const FrequencyNodes& nodes, TableWorkspace& workspace, double* real, double* imaginary) const {
     integral_.values(local, nodes, workspace.nodes, real, imaginary);
   }
@@ -380,8 +378,6 @@ class LineTable {
   static bool fits(const Probe& probe, const Element& element) {
     return element.shape == Element::Shape::rectangle && (probe.baffle == 0 || std::isinf(probe.baffle));
   }
-  double smallest() const { return smallest_; }
-
   void interpolate(Vec3 local, const FrequencyNodes& nodes, TableWorkspace& workspace, double* real, double* imaginary) {
     const double height = std::abs(local.y), range = std::hypot(local.x, local.z);
     if (range < smallest_) return whole_.values(local, nodes, workspace.nodes, real, imaginary);
@@ -671,12 +667,10 @@ class PhysicalResponse : public SmoothResponse {
       lines_.push_back(dimensions == 3 && LineTable::fits(probe, element)
                            ? std::make_unique<LineTable>(probe, element, law, low, high, tolerance)
                            : nullptr);
-      rough_ = std::max(rough_, tables_.back()->smallest());
       parts_.push_back(surface_parts(probe, probe.elements[aperture.representative(kind)], dimensions));
     }
   }
   std::unique_ptr<Workspace> workspace() const override { return std::make_unique<TableWorkspace>(); }
-  double rough_distance() const override { return rough_; }
   const std::vector<Part>& parts(std::size_t kind) const override { return parts_[kind]; }
   void amplitudes(std::size_t kind, Vec3 local, const FrequencyNodes& nodes, Workspace& workspace, double* real,
                   double* imaginary) const override {
@@ -697,7 +691,6 @@ class PhysicalResponse : public SmoothResponse {
   std::vector<std::unique_ptr<Table>> tables_;
   std::vector<std::unique_ptr<LineTable>> lines_;  // where they fit; null elsewhere
   std::vector<std::vector<Part>> parts_;
-  double rough_ = 0;
   bool direct_;
 };
 

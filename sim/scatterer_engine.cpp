@@ -94,21 +94,18 @@ EchoModel simus_echo_model(const SimulationInput& input, const ScattererEngine& 
 
 }  // namespace
 
-void ScattererEngine::fields(FieldVisitor& visit) {
-  Exact::fields(visit);
-}
-
 Acquisition ScattererEngine::simulate(const SimulationInput& input) const {
   check();
   const bool in_line = input.probe.kind == Probe::Kind::linear || input.probe.kind == Probe::Kind::phased || input.probe.kind == Probe::Kind::curved;
   const EchoModel echo_model = model == Model::physical ? physical_model(input, *this) : simus_echo_model(input, *this);
   const double default_exponent = model == Model::physical ? 2 : 0;
+  const auto at_start = groups_of(input.phantom, 0, default_exponent);
   const std::string hindrance =
       propagation != PropagationKind::uniform
           ? "media that vary are not in the fast sums yet"
       : model == Model::simus && dimensions == 3 && in_line
           ? "model simus holds its elevation factor over blocks of frequencies: its echoes are not short"
-          : why_not_fast(echo_model, groups_of(input.phantom, 0, default_exponent), accuracy);
+          : why_not_fast(echo_model, at_start, accuracy);
   if (!hindrance.empty()) {
     Acquisition exact = Exact::simulate(input);
     exact.notes.push_back("Computed by engine exact: " + hindrance + ".");
@@ -121,8 +118,8 @@ Acquisition ScattererEngine::simulate(const SimulationInput& input) const {
   const EchoRecord record{input.receive.sampling_rate, record_start(input), acquisition.samples_per_channel(), sequence.receive_delays};
   const bool moving = scatterers_move(input);
   Progress progress("Echoes", input.phantom.scatterers.size() * (moving ? frames * transmits : 1), "scatterers");
-  const auto simulate = [&](std::size_t frame, std::size_t first, std::size_t count, double time) {
-    const auto groups = groups_of(input.phantom, time, default_exponent);
+  const auto simulate = [&](std::span<const ScattererGroup> groups, std::size_t frame, std::size_t first,
+                            std::size_t count, double time) {
     const auto part = std::span(sequence.transmits).subspan(first, count);
     std::vector<double> scales(count, 1);
     if (model == Model::simus)
@@ -132,10 +129,13 @@ Acquisition ScattererEngine::simulate(const SimulationInput& input) const {
   };
   if (moving) {
     for (std::size_t frame = 0; frame < frames; ++frame)
-      for (std::size_t t = 0; t < transmits; ++t) simulate(frame, t, 1, firing_time(sequence, frame, t));
+      for (std::size_t t = 0; t < transmits; ++t) {
+        const double time = firing_time(sequence, frame, t);
+        simulate(groups_of(input.phantom, time, default_exponent), frame, t, 1, time);
+      }
     return acquisition;
   }
-  simulate(0, 0, transmits, 0);
+  simulate(at_start, 0, 0, transmits, 0);
   const auto all = acquisition.samples.flat();
   const std::size_t size = all.size() / frames;
   for (std::size_t frame = 1; frame < frames; ++frame)

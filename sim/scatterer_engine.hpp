@@ -7,7 +7,6 @@ namespace sonoforge {
 /// of it. Fields are those of exact. See echo_engine.hpp for the method.
 struct ScattererEngine : Exact {
   ScattererEngine() { accuracy = 1e-3; }
-  void fields(FieldVisitor& visit) override;
   Acquisition simulate(const SimulationInput& input) const override;
   double predicted_error() const override { return accuracy; }
 };

@@ -51,7 +51,6 @@ class SimusResponse : public SmoothResponse {
   const std::vector<Part>& frequency_parts(std::size_t) const override { return frequency_parts_; }
 
   std::unique_ptr<Workspace> workspace() const override { return std::make_unique<Workspace>(); }
-  double rough_distance() const override { return shortest_range_ + width_; }
 
   void amplitudes(std::size_t, Vec3 local, const FrequencyNodes& nodes, Workspace&, double* real,
                   double* imaginary) const override {

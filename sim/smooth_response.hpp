@@ -55,8 +55,6 @@ class SmoothResponse {
   /// A at a point in the axes of an element of this kind, at the nodes. 0 behind the element.
   virtual void amplitudes(std::size_t kind, Vec3 local, const FrequencyNodes& nodes, Workspace& workspace, double* real,
                           double* imaginary) const = 0;
-  /// Closer to the element than this, A has no smoothness to build on [m].
-  virtual double rough_distance() const = 0;
 };
 
 /// The Rayleigh integral over the element (three dimensions), or the integral of -(i/2) H0^(2) sqrt(f / fc) over its width (two).
