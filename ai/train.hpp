@@ -49,6 +49,7 @@ const Catalog& optimizer_catalog();
 
 /// A training, read from YAML with the top-level key `sonoforge` ignored.
 struct TrainConfig : Configurable {
+  std::int64_t format = 1;
   Typed<TaskConfig> task;
   std::filesystem::path data;  ///< folder of `generate`
   Typed<ModelConfig> model;

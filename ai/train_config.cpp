@@ -60,6 +60,7 @@ TrainConfig::TrainConfig()
       optimizer(Typed<OptimizerConfig>::make(optimizer_catalog(), "adamw")) {}
 
 void TrainConfig::fields(FieldVisitor& visit) {
+  visit(format, {.key = "sonoforge", .doc = "Version of the config format.", .min = 1, .max = 1});
   visit.typed(task, task_catalog(), {.key = "task", .doc = "What is learned."});
   visit(data, {.key = "data", .doc = "Folder that `generate` wrote.", .required = true});
   visit.typed(model, model_catalog(), {.key = "model", .doc = "The network."});

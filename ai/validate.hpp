@@ -41,6 +41,7 @@ struct GateConfig : Configurable {
 
 /// A validation, read from YAML with the top-level key `sonoforge` ignored.
 struct ValidateConfig : Configurable {
+  std::int64_t format = 1;
   std::filesystem::path data;         ///< folder of `generate`
   std::filesystem::path model;        ///< model.pt of `train`, or
   std::filesystem::path predictions;  ///< folder of predictions made elsewhere

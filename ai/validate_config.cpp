@@ -63,6 +63,7 @@ void GateConfig::check() const {
 }
 
 void ValidateConfig::fields(FieldVisitor& visit) {
+  visit(format, {.key = "sonoforge", .doc = "Version of the config format.", .min = 1, .max = 1});
   visit(data, {.key = "data", .doc = "Folder that `generate` wrote.", .required = true});
   visit(model, {.key = "model", .doc = "The model.pt that `train` wrote."});
   visit(predictions,

@@ -68,14 +68,14 @@ int check_command(const CommandLine& line) {
   for (const auto& assignment : line.sets) tree.set(assignment);
   const ConfigNode& root = tree.root();
   const auto has_one_of = [&](const std::vector<std::string>& keys) { return std::any_of(keys.begin(), keys.end(), [&](const auto& key) { return root.find(key) != nullptr; }); };
-  const bool learns = root.find("data") && has_one_of({"model", "predictions"});
+  const bool learns = root.find("data") && !root.find("phantom") && has_one_of({"model", "predictions", "task", "optimizer", "loss", "epochs"});
   const bool judges = has_one_of({"predictions", "gates", "metrics", "subgroups", "split", "threshold"});
   if (learns && !judges && has_one_of({"task", "optimizer", "loss", "schedule", "epochs", "batch"})) {
     TrainConfig config;
-    tree.read(config, {"sonoforge"});
+    tree.read(config);
   } else if (learns) {
     ValidateConfig config;
-    tree.read(config, {"sonoforge"});
+    tree.read(config);
   } else {
     const auto loaded = load_config(line.inputs[0], line.sets, line.seed);
     if (root.find("dataset")) read_dataset(tree);
@@ -101,8 +101,10 @@ int generate_command(const CommandLine& line) {
   if (line.count) request.count = static_cast<std::int64_t>(*line.count);
   if (!line.shard.empty()) std::tie(request.shard, request.shards) = parse_shard(line.shard);
   request.dry_run = line.dry_run;
-  // The first patient shows the mistakes of the config before anything is written.
+  // The first patient shows the mistakes of the config before anything is written: where they stand in the file, then in each sample.
   {
+    const auto loaded = load_config(line.inputs[0], line.sets, line.seed);
+    Experiment::build(loaded.tree, {"phantom", "probe", "sequence", "receive"}, loaded.factors);
     for (const SampleSpec& first : draw_samples(tree, request.seed, 0))
       Experiment::build(ConfigTree::parse(first.config, line.inputs[0]), {"phantom", "probe", "sequence", "receive"});
   }

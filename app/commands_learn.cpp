@@ -19,7 +19,7 @@ Config read_config(const CommandLine& line) {
   for (const auto& assignment : line.sets) tree.set(assignment);
   if (line.seed) tree.set("seed=" + std::to_string(*line.seed));
   Config config;
-  tree.read(config, {"sonoforge"});
+  tree.read(config);
   return config;
 }
 

@@ -96,6 +96,7 @@ ExperimentConfig::ExperimentConfig()
 void ExperimentConfig::fields(FieldVisitor& visit) {
   visit(format, {.key = "sonoforge", .doc = "Version of the config format.", .min = 1, .max = 1});
   visit(seed, {.key = "seed", .doc = "Start of every random stream.", .min = 0, .max = 9.2e18});
+  visit(description, {.key = "description", .doc = "Words of your own, stored in the file."});
   visit(patient, {.key = "patient", .doc = "Which patient of a training set this is; chooses the random streams.", .min = 0, .max = 9.2e18});
   visit(visit_number, {.key = "visit", .doc = "Which examination of the patient this is, from 0; chooses the noise.", .min = 0, .max = 1e6});
   visit.typed(phantom, phantom_catalog(), {.key = "phantom", .doc = "What is insonified."});
@@ -114,22 +115,37 @@ void ExperimentConfig::fields(FieldVisitor& visit) {
   visit(field, {.key = "field", .doc = "Where the command 'field' computes the transmitted pressure."});
 }
 
-const std::vector<std::string>& foreign_keys() {
-  static const std::vector<std::string> keys = [] {
-    std::vector<std::string> all = dataset_sections();
-    all.emplace_back("description");
-    return all;
-  }();
-  return keys;
+const std::vector<std::string>& foreign_keys() { return dataset_sections(); }
+
+// A label that only the finished image would miss is worth a check before hours of simulation.
+static void check_metric_label(const Phantom& phantom, const std::string& label, const std::string& key) {
+  std::vector<std::string> known{"background"};
+  if (!phantom.background.name.empty()) known.push_back(phantom.background.name);
+  for (const auto& region : phantom.regions) known.push_back(region.label);
+  for (const auto& target : phantom.targets) known.push_back(target.label);
+  std::erase(known, "");
+  if (std::find(known.begin(), known.end(), label) != known.end()) return;
+  const std::string near = nearest_word(label, known);
+  std::string all;
+  for (const auto& name : known)
+    if (all.find(name) == std::string::npos) all += (all.empty() ? "" : ", ") + name;
+  throw ConfigError(key, "'" + label + "' is no label of this phantom (a metric needs its region). " +
+                             (near.empty() ? "Known: " + all : "Did you mean '" + near + "'?"));
 }
 
 Experiment Experiment::build(const ConfigTree& tree, const std::vector<std::string>& needs, Factors factors) {
   std::vector<Problem> problems;
   Experiment e;
+  auto ignored = foreign_keys();
+  for (const auto& entry : tree.root().entries)
+    if (entry.key == "annotator") {
+      problems.push_back({entry.where, "the section 'annotator' is not in this version (labels are the exact truth of the phantom). Remove it"});
+      ignored.push_back(entry.key);
+    }
   try {
-    tree.read(e.config, foreign_keys());
+    tree.read(e.config, ignored);
   } catch (const UserError& error) {
-    problems = error.problems();
+    problems.insert(problems.end(), error.problems().begin(), error.problems().end());
   }
   for (const auto& key : needs)
     if (!tree.root().find(key))
@@ -158,8 +174,13 @@ Experiment Experiment::build(const ConfigTree& tree, const std::vector<std::stri
     attempt("receive", [&] {
       e.config.receive->sample_count(e.phantom.background.sound_speed, last_firing(e.sequence), 2 * e.pulse->half_duration());
     });
-  if (e.config.phantom && problems.empty())
+  if (e.config.phantom && problems.empty()) {
     attempt("labels", [&] { check_label_names(e.config.labels); });
+    attempt("components", [&] { check_components(e.phantom, e.config.components); });
+    for (std::size_t i = 0; i < e.config.metrics.size(); ++i)
+      for (const auto& [key, label] : e.config.metrics[i]->labels())
+        attempt("metrics", [&] { check_metric_label(e.phantom, label, std::to_string(i) + "." + key); });
+  }
   if (!problems.empty()) throw UserError(std::move(problems));
   e.resolved = dump_config(e.config);
   e.factors = std::move(factors);
@@ -170,6 +191,7 @@ Acquisition Experiment::simulate() const {
   const RandomStream random(static_cast<std::uint64_t>(config.seed), static_cast<std::uint64_t>(config.patient), "noise");
   Acquisition acquisition = scan(*config.engine, {phantom, probe, *pulse, sequence, *config.receive}, config.components,
                                  config.visit_number == 0 ? random : random.child("visit", static_cast<std::uint64_t>(config.visit_number)));
+  if (!config.description.empty()) acquisition.description = config.description;
   acquisition.sound_speed = config.sound_speed.value_or(phantom.background.sound_speed);
   return acquisition;
 }

@@ -48,6 +48,7 @@ struct FieldConfig : Configurable {
 struct ExperimentConfig : Configurable {
   std::int64_t format = 1;
   std::int64_t seed = 1;
+  std::string description;   ///< the user's own words, kept with the data
   std::int64_t patient = 0;  ///< which patient of a training set: chooses the random streams
   std::int64_t visit_number = 0;  ///< which examination of the patient: chooses the noise; the patient stays the same
   Typed<PhantomConfig> phantom;

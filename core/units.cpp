@@ -172,11 +172,20 @@ double parse_quantity(std::string_view text, Unit unit) {
     if (number.rest == spelling.text) return to_double(number, spelling.power_of_ten) * spelling.factor + spelling.offset;
 
   const std::string example = std::string(unit_example(unit));
-  const std::string familiar = example.substr(example.find_first_not_of("-0123456789. "));
+  std::string familiar = example.substr(example.find_first_not_of("-0123456789. "));
+  // A number like 30.4e6 was meant in the SI unit itself.
+  if (number.rest.empty() && std::abs(to_double(number, 0)) >= 1e4)
+    for (const auto& spelling : spellings(unit))
+      if (spelling.power_of_ten == 0 && spelling.factor == 1 && spelling.offset == 0) familiar = spelling.text;
   const std::string fix = std::string(trimmed(text.substr(0, text.size() - number.rest.size()))) + " " + familiar;
   if (number.rest.empty())
     throw std::invalid_argument(quoted(text) + " has no unit (needs " + std::string(unit_noun(unit)) +
                                 "). Write for example " + quoted(fix));
+  if (number.rest.size() > 1 && number.rest[0] == ',' && is_digit(number.rest[1])) {
+    std::string point(text);
+    point[static_cast<std::size_t>(number.rest.data() - text.data())] = '.';
+    throw std::invalid_argument(quoted(text) + " has a comma (decimals take a point). Write for example " + quoted(point));
+  }
   std::string known;
   for (const auto& spelling : spellings(unit)) {
     if (spelling.text.substr(0, 2) == "µ" || spelling.text.substr(0, 2) == "1/") continue;

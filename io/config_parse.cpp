@@ -23,8 +23,9 @@ class TreeBuilder : public YAML::EventHandler {
   TreeBuilder(std::string file, std::vector<Problem>& problems) : file_(std::move(file)), problems_(problems) {}
 
   ConfigNode take() { return std::move(root_); }
+  const SourceLocation& start() const { return start_; }
 
-  void OnDocumentStart(const YAML::Mark&) override {}
+  void OnDocumentStart(const YAML::Mark& mark) override { start_ = place(mark); }
   void OnDocumentEnd() override {}
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
     add({ConfigNode::Kind::null, {}, false, {}, {}, place(mark)}, anchor);
@@ -110,6 +111,7 @@ class TreeBuilder : public YAML::EventHandler {
       parent.key_place = node.where;
     } else {
       parent.have_key = false;
+      if (node.kind == ConfigNode::Kind::null) node.where = parent.key_place;  // the parser places nothing on the next word
       if (!parent.keys.insert(parent.key).second) {
         const auto* first = parent.node.find(parent.key);
         problems_.push_back({parent.key_place, "duplicate key '" + parent.key + "' (it already stands in line " +
@@ -125,8 +127,53 @@ class TreeBuilder : public YAML::EventHandler {
   std::vector<Open> stack_;
   std::map<YAML::anchor_t, ConfigNode> anchors_;
   ConfigNode root_;
+  SourceLocation start_;
   std::size_t nodes_ = 0;
 };
+
+// The tab among the blanks that indent `last_line` or the line before; line 0 where there is none.
+SourceLocation indenting_tab(const std::string& text, const std::string& name, int last_line) {
+  std::istringstream stream(text);
+  std::string line;
+  for (int number = 1; number <= last_line && std::getline(stream, line); ++number) {
+    if (number + 1 < last_line) continue;
+    const auto blanks = line.substr(0, line.find_first_not_of(" \t"));
+    if (const auto tab = blanks.find('\t'); tab != std::string::npos && blanks.size() < line.size())
+      return {name, number, static_cast<int>(tab) + 1};
+  }
+  return {name, 0, 0};
+}
+
+// The innermost '[' or '{' that is never closed; line 0 where there is none. A bracket counts where a value starts, or inside others.
+SourceLocation open_bracket(const std::string& text, const std::string& name) {
+  std::vector<SourceLocation> open;
+  int line = 1, column = 0;
+  char quote = 0, before = '\n';
+  bool value_starts = true, comment = false;
+  for (const char c : text) {
+    ++column;
+    if (c == '\n') {
+      ++line;
+      column = 0;
+      comment = false;
+    } else if (comment) {
+      continue;
+    } else if (quote != 0) {
+      if (c == quote && before != '\\') quote = 0;
+    } else if (c == '#' && (before == ' ' || before == '\n')) {
+      comment = true;
+    } else if ((c == '"' || c == '\'') && (value_starts || before == ' ')) {
+      quote = c;
+    } else if ((c == '[' || c == '{') && (value_starts || !open.empty())) {
+      open.push_back({name, line, column});
+    } else if ((c == ']' || c == '}') && !open.empty()) {
+      open.pop_back();
+    }
+    if (c != ' ') value_starts = c == '\n' || c == ':' || c == '-' || c == ',' || c == '[' || c == '{';
+    before = c;
+  }
+  return open.empty() ? SourceLocation{name, 0, 0} : open.back();
+}
 
 ConfigNode parse_tree(const std::string& text, const std::string& name) {
   if (const auto zero = text.find('\0'); zero != std::string::npos)
@@ -140,12 +187,22 @@ ConfigNode parse_tree(const std::string& text, const std::string& name) {
     ConfigNode root = builder.take();
     TreeBuilder rest(name, problems);
     if (parser.HandleNextDocument(rest))
-      problems.push_back({{name, rest.take().where.line, 1},
+      problems.push_back({rest.start(),
                           "a second document starts here ('---'; one config is one document). Put it in a file of its own"});
     if (!problems.empty()) throw UserError(std::move(problems));
     return root;
   } catch (const YAML::Exception& error) {
     const int line = error.mark.is_null() ? 0 : error.mark.line + 1;
+    const auto tab = indenting_tab(text, name, line);
+    const auto bracket = open_bracket(text, name);
+    if (tab.line > 0) {
+      problems.push_back({tab, "a tab indents this line (YAML takes spaces only). Replace the tab by spaces"});
+      throw UserError(std::move(problems));
+    }
+    if (error.msg.find("flow not found") != std::string::npos && bracket.line > 0) {
+      problems.push_back({bracket, "this bracket is never closed (the file ends before). Close it where its list or mapping ends"});
+      throw UserError(std::move(problems));
+    }
     problems.push_back({{name, line, line ? error.mark.column + 1 : 0},
                         "this is not YAML (" + error.msg + "). Check indentation, brackets and quotes around this place"});
     throw UserError(std::move(problems));
@@ -353,9 +410,30 @@ void ConfigTree::set(const std::string& assignment) {
   *node = std::move(value);
 }
 
+// Where the tree below `node` names a file; null where it does not.
+static const ConfigNode* find_path(const ConfigNode& node, const std::filesystem::path& folder, const std::filesystem::path& file) {
+  if (node.kind == ConfigNode::Kind::scalar && !node.scalar.empty() && (folder / node.scalar).lexically_normal() == file) return &node;
+  for (const auto& item : node.items)
+    if (const ConfigNode* found = find_path(item, folder, file)) return found;
+  for (const auto& entry : node.entries)
+    if (const ConfigNode* found = find_path(entry.value, folder, file)) return found;
+  return nullptr;
+}
+
 void ConfigTree::locate(const std::string& path, const std::function<void()>& work) const {
   try {
     work();
+  } catch (const UserError& error) {
+    // What is wrong with a file that the config names is told where the config names it.
+    std::vector<Problem> problems = error.problems();
+    std::error_code ignored;
+    const auto folder = std::filesystem::absolute(file_, ignored).parent_path();
+    for (auto& problem : problems) {
+      if (problem.where.file.empty()) continue;
+      const std::filesystem::path file = problem.where.file;
+      if (const ConfigNode* node = find_path(root_, folder, file)) problem = {node->where, to_string(problem)};
+    }
+    throw UserError(std::move(problems));
   } catch (const ConfigError& error) {
     const ConfigNode* node = &root_;
     SourceLocation where = root_.where.file.empty() ? SourceLocation{file_.string(), 0, 0} : SourceLocation{root_.where.file, 0, 0};
@@ -370,7 +448,10 @@ void ConfigTree::locate(const std::string& path, const std::function<void()>& wo
       node = next;
       where = node->where;
     }
-    const std::string prefix = error.key().empty() ? path : error.key();
+    // Items of a list are named by their key, or by the list.
+    std::string prefix = error.key();
+    if (const auto dot = prefix.find('.'); dot != std::string::npos && is_index(prefix.substr(0, dot))) prefix.erase(0, dot + 1);
+    if (prefix.empty() || is_index(prefix)) prefix = path;
     throw UserError(Problem{where, prefix.empty() ? error.what() : prefix + ": " + error.what()});
   }
 }

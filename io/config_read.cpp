@@ -1,6 +1,9 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <string_view>
 #include <tuple>
 #include <utility>
 
@@ -19,6 +22,15 @@ std::string kind_noun(const ConfigNode& node) {
     case ConfigNode::Kind::mapping: return "a mapping";
   }
   return "";
+}
+
+// A bound for people: six digits are enough, and 89 deg reads better than 89.00000000000001 deg.
+std::string short_quantity(double value, Unit unit) {
+  const std::string text = format_quantity(value, unit);
+  const auto blank = text.find(' ');
+  char number[32];
+  std::snprintf(number, sizeof number, "%.6g", std::strtod(text.c_str(), nullptr));
+  return text.substr(0, blank).size() <= std::string_view(number).size() ? text : number + (blank == std::string::npos ? "" : text.substr(blank));
 }
 
 std::string joined(const std::vector<std::string>& words) {
@@ -386,8 +398,9 @@ class Reader : public FieldVisitor {
   bool in_range(double number, const ConfigNode& node, const Field& field) {
     if (number >= field.min && number <= field.max) return true;
     std::string range;
-    const auto text = [&](double v) { return format_quantity(v, field.unit); };
-    if (field.min == positive) range = "needs a value above zero";
+    const auto text = [&](double v) { return short_quantity(v, field.unit); };
+    if (field.min == field.max) range = "needs the value " + text(field.min);
+    else if (field.min == positive) range = "needs a value above zero";
     else if (std::isinf(field.max)) range = "needs at least " + text(field.min);
     else if (std::isinf(field.min)) range = "needs at most " + text(field.max);
     else range = "needs a value from " + text(field.min) + " to " + text(field.max);

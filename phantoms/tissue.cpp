@@ -10,7 +10,7 @@ void Tissue::fields(FieldVisitor& visit) {
   visit(sound_speed, {.key = "sound_speed", .doc = "At the pulse's centre frequency.", .unit = Unit::metre_per_second, .min = 100, .max = 10000});
   visit(density, {.key = "density", .doc = "Mass density.", .unit = Unit::kilogram_per_cubic_metre, .min = 1, .max = 30000});
   visit(attenuation, {.key = "attenuation", .doc = "Loss of amplitude, a power of frequency.", .unit = Unit::attenuation});
-  visit(nonlinearity, {.key = "nonlinearity", .doc = "B/A.", .min = 0, .max = 100});
+  visit(nonlinearity, {.key = "nonlinearity", .doc = "B/A; the linear engines do not need it.", .min = 0, .max = 100});
   visit(scatterer_density, {.key = "scatterer_density", .doc = "Point scatterers a volume; in a phantom whose extent is one plane, a millimetre thick slice of it is meant.",
                             .unit = Unit::per_cubic_metre, .min = 0, .max = 1e15});
   visit(scatterer_strength, {.key = "scatterer_strength", .doc = "Root mean square amplitude of one scatterer, relative.", .min = 0, .max = 1e12});

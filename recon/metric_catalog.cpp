@@ -48,6 +48,7 @@ struct TwoRegions : MetricConfig {
                    .max = 1});
   }
   std::string subject() const override { return target + ", " + background; }
+  std::vector<std::pair<std::string, std::string>> labels() const override { return {{"target", target}, {"background", background}}; }
 
  protected:
   struct Samples {
@@ -101,6 +102,7 @@ struct OneRegion : MetricConfig {
     margin_field(visit, margin);
   }
   std::string subject() const override { return target; }
+  std::vector<std::pair<std::string, std::string>> labels() const override { return {{"target", target}}; }
 };
 
 struct SpeckleSnr : OneRegion {
@@ -145,6 +147,10 @@ struct PointProfiles : MetricConfig {
   std::string subject() const override {
     if (!position) return target;
     return "(" + format_number(position->x * 1e3) + ", " + format_number(position->z * 1e3) + ") mm";
+  }
+  std::vector<std::pair<std::string, std::string>> labels() const override {
+    if (position) return {};
+    return {{"target", target}};
   }
   void fields(FieldVisitor& visit) override {
     visit(position, {.key = "position", .doc = "Where the point target stands.", .unit = Unit::metre});

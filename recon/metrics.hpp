@@ -87,6 +87,8 @@ class MetricConfig : public Configurable {
   virtual std::vector<MetricValue> measure(const MetricInput& input) const = 0;
   /// The regions or the place that are measured, in words.
   virtual std::string subject() const = 0;
+  /// The labels that must occur in the segmentation, with the key that names each.
+  virtual std::vector<std::pair<std::string, std::string>> labels() const { return {}; }
 };
 
 /// cr, cnr, gcnr, speckle_snr, picmus_contrast, speckle_test, fwhm, picmus_resolution.

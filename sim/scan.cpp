@@ -63,13 +63,7 @@ class ComponentsByLabel {
   ComponentsByLabel(const Phantom& phantom, const std::vector<std::string>& names) : phantom_(phantom) {
     for (const auto& name : names)
       if (name != noise_component) labels_.push_back(name);
-    std::vector<std::string> known{"background", phantom.background.name};
-    for (const auto& region : phantom.regions) known.push_back(region.label);
-    for (const auto& label : labels_)
-      if (label.empty() || std::find(known.begin(), known.end(), label) == known.end())
-        throw ConfigError("components", "'" + label +
-                                            "' is no label of this phantom (components are labels of regions, "
-                                            "background, and noise). Write one of its labels");
+    check_components(phantom, names);
     of_region_.push_back(index_of("background", phantom.background.name));
     for (const auto& region : phantom.regions) of_region_.push_back(index_of(region.label, region.label));
   }
@@ -117,6 +111,18 @@ Acquisition simulate_echoes(const Engine& engine, const SimulationInput& input) 
     add(all.samples, simulate_echoes(engine, {still, input.probe, input.pulse, input.sequence, input.receive}).samples);
   }
   return all;
+}
+
+void check_components(const Phantom& phantom, const std::vector<std::string>& components) {
+  std::vector<std::string> known{"background", phantom.background.name, noise_component};
+  for (const auto& region : phantom.regions) known.push_back(region.label);
+  for (std::size_t i = 0; i < components.size(); ++i) {
+    const std::string& label = components[i];
+    if (label.empty() || std::find(known.begin(), known.end(), label) == known.end())
+      throw ConfigError(std::to_string(i), "'" + label +
+                                               "' is no label of this phantom (components are labels of regions, "
+                                               "background, and noise). Write one of its labels");
+  }
 }
 
 Acquisition scan(const Engine& engine, const SimulationInput& input, const std::vector<std::string>& components,
