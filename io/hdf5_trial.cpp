@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <set>
@@ -43,7 +44,8 @@ bool is_settled(const std::filesystem::path& file) {
   for (int number : {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL, SIGALRM, SIGXCPU, SIGINT, SIGTERM})
     std::signal(number, SIG_DFL);
   // Packed data must be unpacked once; a damaged file can make the library run in circles.
-  const rlim_t seconds = 3 + bytes / 20'000'000;
+  // Small files can hold little (deflate expands at most 1032-fold).
+  const rlim_t seconds = std::min<rlim_t>(1 + bytes / 250'000, 3 + bytes / 20'000'000);
   const rlimit work{seconds, seconds};
   setrlimit(RLIMIT_CPU, &work);
   alarm(static_cast<unsigned>(10 * seconds));
