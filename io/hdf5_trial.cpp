@@ -1,6 +1,7 @@
 #include "io/hdf5_trial.hpp"
 
 #include <fcntl.h>
+#include <hdf5.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -9,6 +10,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <fstream>
 #include <set>
 #include <tuple>
 
@@ -32,6 +34,34 @@ bool is_settled(const std::filesystem::path& file) {
   return now.tv_sec - status.st_ctim.tv_sec > 1;
 }
 
+/// Ends the child where the library ran out of memory: texts of gigabytes that a damaged file claims.
+herr_t end_without_memory(hid_t stack, void*) {
+  const auto visit = [](unsigned, const H5E_error2_t* error, void*) -> herr_t {
+    if (error->min_num == H5E_NOSPACE || error->min_num == H5E_CANTALLOC) _exit(3);
+    return 0;
+  };
+  H5Ewalk2(stack, H5E_WALK_UPWARD, visit, nullptr);
+  return 0;
+}
+
+/// Leaves the child half a gigabyte beside what it inherits, and 16 times the file for what is packed in it. Sanitizers
+/// reserve address space by the terabyte, so the limit stays away from them.
+void limit_memory(std::uintmax_t bytes) {
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+  std::ifstream statistics("/proc/self/statm");
+  rlim_t pages = 0;
+  if (!(statistics >> pages)) return;
+  const rlim_t most = pages * static_cast<rlim_t>(sysconf(_SC_PAGE_SIZE)) + (rlim_t{512} << 20) + 16 * bytes;
+  rlimit now{};
+  if (getrlimit(RLIMIT_AS, &now) != 0 || now.rlim_cur <= most) return;
+  now.rlim_cur = most;
+  if (setrlimit(RLIMIT_AS, &now) == 0) H5Eset_auto2(H5E_DEFAULT, end_without_memory, nullptr);
+#else
+  static_cast<void>(bytes);
+  static_cast<void>(end_without_memory);
+#endif
+}
+
 [[noreturn]] void run_child(const std::function<void()>& trial, std::uintmax_t bytes) {
   // Whatever goes wrong here is the parent's to tell: no message, no core file, no handler of the parent.
   const int nowhere = open("/dev/null", O_WRONLY);
@@ -49,6 +79,7 @@ bool is_settled(const std::filesystem::path& file) {
   const rlimit work{seconds, seconds};
   setrlimit(RLIMIT_CPU, &work);
   alarm(static_cast<unsigned>(10 * seconds));
+  limit_memory(bytes);
   try {
     trial();
   } catch (...) {  // an error that was told is not a crash
