@@ -169,15 +169,17 @@ int field_command(const CommandLine& line) {
   request.sampling_rate = field.sampling_rate > 0 ? field.sampling_rate : 8 * e.probe.frequency;
   PixelGrid grid;
   if (field.points) {
-    const Hdf5Reader reader(*field.points);
-    const auto shape = reader.shape("positions");
-    const auto values = reader.read<double>("positions", {-1, 3});
-    for (std::size_t i = 0; i < shape.at(0); ++i) {
-      const Vec3 p{values[3 * i], values[3 * i + 1], values[3 * i + 2]};
-      if (!std::isfinite(p.x) || !std::isfinite(p.y) || !std::isfinite(p.z))
-        throw UserError(Problem{{field.points->string(), 0, 0}, "/positions has a value that is not a number (row " + std::to_string(i) + "). Give finite positions in m"});
-      request.points.push_back(p);
-    }
+    loaded.tree.locate("field", [&] {
+      const Hdf5Reader reader(*field.points);
+      const auto shape = reader.shape("positions");
+      const auto values = reader.read<double>("positions", {-1, 3});
+      for (std::size_t i = 0; i < shape.at(0); ++i) {
+        const Vec3 p{values[3 * i], values[3 * i + 1], values[3 * i + 2]};
+        if (!std::isfinite(p.x) || !std::isfinite(p.y) || !std::isfinite(p.z))
+          throw UserError(Problem{{field.points->string(), 0, 0}, "/positions has a value that is not a number (row " + std::to_string(i) + "). Give finite positions in m"});
+        request.points.push_back(p);
+      }
+    });
   } else {
     grid.x = *field.x;
     grid.z = *field.z;

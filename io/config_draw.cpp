@@ -98,7 +98,13 @@ struct FactorModel {
       if (file.kind != ConfigNode::Kind::scalar || file.scalar.empty()) refuse_node(file, "table needs the name of a CSV file. Write for example 'table: cohort.csv'");
       const auto path = folder / file.scalar;
       if (!std::filesystem::exists(path)) refuse_node(file, "there is no file '" + path.string() + "' (paths are relative to the config). Correct the path");
-      tables.emplace_back(file.scalar, cache.get(path));
+      try {
+        tables.emplace_back(file.scalar, cache.get(path));
+      } catch (const UserError& error) {
+        std::vector<Problem> problems;
+        for (const auto& problem : error.problems()) problems.push_back({file.where, to_string(problem)});
+        throw UserError(std::move(problems));
+      }
       for (const auto& name : tables.back().second->names)
         if (!seen.insert(name).second) refuse_node(file, "the factor '" + name + "' is a column of two tables. Rename one");
     }

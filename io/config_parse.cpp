@@ -430,7 +430,7 @@ void ConfigTree::locate(const std::string& path, const std::function<void()>& wo
     const auto folder = std::filesystem::absolute(file_, ignored).parent_path();
     for (auto& problem : problems) {
       if (problem.where.file.empty()) continue;
-      const std::filesystem::path file = problem.where.file;
+      const auto file = std::filesystem::absolute(problem.where.file, ignored).lexically_normal();
       if (const ConfigNode* node = find_path(root_, folder, file)) problem = {node->where, to_string(problem)};
     }
     throw UserError(std::move(problems));
