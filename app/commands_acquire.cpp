@@ -125,7 +125,7 @@ int simulate_command(const CommandLine& line) {
   if (file.empty()) file = output_folder(line) / "acquisition.hdf5";
   if (std::filesystem::is_directory(file))
     throw UserError(Problem{{file.string(), 0, 0}, "this is a folder (simulate writes one file). Write for example '-o " + (file / "rf.hdf5").string() + "'"});
-  if (file.has_parent_path()) make_folder(file.parent_path());
+  make_place_for(file);
   const auto start = std::chrono::steady_clock::now();
   ZeaFile content;
   content.acquisition = experiment.simulate();

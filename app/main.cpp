@@ -1,4 +1,6 @@
 #include <CLI/CLI.hpp>
+#include <poll.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <iostream>
@@ -148,6 +150,12 @@ std::string explain(const CLI::ParseError& error, const Command* command, int ar
   return text + ". Write 'sonoforge " + command->name + " --help' for what it takes";
 }
 
+// Whoever reads our output has seen enough, as in `sonoforge describe | head`.
+bool reader_left() {
+  pollfd output{STDOUT_FILENO, POLLOUT, 0};
+  return poll(&output, 1, 0) == 1 && (output.revents & POLLERR) != 0;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -184,7 +192,9 @@ int main(int argc, char** argv) {
   set_quiet(quiet);
   set_thread_count(threads);
   try {
-    return chosen->function(line);
+    const int code = chosen->function(line);
+    if (!std::cout.flush() && !reader_left()) throw UserError("the result could not be written to standard output (the disk may be full). Send it elsewhere");
+    return code;
   } catch (const UserError& error) {
     return fail(error.problems(), line.json);
   } catch (const ConfigError& error) {

@@ -16,12 +16,28 @@ namespace sonoforge {
 
 namespace fs = std::filesystem;
 
-AtomicFile::AtomicFile(const fs::path& file) : target_(file) {
+namespace {
+
+// A name beside `file` that no other file has.
+fs::path name_beside(const fs::path& file) {
   static std::atomic<unsigned> count{0};
+  return file.parent_path() / ("." + file.filename().string() + "." + std::to_string(getpid()) + "." +
+                               std::to_string(count.fetch_add(1)) + ".part");
+}
+
+}  // namespace
+
+AtomicFile::AtomicFile(const fs::path& file) : target_(file) {
   std::error_code ignored;
-  if (fs::is_directory(file, ignored)) fail("cannot create the file", EISDIR);
-  temporary_ = file.parent_path() / ("." + file.filename().string() + "." + std::to_string(getpid()) + "." +
-                                     std::to_string(count.fetch_add(1)) + ".part");
+  // A link keeps its place and gets new content where it points.
+  if (fs::is_symlink(file, ignored)) target_ = fs::weakly_canonical(file, ignored);
+  if (target_.empty()) target_ = file;
+  const auto status = fs::status(target_, ignored);
+  if (fs::is_directory(status)) fail("cannot create the file", EISDIR);
+  // Renaming would put a plain file in the place of the device.
+  if (fs::exists(status) && !fs::is_regular_file(status))
+    refuse_file(file, "not a regular file (a device or a pipe cannot be replaced by a file). Name another place");
+  temporary_ = name_beside(target_);
   descriptor_ = open(temporary_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
   if (descriptor_ < 0) fail("cannot create the file", errno);
 }
@@ -72,6 +88,18 @@ void make_folder(const fs::path& folder) {
   fs::create_directories(folder, error);
   if (!error && !fs::is_directory(folder, error) && !error) error = std::make_error_code(std::errc::not_a_directory);
   if (error) refuse_file(folder, "cannot make this folder (" + error.message() + "). Name another one with -o");
+  // Hours of work should not end at a folder that takes no files.
+  const auto trial = name_beside(folder / "trial");
+  const int descriptor = open(trial.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  if (descriptor < 0)
+    refuse_file(folder, std::string("cannot write into this folder (") + std::strerror(errno) + "). Name another one with -o");
+  close(descriptor);
+  unlink(trial.c_str());
+}
+
+void make_place_for(const fs::path& file) {
+  make_folder(file.has_parent_path() ? file.parent_path() : fs::path("."));
+  AtomicFile trial(file);  // without a commit nothing remains
 }
 
 std::string read_file(const fs::path& file, std::size_t max_bytes) {

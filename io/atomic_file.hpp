@@ -14,8 +14,11 @@ void write_file_atomically(const std::filesystem::path& file, std::string_view c
 /// process is writing there.
 void remove_unfinished_files(const std::filesystem::path& folder);
 
-/// Creates a folder with its parents. Throws `UserError` when that is impossible.
+/// Creates a folder with its parents. Throws `UserError` when that is impossible, or when no file can be written there.
 void make_folder(const std::filesystem::path& folder);
+
+/// Creates the folder of a file, and throws `UserError` when the file could not be written: for the start of long work.
+void make_place_for(const std::filesystem::path& file);
 
 /// The whole file as text; `UserError` if missing or larger than `max_bytes`.
 std::string read_file(const std::filesystem::path& file, std::size_t max_bytes = std::size_t{1} << 30);
