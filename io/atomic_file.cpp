@@ -30,8 +30,8 @@ fs::path name_beside(const fs::path& file) {
 AtomicFile::AtomicFile(const fs::path& file) : target_(file) {
   std::error_code ignored;
   // A link keeps its place and gets new content where it points.
-  if (fs::is_symlink(file, ignored)) target_ = fs::weakly_canonical(file, ignored);
-  if (target_.empty()) target_ = file;
+  for (int links = 0; links < 40 && fs::is_symlink(target_, ignored); ++links)
+    target_ = target_.parent_path() / fs::read_symlink(target_, ignored);
   const auto status = fs::status(target_, ignored);
   if (fs::is_directory(status)) fail("cannot create the file", EISDIR);
   // Renaming would put a plain file in the place of the device.

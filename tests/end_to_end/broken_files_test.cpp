@@ -17,12 +17,15 @@ namespace {
 namespace fs = std::filesystem;
 
 /// The command must end with exit code 2 and one message that names the file and says each of `words`.
-void expect_refusal(const TestFolder& folder, const std::string& arguments, const std::string& file, const std::vector<std::string>& words) {
+void expect_refusal(const TestFolder& folder, const std::string& arguments, const std::string& file,
+                    const std::vector<std::string>& words) {
   const auto result = sonoforge_command(folder, arguments);
   EXPECT_EQ(result.code, 2) << arguments << "\n" << result.err;
   EXPECT_EQ(result.err.rfind("error: ", 0), 0u) << arguments << "\n" << result.err;
   EXPECT_NE(result.err.find(file), std::string::npos) << arguments << "\n" << result.err;
-  for (const auto& word : words) EXPECT_NE(result.err.find(word), std::string::npos) << arguments << ": expected '" << word << "' in\n" << result.err;
+  for (const auto& word : words)
+    EXPECT_NE(result.err.find(word), std::string::npos) << arguments << ": expected '" << word << "' in\n"
+                                                        << result.err;
 }
 
 /// Changes to an intact file of ours; what only we store is taken out, so that the rest counts.
@@ -36,9 +39,13 @@ class BrokenZea {
     fs::copy_file(folder_.path() / "good.hdf5", folder_.path() / name, fs::copy_options::overwrite_existing);
     change(name, spoil);
   }
-  static void without(hid_t file, const std::string& path) { EXPECT_GE(H5Ldelete(file, path.c_str(), H5P_DEFAULT), 0) << path; }
-  /// In place of what stands there: float32 of this shape, all `value`; where `stored` is false only the shape is declared.
-  static void replace(hid_t file, const std::string& path, const std::vector<hsize_t>& shape, float value, bool stored = true) {
+  static void without(hid_t file, const std::string& path) {
+    EXPECT_GE(H5Ldelete(file, path.c_str(), H5P_DEFAULT), 0) << path;
+  }
+  /// In place of what stands there: float32 of this shape, all `value`; where `stored` is false only the shape is
+  /// declared.
+  static void replace(hid_t file, const std::string& path, const std::vector<hsize_t>& shape, float value,
+                      bool stored = true) {
     without(file, path);
     const hid_t space = H5Screate_simple(static_cast<int>(shape.size()), shape.data(), nullptr);
     const hid_t creation = H5Pcreate(H5P_DATASET_CREATE);
@@ -84,20 +91,64 @@ TEST(BrokenFiles, AcquisitionsThatLackOrSpoilAPart) {
       {"no_probe", [&](hid_t f) { BrokenZea::without(f, "probe"); }, {"probe_geometry", "missing"}},
       {"no_geometry", [&](hid_t f) { BrokenZea::without(f, "probe/probe_geometry"); }, {"probe_geometry", "missing"}},
       {"no_scan", [&](hid_t f) { BrokenZea::without(f, scan); }, {"sampling_frequency", "missing"}},
-      {"no_rate", [&](hid_t f) { BrokenZea::without(f, scan + "/sampling_frequency"); }, {"sampling_frequency", "missing"}},
-      {"no_centre", [&](hid_t f) { BrokenZea::without(f, scan + "/center_frequency"), BrokenZea::without(f, "probe/probe_center_frequency"); }, {"center_frequency", "missing"}},
+      {"no_rate",
+       [&](hid_t f) { BrokenZea::without(f, scan + "/sampling_frequency"); },
+       {"sampling_frequency", "missing"}},
+      {"no_centre",
+       [&](hid_t f) {
+         BrokenZea::without(f, scan + "/center_frequency"), BrokenZea::without(f, "probe/probe_center_frequency");
+       },
+       {"center_frequency", "missing"}},
       {"no_tracks", [&](hid_t f) { BrokenZea::without(f, "tracks"); }, {"track"}},
-      {"flat_data", [&](hid_t f) { BrokenZea::replace(f, data + "/raw_data", {2, 5, 222}, 0); }, {"raw_data", "shape"}},
-      {"other_count", [&](hid_t f) { BrokenZea::replace(f, "probe/probe_geometry", {5, 3}, 0); }, {"5"}},
-      {"turned_geometry", [&](hid_t f) { BrokenZea::replace(f, "probe/probe_geometry", {3, 6}, 0); }, {"probe_geometry"}},
-      {"other_delays", [&](hid_t f) { BrokenZea::replace(f, scan + "/t0_delays", {4, 6}, 0); }, {"t0_delays"}},
-      {"nan_samples", [&](hid_t f) { BrokenZea::replace(f, data + "/raw_data", {2, 5, 37, 6, 1}, NAN); }, {"not finite"}},
-      {"nan_geometry", [&](hid_t f) { BrokenZea::replace(f, "probe/probe_geometry", {6, 3}, NAN); }, {"probe_geometry", "finite"}},
-      {"nan_rate", [&](hid_t f) { BrokenZea::replace(f, scan + "/sampling_frequency", {}, NAN); }, {"sampling_frequency"}},
+      {"flat_data",
+       [&](hid_t f) {
+         BrokenZea::replace(f, data + "/raw_data", {2, 5, 222}, 0);
+       },
+       {"raw_data", "shape"}},
+      {"other_count",
+       [&](hid_t f) {
+         BrokenZea::replace(f, "probe/probe_geometry", {5, 3}, 0);
+       },
+       {"5"}},
+      {"turned_geometry",
+       [&](hid_t f) {
+         BrokenZea::replace(f, "probe/probe_geometry", {3, 6}, 0);
+       },
+       {"probe_geometry"}},
+      {"other_delays",
+       [&](hid_t f) {
+         BrokenZea::replace(f, scan + "/t0_delays", {4, 6}, 0);
+       },
+       {"t0_delays"}},
+      {"nan_samples",
+       [&](hid_t f) {
+         BrokenZea::replace(f, data + "/raw_data", {2, 5, 37, 6, 1}, NAN);
+       },
+       {"not finite"}},
+      {"nan_geometry",
+       [&](hid_t f) {
+         BrokenZea::replace(f, "probe/probe_geometry", {6, 3}, NAN);
+       },
+       {"probe_geometry", "finite"}},
+      {"nan_rate",
+       [&](hid_t f) { BrokenZea::replace(f, scan + "/sampling_frequency", {}, NAN); },
+       {"sampling_frequency"}},
       {"negative_speed", [&](hid_t f) { BrokenZea::replace(f, scan + "/sound_speed", {}, -1540); }, {"sound"}},
-      {"absurd_samples", [&](hid_t f) { BrokenZea::replace(f, data + "/raw_data", {2, 5, tera, 6, 1}, 0, false); }, {"raw_data"}},
-      {"absurd_frames", [&](hid_t f) { BrokenZea::replace(f, data + "/raw_data", {tera, 5, 37, 6, 1}, 0, false); }, {"raw_data"}},
-      {"absurd_elements", [&](hid_t f) { BrokenZea::replace(f, "probe/probe_geometry", {tera, 3}, 0, false); }, {"probe_geometry"}},
+      {"absurd_samples",
+       [&](hid_t f) {
+         BrokenZea::replace(f, data + "/raw_data", {2, 5, tera, 6, 1}, 0, false);
+       },
+       {"raw_data"}},
+      {"absurd_frames",
+       [&](hid_t f) {
+         BrokenZea::replace(f, data + "/raw_data", {tera, 5, 37, 6, 1}, 0, false);
+       },
+       {"raw_data"}},
+      {"absurd_elements",
+       [&](hid_t f) {
+         BrokenZea::replace(f, "probe/probe_geometry", {tera, 3}, 0, false);
+       },
+       {"probe_geometry"}},
   };
   for (const auto& broken : cases) {
     zea.make(broken.name + ".hdf5", broken.spoil);
@@ -113,7 +164,8 @@ TEST(BrokenFiles, CutOffAnywhere) {
   const TestFolder folder;
   const BrokenZea zea(folder);
   const std::string whole = folder.read("good.hdf5");
-  for (const std::size_t size : {std::size_t{1}, std::size_t{7}, std::size_t{8}, std::size_t{100}, whole.size() / 3, whole.size() / 2, whole.size() - 1}) {
+  for (const std::size_t size : {std::size_t{1}, std::size_t{7}, std::size_t{8}, std::size_t{100}, whole.size() / 3,
+                                 whole.size() / 2, whole.size() - 1}) {
     folder.write("cut.hdf5", whole.substr(0, size));
     expect_refusal(folder, size % 2 ? "info cut.hdf5" : "reconstruct cut.hdf5 -o out", "cut.hdf5", {});
     EXPECT_FALSE(fs::exists(folder.path() / "out")) << size;
@@ -157,9 +209,11 @@ TEST(BrokenFiles, FilesThatConfigsName) {
   const TestFolder folder;
   const std::string image =
       "phantom: {type: image, background: liver, extent: {x: [-5 mm, 5 mm], y: [0 mm, 0 mm], z: [1 mm, 20 mm]},\n"
-      "  classes: [{value: 1, tissue: fat, label: fat}], file: FILE}" + rest_of_config;
+      "  classes: [{value: 1, tissue: fat, label: fat}], file: FILE}" +
+      rest_of_config;
   const std::string scatterers = "phantom:\n  {type: scatterers, background: liver, file: FILE}" + rest_of_config;
-  const auto check = [&](const std::string& config, const std::string& file, const std::string& place, const std::vector<std::string>& words) {
+  const auto check = [&](const std::string& config, const std::string& file, const std::string& place,
+                         const std::vector<std::string>& words) {
     std::string text = config;
     text.replace(text.find("FILE"), 4, file);
     folder.write("a.yaml", text);
@@ -177,7 +231,8 @@ TEST(BrokenFiles, FilesThatConfigsName) {
   folder.write("text.nii.gz", "not a volume");
   check(image, "text.nii.gz", "2:57", {});
 
-  const auto write_scatterers = [&](const std::string& name, std::vector<double> positions, std::vector<std::size_t> shape, std::size_t amplitudes) {
+  const auto write_scatterers = [&](const std::string& name, std::vector<double> positions,
+                                    std::vector<std::size_t> shape, std::size_t amplitudes) {
     Hdf5Writer writer(folder.path() / name);
     writer.write<double>("positions", positions, shape);
     writer.write<double>("amplitudes", std::vector<double>(amplitudes, 1.0), {amplitudes});
@@ -192,16 +247,22 @@ TEST(BrokenFiles, FilesThatConfigsName) {
 
   const std::string points = "phantom: {type: points, positions: [[0 mm, 0 mm, 10 mm]], background: water}\n";
   const std::string tail = "\nreceive: {sampling_rate: 30.4 MHz, depth: 20 mm}\n";
-  const std::string probe = points + "sequence: {type: plane_waves, angles: [0 deg]}\nprobe: {type: custom, frequency: 5 MHz, file: FILE}" + tail;
+  const std::string probe =
+      points + "sequence: {type: plane_waves, angles: [0 deg]}\nprobe: {type: custom, frequency: 5 MHz, file: FILE}" +
+      tail;
   check(probe, "nan.hdf5", "3:47", {"positions"});
-  const std::string sequence = points + "probe: {type: L11-5v, elements: 16}\nsequence: {type: custom, file: FILE}" + tail;
+  const std::string sequence =
+      points + "probe: {type: L11-5v, elements: 16}\nsequence: {type: custom, file: FILE}" + tail;
   {
     Hdf5Writer writer(folder.path() / "delays.hdf5");
     writer.write<double>("delays", std::vector<double>(15, 0.0), {1, 15});
     writer.commit();
   }
   check(sequence, "delays.hdf5", "3:32", {"delays", "16"});
-  const std::string pulse = points + "probe: {type: L11-5v, elements: 16}\nsequence: {type: plane_waves, angles: [0 deg]}\npulse: {type: samples, file: FILE}" + tail;
+  const std::string pulse = points +
+                            "probe: {type: L11-5v, elements: 16}\nsequence: {type: plane_waves, angles: [0 "
+                            "deg]}\npulse: {type: samples, file: FILE}" +
+                            tail;
   {
     Hdf5Writer writer(folder.path() / "pulse.hdf5");
     writer.write<double>("samples", std::vector<double>{1, 2}, {2});
@@ -211,12 +272,16 @@ TEST(BrokenFiles, FilesThatConfigsName) {
   }
   check(pulse, "pulse.hdf5", "4:30", {"sampling_rate"});
   folder.write("empty.csv", "");
-  const std::string table = points + "probe: {type: L11-5v, elements: 16}\nsequence: {type: plane_waves, angles: [0 deg]}\nfactors: {table: FILE}" + tail;
+  const std::string table =
+      points +
+      "probe: {type: L11-5v, elements: 16}\nsequence: {type: plane_waves, angles: [0 deg]}\nfactors: {table: FILE}" +
+      tail;
   check(table, "empty.csv", "4:18", {});
   check(table, "none.csv", "4:18", {"there is no file"});
 
   write_scatterers("field.hdf5", {0, 0, NAN}, {1, 3}, 1);
-  folder.write("field.yaml", "probe: L11-5v\nsequence: {type: plane_waves, angles: [0 deg]}\nfield: {points: field.hdf5}\n");
+  folder.write("field.yaml",
+               "probe: L11-5v\nsequence: {type: plane_waves, angles: [0 deg]}\nfield: {points: field.hdf5}\n");
   expect_refusal(folder, "field field.yaml -o out", "field.hdf5", {"positions", "field.yaml:3:17: "});
   EXPECT_FALSE(fs::exists(folder.path() / "out"));
 }

@@ -10,8 +10,8 @@
 namespace sonoforge {
 namespace {
 
-/// One message that must be written about a broken config: "LINE:COLUMN: text", or "-: text" where the file as a whole is meant. " ... "
-/// in the text stands for anything.
+/// One message that must be written about a broken config: "LINE:COLUMN: text", or "-: text" where the file as a whole
+/// is meant. " ... " in the text stands for anything.
 struct Expectation {
   int line = 0, column = 0;
   std::string text;
@@ -31,9 +31,12 @@ BrokenConfig read_broken_config(const std::filesystem::path& file) {
   for (const auto& line : config.lines) {
     if (line.rfind("# expect", 0) != 0) break;
     std::smatch match;
-    if (std::regex_match(line, match, placed)) config.expected.push_back({std::stoi(match[1]), std::stoi(match[2]), match[3]});
-    else if (std::regex_match(line, match, unplaced)) config.expected.push_back({0, 0, match[1]});
-    else ADD_FAILURE() << file << ": not an expectation: " << line;
+    if (std::regex_match(line, match, placed))
+      config.expected.push_back({std::stoi(match[1]), std::stoi(match[2]), match[3]});
+    else if (std::regex_match(line, match, unplaced))
+      config.expected.push_back({0, 0, match[1]});
+    else
+      ADD_FAILURE() << file << ": not an expectation: " << line;
   }
   return config;
 }
@@ -41,7 +44,8 @@ BrokenConfig read_broken_config(const std::filesystem::path& file) {
 /// Every file of tests/config_errors names, in its first lines, all messages that the command must write about it.
 std::vector<BrokenConfig> broken_configs() {
   std::vector<BrokenConfig> configs;
-  for (const auto& entry : std::filesystem::directory_iterator(std::filesystem::path(SONOFORGE_SOURCE_DIR) / "tests/config_errors"))
+  for (const auto& entry :
+       std::filesystem::directory_iterator(std::filesystem::path(SONOFORGE_SOURCE_DIR) / "tests/config_errors"))
     if (entry.path().extension() == ".yaml") configs.push_back(read_broken_config(entry.path()));
   std::sort(configs.begin(), configs.end(), [](const auto& a, const auto& b) { return a.file < b.file; });
   return configs;
@@ -87,7 +91,8 @@ TEST(ConfigErrors, EveryBrokenConfigIsRefusedWithItsMessages) {
     EXPECT_EQ(messages.size(), config.expected.size()) << name << "\n" << result.err;
     EXPECT_FALSE(config.expected.empty()) << name;
     for (std::size_t i = 0; i < std::min(messages.size(), config.expected.size()); ++i)
-      EXPECT_TRUE(fits(messages[i], name, config.expected[i])) << name << ": expected\n  " << config.expected[i].text << "\nin\n  " << messages[i];
+      EXPECT_TRUE(fits(messages[i], name, config.expected[i]))
+          << name << ": expected\n  " << config.expected[i].text << "\nin\n  " << messages[i];
     EXPECT_EQ(result.err.find("internal error"), std::string::npos) << result.err;
   }
 }
@@ -95,7 +100,9 @@ TEST(ConfigErrors, EveryBrokenConfigIsRefusedWithItsMessages) {
 /// The places above are written by hand; where a message quotes what is wrong, that word must stand there.
 TEST(ConfigErrors, PlacesPointAtTheWordThatIsWrong) {
   int quoted = 0;
-  const std::regex offender("^(?:[a-z_ ]+ = |unknown [a-z]+ |labels: unknown label |duplicate key |the key |target: |background: |components: )'([^']*)'");
+  const std::regex offender(
+      "^(?:[a-z_ ]+ = |unknown [a-z]+ |labels: unknown label |duplicate key |the key |target: |background: "
+      "|components: )'([^']*)'");
   for (const auto& config : broken_configs())
     for (const auto& expected : config.expected) {
       if (expected.line == 0) continue;
@@ -104,12 +111,15 @@ TEST(ConfigErrors, PlacesPointAtTheWordThatIsWrong) {
       ASSERT_LE(static_cast<std::size_t>(expected.column), line.size()) << config.file;
       std::string word = line.substr(static_cast<std::size_t>(expected.column) - 1);
       if (word.front() == '"') word.erase(0, 1);
-      EXPECT_TRUE(word.front() != ' ' && (expected.column == 1 || std::string(" [{\"").find(line[static_cast<std::size_t>(expected.column) - 2]) != std::string::npos))
+      EXPECT_TRUE(word.front() != ' ' &&
+                  (expected.column == 1 ||
+                   std::string(" [{\"").find(line[static_cast<std::size_t>(expected.column) - 2]) != std::string::npos))
           << config.file << ": column " << expected.column << " is not where a word starts";
       std::smatch match;
       if (!std::regex_search(expected.text, match, offender)) continue;
       ++quoted;
-      EXPECT_EQ(word.substr(0, match[1].length()), match[1].str()) << config.file << ":" << expected.line << ":" << expected.column;
+      EXPECT_EQ(word.substr(0, match[1].length()), match[1].str())
+          << config.file << ":" << expected.line << ":" << expected.column;
     }
   EXPECT_GT(quoted, 40);
 }
