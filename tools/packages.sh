@@ -55,7 +55,7 @@ configure() {
   local preset=$1
   shift
   local cache=build/$preset/CMakeCache.txt
-  if [ -f "$cache" ] && ! grep -q "^CMAKE_HOME_DIRECTORY:INTERNAL=$PWD\$" "$cache"; then
+  if [ -f "$cache" ] && ! grep -qxF "CMAKE_HOME_DIRECTORY:INTERNAL=$PWD" "$cache"; then
     say "build/$preset was made for another folder; starting afresh."
     rm -rf "build/$preset"
   fi
