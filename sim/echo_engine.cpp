@@ -378,6 +378,7 @@ class EchoEngine {
     EchoCell<T> cell;
     std::vector<T> phasors, sent, drive, echo, matrix, received, basis, row;
     std::vector<EchoPoint<T>> points;
+    SpreadWorkspace<T> spread;
     std::vector<double> real, imaginary;
   };
 
@@ -610,12 +611,16 @@ class EchoEngine {
       if (largest * cell.box.radius() < 0.02 * tree_.tolerance()) work.rest_turns.clear(), work.rest_loss.clear();
     }
 
-    const auto points = tree_.positions(cell);
+    const auto positions = tree_.positions(cell);
     const auto strengths = tree_.strengths(cell);
-    for (std::size_t s = 0; s < points.size(); ++s) {
-      const Vec3 d = points[s] - cell.box.centre;
-      scratch.points.push_back({static_cast<T>(d.x), static_cast<T>(d.y), static_cast<T>(d.z), static_cast<T>(strengths[s])});
-    }
+    if (cell.gridded)
+      spread<T>(cell.box, sight.grid, positions, strengths, scratch.spread, scratch.points);
+    else
+      for (std::size_t s = 0; s < positions.size(); ++s) {
+        const Vec3 d = positions[s] - cell.box.centre;
+        scratch.points.push_back({static_cast<T>(d.x), static_cast<T>(d.y), static_cast<T>(d.z), static_cast<T>(strengths[s]), 0});
+      }
+    const auto& points = scratch.points;
     // Amplitudes at the Chebyshev points of the box, or at the scatterers themselves where those are fewer.
     const auto& counts = sight.terms;
     const std::size_t terms = counts[0] * counts[1] * counts[2];
@@ -635,18 +640,18 @@ class EchoEngine {
       scratch.basis.resize(points.size() * terms);
       std::vector<double> wx(counts[0]), wy(counts[1]), wz(counts[2]);
       for (std::size_t s = 0; s < points.size(); ++s) {
-        const Vec3 d = points[s] - cell.box.centre;
         const auto relative = [](double value, double half) { return half > 0 ? value / half : 0; };
-        chebyshev_weights(counts[0], relative(d.x, cell.box.half.x), wx.data());
-        chebyshev_weights(counts[1], relative(d.y, cell.box.half.y), wy.data());
-        chebyshev_weights(counts[2], relative(d.z, cell.box.half.z), wz.data());
+        chebyshev_weights(counts[0], relative(points[s].x, cell.box.half.x), wx.data());
+        chebyshev_weights(counts[1], relative(points[s].y, cell.box.half.y), wy.data());
+        chebyshev_weights(counts[2], relative(points[s].z, cell.box.half.z), wz.data());
         T* out = scratch.basis.data() + s * terms;
         for (double z : wz)
           for (double y : wy)
             for (double x : wx) *out++ = static_cast<T>(x * y * z);
       }
     } else {
-      places.assign(points.begin(), points.end());
+      for (const auto& p : points)
+        places.push_back(cell.box.centre + Vec3{static_cast<double>(p.x), static_cast<double>(p.y), static_cast<double>(p.z)});
     }
     const std::size_t count = work.frequencies;
     scratch.real.resize(count), scratch.imaginary.resize(count);

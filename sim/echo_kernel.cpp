@@ -2,70 +2,15 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <numbers>
 
+#include "sim/lanes.hpp"
 #include "sim/vector_math.hpp"
 
 namespace sonoforge {
 namespace {
 
 constexpr std::size_t together = 4;  // scatterers that share loads and stores
-
-template <class T>
-struct Vector {
-  static constexpr std::size_t lanes = 32 / sizeof(T);
-  typedef T Type __attribute__((vector_size(32)));
-};
-template <class T>
-using V = typename Vector<T>::Type;
-
-template <class T>
-inline V<T> load(const T* p) {
-  V<T> v;
-  std::memcpy(&v, p, sizeof v);
-  return v;
-}
-template <class T>
-inline void store(T* p, V<T> v) {
-  std::memcpy(p, &v, sizeof v);
-}
-
-/// Nearest integer for |x| < 2^(digits - 2).
-template <class T>
-inline V<T> nearest(V<T> x) {
-  constexpr T shift = sizeof(T) == 4 ? T(0x1.8p23) : T(0x1.8p52);
-  return (x + shift) - shift;
-}
-
-/// cos and sin of 2 pi turns for moderate |turns|.
-template <class T>
-inline void cis(V<T> turns, V<T>& cosine, V<T>& sine) {
-  const V<T> reduced = turns - nearest<T>(turns);
-  const V<T> quarter = nearest<T>(4 * reduced);
-  const V<T> x = (reduced - T(0.25) * quarter) * T(2 * std::numbers::pi);
-  const V<T> x2 = x * x;
-  V<T> s, c;
-  if constexpr (sizeof(T) == 4) {
-    // Taylor; the first terms left out are below 2e-8 for |x| <= pi/4.
-    s = x * (1 + x2 * (T(-1.0 / 6) + x2 * (T(1.0 / 120) + x2 * (T(-1.0 / 5040) + x2 * T(1.0 / 362880)))));
-    c = 1 + x2 * (T(-0.5) + x2 * (T(1.0 / 24) + x2 * (T(-1.0 / 720) + x2 * (T(1.0 / 40320) - x2 * T(1.0 / 3628800)))));
-  } else {
-    s = x * (1 + x2 * (T(-1.0 / 6) +
-                       x2 * (T(1.0 / 120) +
-                             x2 * (T(-1.0 / 5040) +
-                                   x2 * (T(1.0 / 362880) + x2 * (T(-1.0 / 39916800) + x2 * T(1.0 / 6227020800)))))));
-    c = 1 + x2 * (T(-0.5) +
-                  x2 * (T(1.0 / 24) +
-                        x2 * (T(-1.0 / 720) +
-                              x2 * (T(1.0 / 40320) + x2 * (T(-1.0 / 3628800) + x2 * T(1.0 / 479001600))))));
-  }
-  // Turn by whole quarters: cos and sin of quarter * pi/2 are 1, 0, -1.
-  const V<T> magnitude = quarter < 0 ? -quarter : quarter;
-  const V<T> qc = 1 - magnitude, qs = quarter * (2 - magnitude);
-  cosine = c * qc - s * qs;
-  sine = s * qc + c * qs;
-}
 
 /// exp(x) for |x| < 1 or so: what a cell's size leaves of the loss.
 template <class T>
@@ -154,7 +99,8 @@ void apply_rest(const EchoCell<T>& cell, const EchoPoint<T>& point, T* amplitude
     const T difference = excess / (std::sqrt(std::max(cell.range[j] * cell.range[j] + excess, T(0))) + cell.range[j]);
     for (std::size_t m = 0; m < cell.frequencies; ++m) {
       T* const a = amplitude + (j * cell.frequencies + m) * 2;
-      const T phase = -T(2 * std::numbers::pi) * cell.rest_turns[m] * difference, loss = std::exp(-cell.rest_loss[m] * difference);
+      const T phase = -T(2 * std::numbers::pi) * cell.rest_turns[m] * difference,
+              loss = std::exp(-cell.rest_loss[m] * difference);
       const T c = loss * std::cos(phase), s = loss * std::sin(phase);
       const T re = a[0] * c - a[1] * s;
       a[1] = a[0] * s + a[1] * c;
@@ -165,8 +111,8 @@ void apply_rest(const EchoCell<T>& cell, const EchoPoint<T>& point, T* amplitude
 
 /// psi of up to `together` scatterers, [scatterer][node][row]; missing ones are left as they are.
 template <class T>
-void group_responses(const EchoCell<T>& cell, std::span<const EchoPoint<T>> points, std::size_t first, std::size_t count,
-                     const T* basis, EchoWorkspace<T>& w) {
+void group_responses(const EchoCell<T>& cell, std::span<const EchoPoint<T>> points, std::size_t first,
+                     std::size_t count, const T* basis, EchoWorkspace<T>& w) {
   const std::size_t width = cell.nodes * cell.frequencies * 2;
   w.psi.resize(together * cell.nodes * cell.row());
   w.difference.resize(cell.padded), w.step_re.resize(cell.padded), w.step_im.resize(cell.padded);
@@ -201,9 +147,17 @@ void group_responses(const EchoCell<T>& cell, std::span<const EchoPoint<T>> poin
   }
 }
 
+template <class T>
+struct Strengths {
+  T re[together] = {}, im[together] = {};
+  explicit Strengths(std::span<const EchoPoint<T>> points) {
+    for (std::size_t g = 0; g < points.size(); ++g) re[g] = points[g].real, im[g] = points[g].imaginary;
+  }
+};
+
 /// One block of bins of a transmit: P of `count` scatterers, then their part of E.
 template <class T, std::size_t count>
-inline void echo_block(const EchoCell<T>& cell, const T* psi, const T* strengths, const T* drive, T* echo) {
+inline void echo_block(const EchoCell<T>& cell, const T* psi, const Strengths<T>& strengths, const T* drive, T* echo) {
   const std::size_t row = cell.row(), bins = cell.bins, per_scatterer = cell.nodes * row;
   V<T> pressure_re[count], pressure_im[count];
   for (std::size_t g = 0; g < count; ++g) pressure_re[g] = V<T>{}, pressure_im[g] = V<T>{};
@@ -215,7 +169,11 @@ inline void echo_block(const EchoCell<T>& cell, const T* psi, const T* strengths
       pressure_im[g] += d_re * p_im + d_im * p_re;
     }
   }
-  for (std::size_t g = 0; g < count; ++g) pressure_re[g] *= strengths[g], pressure_im[g] *= strengths[g];
+  for (std::size_t g = 0; g < count; ++g) {
+    const V<T> turned = pressure_re[g] * strengths.re[g] - pressure_im[g] * strengths.im[g];
+    pressure_im[g] = pressure_re[g] * strengths.im[g] + pressure_im[g] * strengths.re[g];
+    pressure_re[g] = turned;
+  }
   for (std::size_t j = 0; j < cell.nodes; ++j) {
     V<T> e_re = load(echo + j * row), e_im = load(echo + j * row + bins);
     for (std::size_t g = 0; g < count; ++g) {
@@ -229,10 +187,12 @@ inline void echo_block(const EchoCell<T>& cell, const T* psi, const T* strengths
 }
 
 template <class T, std::size_t count>
-void echo_group(const EchoCell<T>& cell, const T* psi, const T* strengths, std::size_t transmits, const T* drive, T* echo) {
+void echo_group(const EchoCell<T>& cell, const T* psi, const Strengths<T>& strengths, std::size_t transmits,
+                const T* drive, T* echo) {
   for (std::size_t t = 0; t < transmits; ++t)
     for (std::size_t b = 0; b < cell.bins; b += EchoCell<T>::lanes)
-      echo_block<T, count>(cell, psi + b, strengths, drive + t * cell.nodes * cell.row() + b, echo + t * cell.nodes * cell.row() + b);
+      echo_block<T, count>(cell, psi + b, strengths, drive + t * cell.nodes * cell.row() + b,
+                           echo + t * cell.nodes * cell.row() + b);
 }
 
 }  // namespace
@@ -243,13 +203,19 @@ void add_echoes(const EchoCell<T>& cell, std::span<const EchoPoint<T>> points, c
   for (std::size_t first = 0; first < points.size(); first += together) {
     const std::size_t count = std::min(together, points.size() - first);
     group_responses(cell, points, first, count, basis, w);
-    T strengths[together];
-    for (std::size_t g = 0; g < count; ++g) strengths[g] = points[first + g].strength;
+    const Strengths<T> strengths(points.subspan(first, count));
     switch (count) {
-      case 1: echo_group<T, 1>(cell, w.psi.data(), strengths, transmits, drive, echo); break;
-      case 2: echo_group<T, 2>(cell, w.psi.data(), strengths, transmits, drive, echo); break;
-      case 3: echo_group<T, 3>(cell, w.psi.data(), strengths, transmits, drive, echo); break;
-      default: echo_group<T, 4>(cell, w.psi.data(), strengths, transmits, drive, echo);
+      case 1:
+        echo_group<T, 1>(cell, w.psi.data(), strengths, transmits, drive, echo);
+        break;
+      case 2:
+        echo_group<T, 2>(cell, w.psi.data(), strengths, transmits, drive, echo);
+        break;
+      case 3:
+        echo_group<T, 3>(cell, w.psi.data(), strengths, transmits, drive, echo);
+        break;
+      default:
+        echo_group<T, 4>(cell, w.psi.data(), strengths, transmits, drive, echo);
     }
   }
 }
@@ -263,15 +229,17 @@ void add_cell_matrix(const EchoCell<T>& cell, std::span<const EchoPoint<T>> poin
     const std::size_t count = std::min(together, points.size() - first);
     group_responses(cell, points, first, count, basis, w);
     // Scatterers that are missing from the last group count with strength 0.
-    T strengths[together] = {};
-    for (std::size_t g = 0; g < count; ++g) strengths[g] = points[first + g].strength;
-    if (count < together) std::fill(w.psi.begin() + static_cast<std::ptrdiff_t>(count * per_scatterer), w.psi.end(), T(0));
+    const Strengths<T> strengths(points.subspan(first, count));
+    if (count < together)
+      std::fill(w.psi.begin() + static_cast<std::ptrdiff_t>(count * per_scatterer), w.psi.end(), T(0));
     for (std::size_t b = 0; b < bins; b += lanes)
       for (std::size_t i = 0; i < cell.nodes; ++i) {
         V<T> a_re[together], a_im[together];
         for (std::size_t g = 0; g < together; ++g) {
           const T* const p = w.psi.data() + g * per_scatterer + i * row + b;
-          a_re[g] = load(p) * strengths[g], a_im[g] = load(p + bins) * strengths[g];
+          const V<T> p_re = load(p), p_im = load(p + bins);
+          a_re[g] = p_re * strengths.re[g] - p_im * strengths.im[g];
+          a_im[g] = p_re * strengths.im[g] + p_im * strengths.re[g];
         }
         T* out = matrix + i * (i + 1) / 2 * row + b;
         for (std::size_t j = 0; j <= i; ++j, out += row) {
@@ -337,11 +305,12 @@ void phasor_row(double first, double step, std::size_t count, T* re, T* im) {
   }
 }
 
-#define SONOFORGE_ECHO_KERNEL(T)                                                                                       \
+#define SONOFORGE_ECHO_KERNEL(T)                                                                                      \
   template void add_echoes<T>(const EchoCell<T>&, std::span<const EchoPoint<T>>, const T*, std::size_t, const T*, T*, \
-                              EchoWorkspace<T>&);                                                                      \
-  template void add_cell_matrix<T>(const EchoCell<T>&, std::span<const EchoPoint<T>>, const T*, T*, EchoWorkspace<T>&); \
-  template void apply_cell_matrix<T>(const EchoCell<T>&, const T*, const T*, T*);                                      \
+                              EchoWorkspace<T>&);                                                                     \
+  template void add_cell_matrix<T>(const EchoCell<T>&, std::span<const EchoPoint<T>>, const T*, T*,                   \
+                                   EchoWorkspace<T>&);                                                                \
+  template void apply_cell_matrix<T>(const EchoCell<T>&, const T*, const T*, T*);                                     \
   template void phasor_row<T>(double, double, std::size_t, T*, T*);
 SONOFORGE_ECHO_KERNEL(float)
 SONOFORGE_ECHO_KERNEL(double)

@@ -30,10 +30,10 @@ struct EchoCell {
   std::size_t row() const { return 2 * bins; }  ///< of one node: real parts, then imaginary parts
 };
 
-/// A scatterer relative to the centre of its cell.
+/// A scatterer relative to the centre of its cell [m]. A strength of points that stand for scatterers is complex.
 template <class T>
 struct EchoPoint {
-  T x, y, z, strength;
+  T x, y, z, real, imaginary;
 };
 
 /// Buffers of one thread.

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <numbers>
 #include <numeric>
 
 #include "core/parallel.hpp"
@@ -14,7 +15,9 @@ namespace sonoforge {
 namespace {
 
 constexpr std::size_t sampled_elements = 33, sampled_transmits = 9;
-constexpr double bin_size = 2000;  // scatterers of the first, coarse cells
+constexpr double two_pi = 2 * std::numbers::pi;
+constexpr double smallest_bin = 30;  // side of those times the wavenumber
+constexpr double bin_size = 2000;    // scatterers of the first, coarse cells
 
 /// `count` indices spread evenly over [0, n), both ends among them.
 std::vector<std::size_t> spread(std::size_t n, std::size_t count) {
@@ -37,6 +40,20 @@ double& component(Vec3& v, int axis) {
   return axis == 0 ? v.x : (axis == 1 ? v.y : v.z);
 }
 
+/// Widens [low, high] by the directions of all points of a box of half sides `half`, its centre at d from an element.
+void extend(Vec3& low, Vec3& high, Vec3 d, double square, Vec3 half) {
+  const double range = std::sqrt(std::max(square, 1e-24)), shortest = std::max(range - norm(half), 1e-12);
+  const Vec3 u = d / range, size{std::abs(u.x), std::abs(u.y), std::abs(u.z)};
+  // A step along the direction does not turn it.
+  const double along = dot(size, half);
+  const auto turn = [&](double part, double own) {
+    return (own * (1 - part * part) + part * (along - part * own)) / shortest;
+  };
+  const Vec3 spread{turn(size.x, half.x), turn(size.y, half.y), turn(size.z, half.z)};
+  low = {std::min(low.x, u.x - spread.x), std::min(low.y, u.y - spread.y), std::min(low.z, u.z - spread.z)};
+  high = {std::max(high.x, u.x + spread.x), std::max(high.y, u.y + spread.y), std::max(high.z, u.z + spread.z)};
+}
+
 }  // namespace
 
 EchoTree::EchoTree(const EchoModel& model, const Aperture& aperture, const SmoothResponse& response,
@@ -55,7 +72,8 @@ EchoTree::EchoTree(const EchoModel& model, const Aperture& aperture, const Smoot
   for (std::size_t t : spread(transmits.size(), sampled_transmits)) {
     std::vector<Timing> timings;
     for (const Firing& firing : firings_of(transmits[t], aperture.frames().size())) {
-      const auto [first, last] = std::minmax_element(firing.delays_and_weights.begin(), firing.delays_and_weights.end());
+      const auto [first, last] =
+          std::minmax_element(firing.delays_and_weights.begin(), firing.delays_and_weights.end());
       timings.push_back({firing.element, first->first, last->first});
     }
     std::vector<Timing> some;
@@ -79,7 +97,8 @@ std::vector<EchoTree::Part> EchoTree::sort_into_bins() {
   std::array<double, 3> sides{2 * all.half.x, 2 * all.half.y, 2 * all.half.z};
   std::array<std::size_t, 3> counts{1, 1, 1};
   const double longest = *std::max_element(sides.begin(), sides.end());
-  double low = longest / wanted / 2, high = 2 * longest;
+  // Many scatterers in few wavelengths are not for small cells: points may stand for them.
+  double low = std::max(longest / wanted / 2, smallest_bin / wavenumber_), high = std::max(2 * longest, 2 * low);
   for (int step = 0; step < 60 && high > 0; ++step) {
     const double side = (low + high) / 2;
     double product = 1;
@@ -98,7 +117,8 @@ std::vector<EchoTree::Part> EchoTree::sort_into_bins() {
   parallel_blocks(n, 16384, [&](std::size_t begin, std::size_t end) {
     for (std::size_t s = begin; s < end; ++s) {
       const Vec3 p = positions_[s];
-      const std::size_t x = place(p.x, all.centre.x, all.half.x, counts[0]), y = place(p.y, all.centre.y, all.half.y, counts[1]),
+      const std::size_t x = place(p.x, all.centre.x, all.half.x, counts[0]),
+                        y = place(p.y, all.centre.y, all.half.y, counts[1]),
                         z = place(p.z, all.centre.z, all.half.z, counts[2]);
       bin[s] = static_cast<std::uint32_t>((z * counts[0] + x) * counts[1] + y);
     }
@@ -138,15 +158,18 @@ CellSight EchoTree::sight(const Cell& box) const {
   // The elements to look at: those that stand for all, and the nearest.
   std::size_t nearest = 0;
   double shortest = std::numeric_limits<double>::infinity(), farthest = 0;
+  Directions directions{{1, 1, 1}, {-1, -1, -1}};
   for (std::size_t n = 0; n < frames.size(); ++n) {
     const Vec3 d = box.centre - frames[n].position;
     const double square = dot(d, d);
     if (square < shortest) shortest = square, nearest = n;
     farthest = std::max(farthest, square);
+    if (dot(d, frames[n].normal) + radius > 0) extend(directions.low, directions.high, d, square, box.half);
   }
   farthest = std::sqrt(farthest);
   Vec3 spreads{0, 0, 0};
-  double closest = std::numeric_limits<double>::infinity(), shortest_difference = std::numeric_limits<double>::infinity(), longest_difference = -shortest_difference;
+  double closest = std::numeric_limits<double>::infinity(),
+         shortest_difference = std::numeric_limits<double>::infinity(), longest_difference = -shortest_difference;
   double least = 0, most = 0, span = 0;
   for (std::size_t kind = 0; kind < aperture_.kinds(); ++kind) {
     const auto &parts = response_.parts(kind), &frequency_parts = response_.frequency_parts(kind);
@@ -177,9 +200,12 @@ CellSight EchoTree::sight(const Cell& box) const {
       }
       // From the element's axes to the world's.
       const auto world = [&](Vec3 lateral, Vec3 vertical, Vec3 normal) {
-        return Vec3{std::abs(lateral.x) * most_spread.x + std::abs(vertical.x) * most_spread.y + std::abs(normal.x) * most_spread.z,
-                    std::abs(lateral.y) * most_spread.x + std::abs(vertical.y) * most_spread.y + std::abs(normal.y) * most_spread.z,
-                    std::abs(lateral.z) * most_spread.x + std::abs(vertical.z) * most_spread.y + std::abs(normal.z) * most_spread.z};
+        return Vec3{std::abs(lateral.x) * most_spread.x + std::abs(vertical.x) * most_spread.y +
+                        std::abs(normal.x) * most_spread.z,
+                    std::abs(lateral.y) * most_spread.x + std::abs(vertical.y) * most_spread.y +
+                        std::abs(normal.y) * most_spread.z,
+                    std::abs(lateral.z) * most_spread.x + std::abs(vertical.z) * most_spread.y +
+                        std::abs(normal.z) * most_spread.z};
       }(frame.lateral, frame.vertical, frame.normal);
       spreads = {std::max(spreads.x, world.x), std::max(spreads.y, world.y), std::max(spreads.z, world.z)};
     }
@@ -195,7 +221,8 @@ CellSight EchoTree::sight(const Cell& box) const {
   sight.shift = difference > 0 ? (longest_difference + shortest_difference) / 2 : 0;
   const double phase = half_band_ * (difference + within * 2 * difference / std::max(most - least, 1e-12));
   const int extra = model_.dimensions == 2 && phase > tolerance ? 1 : 0;
-  sight.frequencies = phase <= tolerance ? 1 : static_cast<std::size_t>(oscillation_terms(phase, tolerance) + 1 + extra);
+  sight.frequencies =
+      phase <= tolerance ? 1 : static_cast<std::size_t>(oscillation_terms(phase, tolerance) + 1 + extra);
   const double away = std::max(closest, 1e-9);
   Vec3 half = box.half;
   for (int axis = 0; axis < 3; ++axis) {
@@ -207,7 +234,8 @@ CellSight EchoTree::sight(const Cell& box) const {
     sight.terms[static_cast<std::size_t>(axis)] = static_cast<std::size_t>(std::max(turns, falloff) + 1);
   }
   // Times of arrival over the transmitting elements.
-  const double early = farthest * (model_.earliest_slowness - 1 / c), late = farthest * (model_.latest_slowness - 1 / c);
+  const double early = farthest * (model_.earliest_slowness - 1 / c),
+               late = farthest * (model_.latest_slowness - 1 / c);
   double longest = 0;
   for (const auto& timings : timings_) {
     double first = std::numeric_limits<double>::infinity(), last = -first;
@@ -220,7 +248,32 @@ CellSight EchoTree::sight(const Cell& box) const {
   sight.duration = std::max(longest, 0.0) + (4 * radius + 2 * (sight.most_extra - sight.least_extra)) / c +
                    2 * (late - early) + 2 * limits_.reach;
   sight.nodes = aperture_.node_count(box, wavenumber_, tolerance, sight.extra_span);
+  sight.grid = grid_of(box, {directions.low - spreads, directions.high + spreads}, away);
   return sight;
+}
+
+PointGrid EchoTree::grid_of(const Cell& box, const Directions& directions, double away) const {
+  PointGrid grid;
+  // Close to an element its response is not smooth.
+  if (away < 2 * box.radius() || away < 2 * two_pi / wavenumber_) return {};
+  const double lowest = model_.law.wavenumber(limits_.low), highest = model_.law.wavenumber(limits_.high);
+  Vec3 low = directions.low, high = directions.high, half = box.half;
+  for (int axis = 0; axis < 3; ++axis) {
+    // The phase of an echo turns over the cell by 2 k times the direction, k and direction each from an interval.
+    const double a = std::max(component(low, axis), -1.0), b = std::min(component(high, axis), 1.0),
+                 size = component(half, axis);
+    const auto [least, most] = std::minmax({2 * lowest * a, 2 * lowest * b, 2 * highest * a, 2 * highest * b});
+    component(grid.carrier, axis) = (least + most) / 2;
+    std::size_t& count = grid.counts[static_cast<std::size_t>(axis)];
+    count = 1;
+    if (size <= 0) continue;
+    const double phase = (most - least) / 2 * size + 2 * model_.law.attenuation(limits_.high) * size;
+    const double ratio = away / size, rho = ratio + std::sqrt(1 + ratio * ratio);
+    const double falloff = std::ceil(std::max(0.0, std::log(2 / ratio / limits_.tolerance)) / std::log(rho));
+    count =
+        static_cast<std::size_t>(std::max(oscillation_terms(phase, limits_.tolerance), static_cast<int>(falloff)) + 1);
+  }
+  return grid;
 }
 
 // Clock cycles, measured on AVX2 in float.
@@ -228,23 +281,33 @@ double EchoTree::blocks(const CellSight& sight) const {
   return std::ceil(sight.duration * (limits_.high - limits_.low) * 1.05 / 8) + 0.5;
 }
 
-double EchoTree::fixed_cost(const CellSight& sight, std::size_t scatterers) const {
-  const double n = static_cast<double>(scatterers), j = static_cast<double>(sight.nodes), m = static_cast<double>(sight.frequencies);
+EchoTree::Cost EchoTree::cost_of_points(const CellSight& sight, double n) const {
+  const double j = static_cast<double>(sight.nodes), m = static_cast<double>(sight.frequencies);
   const double elements = static_cast<double>(aperture_.frames().size()), t = static_cast<double>(transmit_count_);
   const double terms = static_cast<double>(sight.terms[0] * sight.terms[1] * sight.terms[2]), b = blocks(sight);
   const double amplitudes = std::min(terms, n) * j * (300 + 40 * m);
   const double matrix = by_matrix(j, t) ? t * j * j * b * 4 : 0;
   const double apart = j < elements ? 1 : 0;
-  return amplitudes + elements * b * 30 + t * elements * b * (60 + apart * 2.5 * j) + 4000 + matrix;
-}
-
-double EchoTree::cost(const CellSight& sight, std::size_t scatterers) const {
-  const double n = static_cast<double>(scatterers), j = static_cast<double>(sight.nodes), m = static_cast<double>(sight.frequencies);
-  const double t = static_cast<double>(transmit_count_);
-  const double terms = static_cast<double>(sight.terms[0] * sight.terms[1] * sight.terms[2]);
+  Cost cost;
+  cost.fixed = amplitudes + elements * b * 30 + t * elements * b * (60 + apart * 2.5 * j) + 4000 + matrix;
   // Complex multiply-adds a node, bin and scatterer.
   const double pairs = by_matrix(j, t) ? (j + 1) / 2 * 1.2 : 2 * t;
-  return fixed_cost(sight, scatterers) + n * j * (40 + blocks(sight) * (5 + m + 2.6 * pairs) + (terms < n ? 0.25 * terms * m : 0));
+  cost.cycles = cost.fixed + n * j * (40 + b * (5 + m + 2.6 * pairs) + (terms < n ? 0.25 * terms * m : 0));
+  return cost;
+}
+
+EchoTree::Cost EchoTree::cost(const CellSight& sight, std::size_t scatterers) const {
+  const double n = static_cast<double>(scatterers);
+  const Cost one_by_one = cost_of_points(sight, n);
+  const double points = static_cast<double>(sight.grid.size());
+  if (points == 0 || points >= n) return one_by_one;
+  Cost gridded = cost_of_points(sight, points);
+  const auto& counts = sight.grid.counts;
+  gridded.cycles += n * (60 + 5 * static_cast<double>(counts[0] + counts[1] + counts[2]) + points);
+  // Points cost the same however many scatterers they stand for.
+  gridded.fixed = std::min(gridded.fixed, one_by_one.fixed);
+  gridded.gridded = true;
+  return gridded.cycles < one_by_one.cycles ? gridded : one_by_one;
 }
 
 double EchoTree::divide(const Part& part, std::vector<TreeCell>& cells) {
@@ -253,16 +316,16 @@ double EchoTree::divide(const Part& part, std::vector<TreeCell>& cells) {
   // Boxes of many wavelengths are halved without a look.
   const bool large = wavenumber_ * part.box.radius() > 60 && count > 1;
   CellSight whole;
-  double undivided = std::numeric_limits<double>::infinity();
+  Cost undivided{std::numeric_limits<double>::infinity()};
   if (!large) whole = sight(part.box), undivided = cost(whole, count);
   const auto keep = [&] {
     if (large) whole = sight(part.box), undivided = cost(whole, count);
-    cells.push_back({part.box, part.begin, part.end, whole.duration});
-    return undivided;
+    cells.push_back({part.box, part.begin, part.end, whole.duration, undivided.gridded});
+    return undivided.cycles;
   };
   if (count == 1 || part.box.radius() == 0) return keep();
   // Halving doubles what is spent once a cell; once that is a good part of all, nothing is left to gain.
-  if (!large && fixed_cost(whole, count) > 0.4 * undivided) return keep();
+  if (!large && undivided.fixed > 0.4 * undivided.cycles) return keep();
 
   int axis = 0;
   Vec3 half = part.box.half, centre = part.box.centre;
@@ -284,9 +347,9 @@ double EchoTree::divide(const Part& part, std::vector<TreeCell>& cells) {
   std::copy(far_strengths.begin(), far_strengths.end(), strengths_.begin() + static_cast<std::ptrdiff_t>(at));
   if (at == part.begin || at == part.end) return keep();
   const std::size_t before = cells.size();
-  const double divided = divide({part.begin, at, box_of(part.begin, at)}, cells) +
-                         divide({at, part.end, box_of(at, part.end)}, cells);
-  if (large || divided < undivided) return divided;
+  const double divided =
+      divide({part.begin, at, box_of(part.begin, at)}, cells) + divide({at, part.end, box_of(at, part.end)}, cells);
+  if (large || divided < undivided.cycles) return divided;
   cells.resize(before);
   return keep();
 }

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "sim/echo_engine.hpp"
+#include "sim/equivalent_points.hpp"
 
 namespace sonoforge {
 
@@ -17,12 +18,14 @@ struct CellSight {
   double shift = 0;                          ///< of the path that A counts its phase from: the middle of those of the parts [m]
   double least_extra = 0, most_extra = 0;    ///< paths of parts of elements beside those of their centres [m]
   double duration = 0;                       ///< of an echo [s]
+  PointGrid grid;                            ///< of the points that may stand for the scatterers; empty where none can
 };
 
 struct TreeCell {
   Cell box;
   std::size_t begin = 0, end = 0;  ///< of the scatterers in the tree's order
   double duration = 0;             ///< [s]
+  bool gridded = false;            ///< the points of CellSight::grid stand for the scatterers
 };
 
 /// Scatterers sorted into cells of about the least cost: boxes are halved as long as the sums over their halves would
@@ -44,8 +47,13 @@ class EchoTree {
   double tolerance() const { return limits_.tolerance; }
   double longest_echo() const { return longest_; }
   CellSight sight(const Cell& box) const;
-  /// Estimated work of a cell [clock cycles].
-  double cost(const CellSight& sight, std::size_t scatterers) const;
+  /// Estimated work of a cell [clock cycles], and whether points in the place of scatterers make it less.
+  struct Cost {
+    double cycles = 0;
+    double fixed = 0;  ///< what the cell takes besides the sums over its scatterers
+    bool gridded = false;
+  };
+  Cost cost(const CellSight& sight, std::size_t scatterers) const;
 
  private:
   struct Part {
@@ -55,8 +63,13 @@ class EchoTree {
   /// Sorts all scatterers into cubes, quickly.
   std::vector<Part> sort_into_bins();
   Cell box_of(std::size_t begin, std::size_t end) const;
-  /// What a cell takes besides the sums over its scatterers.
-  double fixed_cost(const CellSight& sight, std::size_t scatterers) const;
+  Cost cost_of_points(const CellSight& sight, double points) const;
+  /// The grid of points that could stand for the scatterers of a box. `directions`: from where elements see it;
+  /// `away`: from the nearest part of an element [m].
+  struct Directions {
+    Vec3 low, high;
+  };
+  PointGrid grid_of(const Cell& box, const Directions& directions, double away) const;
   /// Vectors of bins of an echo.
   double blocks(const CellSight& sight) const;
   /// Best cost of a part; appends its cells.
