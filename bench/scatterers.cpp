@@ -1,7 +1,6 @@
-// How long does engine scatterers take, at an error of 1e-3, for the scenes that peers quote: P4-2v and L11-5v, one plane
-// wave, scatterers all over the plane (with a spread of +-2 mm in elevation for model physical in three dimensions)?
-#include "sim/scatterer_engine.hpp"
-
+// How long does engine scatterers take, at an error of 1e-3, for the scenes that peers quote: P4-2v and L11-5v, one
+// plane wave, scatterers all over the plane (with a spread of +-2 mm in elevation for model physical in three
+// dimensions)?
 #include <benchmark/benchmark.h>
 
 #include <cmath>
@@ -12,6 +11,7 @@
 
 #include "core/progress.hpp"
 #include "core/random.hpp"
+#include "sim/scatterer_engine.hpp"
 #include "transducers/burst.hpp"
 #include "transducers/plane_waves.hpp"
 #include "transducers/probe_library.hpp"
@@ -37,7 +37,8 @@ struct Scene {
     probe = Typed<ProbeConfig>::make(probe_catalog(), name)->build();
     RandomStream random(1, 0, "bench");
     for (std::size_t i = 0; i < scatterers; ++i) {
-      const double x = random.uniform(-region.half_width, region.half_width), z = random.uniform(region.nearest, region.deepest);
+      const double x = random.uniform(-region.half_width, region.half_width),
+                   z = random.uniform(region.nearest, region.deepest);
       const double y = region.half_elevation > 0 ? random.uniform(-region.half_elevation, region.half_elevation) : 0;
       phantom.scatterers.positions.push_back({x, y, z});
       phantom.scatterers.amplitudes.push_back(random.normal());
@@ -56,7 +57,8 @@ double half_elevation(Model model) {
   return model == Model::physical ? 2e-3 : 0;
 }
 Region whole(const std::string& probe, Model model) {
-  return probe == "P4-2v" ? Region{20e-3, 1e-3, 80e-3, half_elevation(model)} : Region{20e-3, 0.5e-3, 40e-3, half_elevation(model)};
+  return probe == "P4-2v" ? Region{20e-3, 1e-3, 80e-3, half_elevation(model)}
+                          : Region{20e-3, 0.5e-3, 40e-3, half_elevation(model)};
 }
 
 ScattererEngine engine_of(Model model) {
@@ -105,14 +107,23 @@ void scan(benchmark::State& state, const std::string& probe, Model model) {
   const Scene scene(probe, count, whole(probe, model), whole(probe, model).deepest);
   const ScattererEngine engine = engine_of(model);
   for (auto _ : state) benchmark::DoNotOptimize(engine.simulate(scene.input()));
-  state.counters["scatterers/s"] = benchmark::Counter(static_cast<double>(count), benchmark::Counter::kIsIterationInvariantRate);
+  state.counters["scatterers/s"] =
+      benchmark::Counter(static_cast<double>(count), benchmark::Counter::kIsIterationInvariantRate);
   state.counters["error"] = error->second;
 }
 
-void p4_simus(benchmark::State& state) { scan(state, "P4-2v", Model::simus); }
-void p4_physical(benchmark::State& state) { scan(state, "P4-2v", Model::physical); }
-void l11_simus(benchmark::State& state) { scan(state, "L11-5v", Model::simus); }
-void l11_physical(benchmark::State& state) { scan(state, "L11-5v", Model::physical); }
+void p4_simus(benchmark::State& state) {
+  scan(state, "P4-2v", Model::simus);
+}
+void p4_physical(benchmark::State& state) {
+  scan(state, "P4-2v", Model::physical);
+}
+void l11_simus(benchmark::State& state) {
+  scan(state, "L11-5v", Model::simus);
+}
+void l11_physical(benchmark::State& state) {
+  scan(state, "L11-5v", Model::physical);
+}
 BENCHMARK(p4_simus)->Arg(100'000)->Arg(200'000)->Arg(2'000'000)->Unit(benchmark::kSecond)->UseRealTime();
 BENCHMARK(p4_physical)->Arg(100'000)->Arg(200'000)->Arg(2'000'000)->Unit(benchmark::kSecond)->UseRealTime();
 BENCHMARK(l11_simus)->Arg(10'000)->Arg(100'000)->Arg(1'000'000)->Unit(benchmark::kSecond)->UseRealTime();

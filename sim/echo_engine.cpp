@@ -1,7 +1,6 @@
 #include "sim/echo_engine.hpp"
 
 #include <Eigen/Core>
-
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -31,12 +30,12 @@ using ConstRows = Eigen::Map<const Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynam
 
 constexpr double two_pi = 2 * std::numbers::pi;
 // What each approximation may use of the accuracy asked for. Left-out frequencies and tables cost what they are given;
-// the bounds behind the expansions and the energy outside of the local records are seldom reached. The tests compare 500
-// random settings with engine exact.
+// the bounds behind the expansions and the energy outside of the local records are seldom reached. The tests compare
+// 500 random settings with engine exact.
 constexpr double band_share = 0.05, table_share = 0.25, expansion_share = 1.5, leak_share = 0.5;
 // A band that begins below this share of its highest frequency is taken to reach down to 0 Hz.
 constexpr double lowest_share = 0.12;
-constexpr double batch_memory = 64e6;   // of echoes on their way from cells to channels [bytes]
+constexpr double batch_memory = 64e6;    // of echoes on their way from cells to channels [bytes]
 constexpr double record_memory = 1.5e9;  // of complex records of the transmits worked on together [bytes]
 
 /// The band of frequencies with energy, and how long a pulse of that band lasts.
@@ -45,8 +44,8 @@ struct Band {
   double reach = 0;  // before and behind the pulse's centre [s]
   double soft = 0;   // see weight
 
-  /// A spectrum that reaches down to 0 Hz must not end there with a step, or its analytic signal would ring on. The echoes
-  /// are 2 Re of the integral over all frequencies of weight * spectrum, with weight(f) + weight(-f) = 1.
+  /// A spectrum that reaches down to 0 Hz must not end there with a step, or its analytic signal would ring on. The
+  /// echoes are 2 Re of the integral over all frequencies of weight * spectrum, with weight(f) + weight(-f) = 1.
   double weight(double f) const {
     if (f >= soft) return 1;
     if (f <= -soft) return 0;
@@ -66,8 +65,8 @@ Complex element_drive_at(const EchoModel& model, double f, std::size_t n) {
   return f < 0 ? std::conj(value) : value;
 }
 
-/// `ranges`: of the scatterers, nearest and farthest [m]; loss shifts the band of what comes back from there. The energy left
-/// out stays below share^2 of all, for either.
+/// `ranges`: of the scatterers, nearest and farthest [m]; loss shifts the band of what comes back from there. The
+/// energy left out stays below share^2 of all, for either.
 Band find_band(const EchoModel& model, double exponent, std::array<double, 2> ranges, double share, double leak,
                std::size_t elements) {
   constexpr std::size_t steps = 8192;
@@ -88,7 +87,8 @@ Band find_band(const EchoModel& model, double exponent, std::array<double, 2> ra
     std::vector<double> left(steps);
     double smallest_loss = std::numeric_limits<double>::infinity();
     for (std::size_t i = 0; i < steps; ++i)
-      if (energy[i] > 0) smallest_loss = std::min(smallest_loss, model.law.attenuation(model.lowest + df * static_cast<double>(i + 1)));
+      if (energy[i] > 0)
+        smallest_loss = std::min(smallest_loss, model.law.attenuation(model.lowest + df * static_cast<double>(i + 1)));
     double total = 0;
     for (std::size_t i = 0; i < steps; ++i) {
       const double loss = model.law.attenuation(model.lowest + df * static_cast<double>(i + 1)) - smallest_loss;
@@ -97,8 +97,10 @@ Band find_band(const EchoModel& model, double exponent, std::array<double, 2> ra
     if (!(total > 0)) return {};
     const double spare = share * share * total / 2;
     std::size_t low = 0, high = steps - 1;
-    for (double sum = left[low]; sum <= spare; sum += left[++low]) {}
-    for (double sum = left[high]; sum <= spare; sum += left[--high]) {}
+    for (double sum = left[low]; sum <= spare; sum += left[++low]) {
+    }
+    for (double sum = left[high]; sum <= spare; sum += left[--high]) {
+    }
     first = std::min(first, low), last = std::max(last, high);
   }
   Band band;
@@ -149,7 +151,8 @@ std::size_t round_bins(double wanted, std::size_t lanes) {
 template <class T>
 class Shared {
  public:
-  Shared(const EchoModel& model, const std::vector<std::vector<Firing>>& firings, const Band& band, double low, double width)
+  Shared(const EchoModel& model, const std::vector<std::vector<Firing>>& firings, const Band& band, double low,
+         double width)
       : model_(model), firings_(firings), band_(band), low_(low), width_(width) {}
 
   const FrequencyNodes& nodes(std::size_t count) {
@@ -208,8 +211,8 @@ class Shared {
   /// The common spectrum times the scattering law, and the wave law at each bin.
   struct Bins {
     std::once_flag once;
-    std::vector<Complex> spectrum;              // times df
-    std::vector<double> turns_rest, loss;       // k / 2 pi - f / c and a at each bin
+    std::vector<Complex> spectrum;         // times df
+    std::vector<double> turns_rest, loss;  // k / 2 pi - f / c and a at each bin
   };
   const Bins& bins(std::size_t count, double exponent) {
     Bins* bins;
@@ -250,8 +253,8 @@ class Shared {
 template <class T>
 struct CellEchoes {
   std::size_t bins = 0;
-  std::vector<std::int64_t> starts;         // [transmit][element] sample of the complex record; `none`: no echo there
-  std::vector<std::complex<T>> samples;     // [transmit][element][bin], where there is an echo
+  std::vector<std::int64_t> starts;      // [transmit][element] sample of the complex record; `none`: no echo there
+  std::vector<std::complex<T>> samples;  // [transmit][element][bin], where there is an echo
   static constexpr std::int64_t none = std::numeric_limits<std::int64_t>::min();
 };
 
@@ -355,7 +358,8 @@ class EchoEngine {
       std::vector<std::complex<T>> bins(length_);
       fft.forward(record, bins);
       const std::ptrdiff_t lowest = std::max<std::ptrdiff_t>(first_bin_, 0);
-      std::vector<Complex> spectrum(static_cast<std::size_t>(first_bin_ + static_cast<std::ptrdiff_t>(length_) - lowest));
+      std::vector<Complex> spectrum(
+          static_cast<std::size_t>(first_bin_ + static_cast<std::ptrdiff_t>(length_) - lowest));
       for (std::size_t k = 0; k < length_; ++k) {
         // Demodulated records hold the phase of their own frequencies alone.
         const double turns = -static_cast<double>(k) * spacing * origin_;
@@ -404,7 +408,8 @@ class EchoEngine {
     double receive_reach = 0, farthest = 0;
     for (std::size_t n : nodes.elements)
       seen[n] = true, receive_reach = std::max(receive_reach, reach[n]), farthest = std::max(farthest, ranges[n]);
-    const double early = farthest * (model_.earliest_slowness - 1 / c), late = farthest * (model_.latest_slowness - 1 / c);
+    const double early = farthest * (model_.earliest_slowness - 1 / c),
+                 late = farthest * (model_.latest_slowness - 1 / c);
     std::vector<double> centres(transmits);
     double longest = 0;
     for (std::size_t t = 0; t < transmits; ++t) {
@@ -487,7 +492,8 @@ class EchoEngine {
         rest(ranges[nodes.elements[i]]);
         std::copy_n(rest_re.data(), bins, rests.data() + i * row);
         std::copy_n(rest_im.data(), bins, rests.data() + i * row + bins);
-        multiply(scratch.phasors.data() + i * row, scratch.phasors.data() + i * row + bins, rest_re.data(), rest_im.data());
+        multiply(scratch.phasors.data() + i * row, scratch.phasors.data() + i * row + bins, rest_re.data(),
+                 rest_im.data());
       }
     }
 
@@ -519,14 +525,16 @@ class EchoEngine {
         ++sending;
       }
       if (!nodes.weights.empty()) {
-        const ConstRows<float> w(weights.data(), static_cast<Eigen::Index>(sending), static_cast<Eigen::Index>(work.nodes));
+        const ConstRows<float> w(weights.data(), static_cast<Eigen::Index>(sending),
+                                 static_cast<Eigen::Index>(work.nodes));
         const ConstRows<T> x(scratch.sent.data(), static_cast<Eigen::Index>(sending), static_cast<Eigen::Index>(row));
         Rows<T>(drive, static_cast<Eigen::Index>(work.nodes), static_cast<Eigen::Index>(row)).noalias() =
             w.template cast<T>().transpose() * x;
       }
       // The common spectrum, and time counted from the arrival at the cell.
       scratch.row.resize(row);
-      phasor_row<T>(low_ * centres[heard[h]], df * centres[heard[h]], bins, scratch.row.data(), scratch.row.data() + bins);
+      phasor_row<T>(low_ * centres[heard[h]], df * centres[heard[h]], bins, scratch.row.data(),
+                    scratch.row.data() + bins);
       for (std::size_t b = 0; b < bins; ++b) {
         const Complex value = table.spectrum[b] * scales_[heard[h]] * Complex(scratch.row[b], scratch.row[bins + b]);
         scratch.row[b] = static_cast<T>(value.real()), scratch.row[bins + b] = static_cast<T>(value.imag());
@@ -547,7 +555,8 @@ class EchoEngine {
       const T* received = scratch.echo.data() + h * width;
       if (!nodes.weights.empty()) {
         scratch.received.resize(count * row);
-        const ConstRows<float> w(nodes.weights.data(), static_cast<Eigen::Index>(count), static_cast<Eigen::Index>(work.nodes));
+        const ConstRows<float> w(nodes.weights.data(), static_cast<Eigen::Index>(count),
+                                 static_cast<Eigen::Index>(work.nodes));
         const ConstRows<T> e(received, static_cast<Eigen::Index>(work.nodes), static_cast<Eigen::Index>(row));
         Rows<T>(scratch.received.data(), static_cast<Eigen::Index>(count), static_cast<Eigen::Index>(row)).noalias() =
             w.template cast<T>() * e;
@@ -562,19 +571,22 @@ class EchoEngine {
         const double time = centres[t] + (ranges[n] + sight.shift) / c + delay - begins;
         // The record is demodulated by the lowest frequency.
         const double demodulation = low_ * begins;
-        phasor_row<T>(-low_ * time - (demodulation - std::nearbyint(demodulation)), -df * time, bins, scratch.row.data(),
-                      scratch.row.data() + bins);
+        phasor_row<T>(-low_ * time - (demodulation - std::nearbyint(demodulation)), -df * time, bins,
+                      scratch.row.data(), scratch.row.data() + bins);
         if (!model_.law.lossless)
-          multiply(scratch.row.data(), scratch.row.data() + bins, rests.data() + i * row, rests.data() + i * row + bins);
+          multiply(scratch.row.data(), scratch.row.data() + bins, rests.data() + i * row,
+                   rests.data() + i * row + bins);
         const T *x = received + i * row, *y = x + bins;
         for (std::size_t b = 0; b < bins; ++b)
-          spectrum[b] = {x[b] * scratch.row[b] - y[b] * scratch.row[bins + b], x[b] * scratch.row[bins + b] + y[b] * scratch.row[b]};
+          spectrum[b] = {x[b] * scratch.row[b] - y[b] * scratch.row[bins + b],
+                         x[b] * scratch.row[bins + b] + y[b] * scratch.row[b]};
         fft.inverse(spectrum, std::span(result.samples.data() + (t * elements_ + n) * bins, bins));
       }
     }
   }
 
-  void prepare(const TreeCell& cell, const CellSight& sight, const ApertureNodes& nodes, std::size_t bins, EchoCell<T>& work, Scratch& scratch) {
+  void prepare(const TreeCell& cell, const CellSight& sight, const ApertureNodes& nodes, std::size_t bins,
+               EchoCell<T>& work, Scratch& scratch) {
     constexpr std::size_t lanes = EchoCell<T>::lanes;
     work.nodes = nodes.frames.size();
     work.bins = bins;
@@ -588,7 +600,8 @@ class EchoEngine {
     }
     // k and a as straight lines over the band; what they leave goes to the frequency nodes.
     const double top = low_ + width_, f0 = low_;
-    const double k0 = model_.law.wavenumber(f0) / two_pi, k1 = (model_.law.wavenumber(top) / two_pi - k0) / static_cast<double>(bins);
+    const double k0 = model_.law.wavenumber(f0) / two_pi,
+                 k1 = (model_.law.wavenumber(top) / two_pi - k0) / static_cast<double>(bins);
     const double a0 = model_.law.attenuation(f0), a1 = (model_.law.attenuation(top) - a0) / static_cast<double>(bins);
     work.turns0 = static_cast<T>(k0), work.turns1 = static_cast<T>(k1);
     work.loss0 = static_cast<T>(a0), work.loss1 = static_cast<T>(a1);
@@ -607,7 +620,8 @@ class EchoEngine {
       // Nothing left where k and a are straight lines over the cell's size.
       double largest = 0;
       for (std::size_t m = 0; m < frequencies.size(); ++m)
-        largest = std::max(largest, std::hypot(two_pi * static_cast<double>(work.rest_turns[m]), static_cast<double>(work.rest_loss[m])));
+        largest = std::max(largest, std::hypot(two_pi * static_cast<double>(work.rest_turns[m]),
+                                               static_cast<double>(work.rest_loss[m])));
       if (largest * cell.box.radius() < 0.02 * tree_.tolerance()) work.rest_turns.clear(), work.rest_loss.clear();
     }
 
@@ -618,7 +632,8 @@ class EchoEngine {
     else
       for (std::size_t s = 0; s < positions.size(); ++s) {
         const Vec3 d = positions[s] - cell.box.centre;
-        scratch.points.push_back({static_cast<T>(d.x), static_cast<T>(d.y), static_cast<T>(d.z), static_cast<T>(strengths[s]), 0});
+        scratch.points.push_back(
+            {static_cast<T>(d.x), static_cast<T>(d.y), static_cast<T>(d.z), static_cast<T>(strengths[s]), 0});
       }
     const auto& points = scratch.points;
     // Amplitudes at the Chebyshev points of the box, or at the scatterers themselves where those are fewer.
@@ -651,7 +666,8 @@ class EchoEngine {
       }
     } else {
       for (const auto& p : points)
-        places.push_back(cell.box.centre + Vec3{static_cast<double>(p.x), static_cast<double>(p.y), static_cast<double>(p.z)});
+        places.push_back(cell.box.centre +
+                         Vec3{static_cast<double>(p.x), static_cast<double>(p.y), static_cast<double>(p.z)});
     }
     const std::size_t count = work.frequencies;
     scratch.real.resize(count), scratch.imaginary.resize(count);
@@ -675,16 +691,19 @@ class EchoEngine {
     const std::span<const EchoPoint<T>> points(scratch.points);
     const std::size_t width = work.nodes * work.row();
     // Either way counts complex multiply-adds a bin.
-    const double n = static_cast<double>(points.size()), j = static_cast<double>(work.nodes), t = static_cast<double>(transmits);
+    const double n = static_cast<double>(points.size()), j = static_cast<double>(work.nodes),
+                 t = static_cast<double>(transmits);
     const double one_by_one = n * 2 * j * t, by_matrix = n * j * (j + 1) / 2 * 1.2 + t * j * j;
     if (one_by_one <= by_matrix) {
-      add_echoes<T>(work, points, scratch.basis.data(), transmits, scratch.drive.data(), scratch.echo.data(), scratch.echoes);
+      add_echoes<T>(work, points, scratch.basis.data(), transmits, scratch.drive.data(), scratch.echo.data(),
+                    scratch.echoes);
       return;
     }
     scratch.matrix.assign(work.nodes * (work.nodes + 1) / 2 * work.row(), 0);
     add_cell_matrix<T>(work, points, scratch.basis.data(), scratch.matrix.data(), scratch.echoes);
     for (std::size_t h = 0; h < transmits; ++h)
-      apply_cell_matrix<T>(work, scratch.matrix.data(), scratch.drive.data() + h * width, scratch.echo.data() + h * width);
+      apply_cell_matrix<T>(work, scratch.matrix.data(), scratch.drive.data() + h * width,
+                           scratch.echo.data() + h * width);
   }
 
   const EchoModel& model_;
@@ -738,9 +757,9 @@ std::string why_not_fast(const EchoModel& model, std::span<const ScattererGroup>
   return {};
 }
 
-void add_fast_echoes(const EchoModel& model, std::span<const ScattererGroup> groups, std::span<const Transmit> transmits,
-                     std::span<const double> scales, const EchoRecord& record, double accuracy,
-                     const std::function<void(std::size_t)>& done,
+void add_fast_echoes(const EchoModel& model, std::span<const ScattererGroup> groups,
+                     std::span<const Transmit> transmits, std::span<const double> scales, const EchoRecord& record,
+                     double accuracy, const std::function<void(std::size_t)>& done,
                      const std::function<std::span<float>(std::size_t, std::size_t)>& out) {
   const Aperture aperture(*model.probe);
   const std::size_t elements = aperture.frames().size();
@@ -753,12 +772,14 @@ void add_fast_echoes(const EchoModel& model, std::span<const ScattererGroup> gro
     const double points = static_cast<double>(group.positions.size()) * static_cast<double>(elements);
     // The band of a record is a little wider, up to whole steps of its frequencies.
     const double widened = band.high + 0.1 * (band.high - band.low);
-    const auto response = model.response(aperture, band.low - 0.02 * std::abs(band.low), widened, table_share * accuracy, points);
+    const auto response =
+        model.response(aperture, band.low - 0.02 * std::abs(band.low), widened, table_share * accuracy, points);
     for (std::size_t first = 0; first < transmits.size();) {
       // As many transmits together as memory allows.
       const double seconds = 2 * static_cast<double>(record.samples) / record.sampling_rate;
       const double bytes = EchoEngine<double>::bytes_per_transmit(band, seconds, elements);
-      const auto count = std::min(transmits.size() - first, static_cast<std::size_t>(std::max(1.0, record_memory / bytes)));
+      const auto count =
+          std::min(transmits.size() - first, static_cast<std::size_t>(std::max(1.0, record_memory / bytes)));
       const auto part = transmits.subspan(first, count);
       const EchoTree tree(model, aperture, *response, group, part, {band.low, band.high, band.reach, tolerance});
       const auto run = [&](auto engine) {

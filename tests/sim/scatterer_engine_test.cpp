@@ -283,6 +283,26 @@ void check_settings(std::uint64_t first, std::uint64_t last) {
 TEST(ScattererEngine, KeepsItsPromiseOnRandomSettings) { check_settings(0, 60); }
 TEST(ScattererEngine, KeepsItsPromiseOnRandomSettingsLong) { check_settings(60, 500); }
 
+// So many scatterers within few wavelengths that the points of a grid stand for them.
+TEST(ScattererEngine, KeepsItsPromiseOnCrowdedSettings) {
+  set_quiet(true);
+  for (std::uint64_t number = 1000; number < 1012; ++number) {
+    Setting setting = random_setting(number);
+    auto& scatterers = setting.phantom.scatterers;
+    RandomStream random(11, number, "crowd");
+    const double wavelength = 1540 / setting.probe.frequency;
+    const Vec3 middle{0, 0, 30 * wavelength};
+    scatterers.positions.clear(), scatterers.amplitudes.clear();
+    for (int i = 0; i < 1500; ++i) {
+      const double x = random.uniform(-1, 1), y = random.uniform(-1, 1), z = random.uniform(-1, 1);
+      scatterers.positions.push_back(middle + wavelength * Vec3{x, setting.engine.dimensions == 2 ? 0 : 0.3 * y, z});
+      scatterers.amplitudes.push_back(random.normal());
+    }
+    setting.receive.duration = 90 / setting.probe.frequency + 40 * wavelength / 1540;
+    EXPECT_LE(difference_from_exact(setting), setting.engine.accuracy) << setting.what;
+  }
+}
+
 /// A region dense enough that cells hold many scatterers and expansions are at work.
 Setting dense_scene(const char* probe, int dimensions, Exact::Model model, double accuracy) {
   Setting s;
