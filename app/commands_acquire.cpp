@@ -282,7 +282,7 @@ int reconstruct_command(const CommandLine& line) {
   else if (!file.config.empty()) tree = ConfigTree::parse(file.config, input.string() + "/sonoforge/config");
   for (const auto& assignment : line.sets) tree.set(assignment);
   if (line.seed) tree.set("seed=" + std::to_string(*line.seed));
-  if (tree.has_distributions()) tree.draw(RandomStream(seed_of(tree), 0, "config"));
+  draw_config(tree, 0);
   ExperimentConfig config;
   tree.read(config, foreign_keys());
   if (config.sound_speed) file.acquisition.sound_speed = *config.sound_speed;

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <functional>
 #include <iostream>
 
 #include <nlohmann/json.hpp>
@@ -61,6 +62,37 @@ void make_sample(const std::string& config_file, const DatasetConfig& dataset, s
   write_zea(file, result.file);
 }
 
+// What a config without a model is for shows in its sections: an acquisition or a set of them, a field, or how to make an image of a
+// file that exists.
+std::vector<std::string> needed_sections(const ConfigNode& root) {
+  const auto has = [&](const char* key) { return root.find(key) != nullptr; };
+  if (has("field") && !(has("phantom") && has("receive"))) return {"probe", "sequence"};
+  const bool acquires = has("phantom") || has("probe") || has("sequence") || has("receive") || has("dataset");
+  if (!acquires && (has("beamformer") || has("image"))) return {};
+  return {"phantom", "probe", "sequence", "receive"};
+}
+
+// Every mistake of all its readers, each once.
+void check_acquisition(const ConfigTree& tree, const CommandLine& line) {
+  std::vector<Problem> problems;
+  const auto attempt = [&](const std::function<void()>& work) {
+    try {
+      work();
+    } catch (const UserError& error) {
+      for (const auto& problem : error.problems())
+        if (std::none_of(problems.begin(), problems.end(), [&](const Problem& p) { return to_string(p) == to_string(problem); })) problems.push_back(problem);
+    }
+  };
+  const ConfigNode& root = tree.root();
+  if (root.find("dataset")) attempt([&] { read_dataset(tree); });
+  if (problems.empty() && (root.find("visits") || root.find("twins"))) attempt([&] { draw_samples(tree, seed_of(tree), 0); });
+  attempt([&] {
+    const auto loaded = load_config(line.inputs[0], line.sets, line.seed);
+    Experiment::build(loaded.tree, needed_sections(root), loaded.factors);
+  });
+  if (!problems.empty()) throw UserError(std::move(problems));
+}
+
 }  // namespace
 
 int check_command(const CommandLine& line) {
@@ -77,12 +109,7 @@ int check_command(const CommandLine& line) {
     ValidateConfig config;
     tree.read(config);
   } else {
-    const auto loaded = load_config(line.inputs[0], line.sets, line.seed);
-    if (root.find("dataset")) read_dataset(tree);
-    if (root.find("visits") || root.find("twins")) draw_samples(tree, seed_of(tree), 0);
-    std::vector<std::string> needs;
-    if (root.find("field") == nullptr) needs = {"phantom", "probe", "sequence", "receive"};
-    Experiment::build(loaded.tree, needs, loaded.factors);
+    check_acquisition(tree, line);
   }
   if (line.json) std::cout << "{\"errors\": []}\n";
   else std::cout << line.inputs[0] << ": no mistakes found\n";

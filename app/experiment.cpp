@@ -153,18 +153,20 @@ Experiment Experiment::build(const ConfigTree& tree, const std::vector<std::stri
   if (!problems.empty()) throw UserError(std::move(problems));
 
   // Build every part that can be built, so that all mistakes are reported at once.
-  const auto attempt = [&](const char* section, const std::function<void()>& work) {
+  const auto attempt = [&](const std::string& section, const std::function<void()>& work) {
     try {
       tree.locate(section, work);
+      return true;
     } catch (const UserError& error) {
       problems.insert(problems.end(), error.problems().begin(), error.problems().end());
+      return false;
     }
   };
   const RandomStream random(static_cast<std::uint64_t>(e.config.seed), static_cast<std::uint64_t>(e.config.patient), "phantom");
   if (e.config.probe) attempt("probe", [&] { e.probe = e.config.probe->build(); });
   const bool have_probe = !e.probe.elements.empty();
   if (have_probe && e.config.pulse) attempt("pulse", [&] { e.pulse = e.config.pulse->build(e.probe); });
-  if (e.config.phantom) attempt("phantom", [&] { e.phantom = e.config.phantom->build(random); });
+  const bool phantom_built = e.config.phantom && attempt("phantom", [&] { e.phantom = e.config.phantom->build(random); });
   if (e.pulse && e.config.pulse->pressure)
     e.pulse = drive_in_pascal(e.pulse, *e.config.pulse->pressure, e.phantom.background.sound_speed);
   if (!e.config.sound_speed && e.config.phantom) e.config.sound_speed = e.phantom.background.sound_speed;
@@ -174,12 +176,25 @@ Experiment Experiment::build(const ConfigTree& tree, const std::vector<std::stri
     attempt("receive", [&] {
       e.config.receive->sample_count(e.phantom.background.sound_speed, last_firing(e.sequence), 2 * e.pulse->half_duration());
     });
-  if (e.config.phantom && problems.empty()) {
-    attempt("labels", [&] { check_label_names(e.config.labels); });
-    attempt("components", [&] { check_components(e.phantom, e.config.components); });
+  // Name by name, so that all wrong ones are told.
+  const auto each_name = [&](const char* section, const std::vector<std::string>& names, const auto& check) {
+    for (auto name = names.begin(); name != names.end(); ++name)
+      attempt(section, [&] {
+        const std::string item = std::to_string(name - names.begin());
+        try {
+          check(*name);
+        } catch (const ConfigError& error) {
+          throw ConfigError(item, error.what());
+        }
+        if (std::find(names.begin(), name, *name) != name) throw ConfigError(item, "'" + *name + "' stands twice in the list (once is enough). Remove one");
+      });
+  };
+  each_name("labels", e.config.labels, [](const std::string& name) { check_label_names({name}); });
+  if (phantom_built) {
+    each_name("components", e.config.components, [&](const std::string& name) { check_components(e.phantom, {name}); });
     for (std::size_t i = 0; i < e.config.metrics.size(); ++i)
       for (const auto& [key, label] : e.config.metrics[i]->labels())
-        attempt("metrics", [&] { check_metric_label(e.phantom, label, std::to_string(i) + "." + key); });
+        attempt("metrics", [&, &key = key, &label = label] { check_metric_label(e.phantom, label, std::to_string(i) + "." + key); });
   }
   if (!problems.empty()) throw UserError(std::move(problems));
   e.resolved = dump_config(e.config);
@@ -367,8 +382,19 @@ LoadedConfig load_config(const std::filesystem::path& file, const std::vector<st
   if (patient > 0) loaded.tree.set("patient=" + std::to_string(patient));
   if (const ConfigNode* node = loaded.tree.root().find("patient"); node && patient == 0 && node->kind == ConfigNode::Kind::scalar)
     patient = std::strtoull(node->scalar.c_str(), nullptr, 10);
-  if (loaded.tree.has_distributions()) loaded.factors = loaded.tree.draw(RandomStream(seed_of(loaded.tree), patient, "config"), forced);
+  loaded.factors = draw_config(loaded.tree, patient, forced);
   return loaded;
+}
+
+Factors draw_config(ConfigTree& tree, std::uint64_t patient, const std::map<std::string, std::string>& forced) {
+  if (!tree.has_distributions()) return {};
+  try {
+    return tree.draw(RandomStream(seed_of(tree), patient, "config"), forced);
+  } catch (const UserError&) {
+    ExperimentConfig rest;  // all mistakes are told, not those of the distributions alone
+    tree.read(rest, foreign_keys());
+    throw;
+  }
 }
 
 std::uint64_t seed_of(const ConfigTree& tree) {

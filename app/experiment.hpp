@@ -122,6 +122,8 @@ struct LoadedConfig {
 };
 LoadedConfig load_config(const std::filesystem::path& file, const std::vector<std::string>& sets, std::optional<std::uint64_t> seed,
                          std::uint64_t patient = 0, const std::map<std::string, std::string>& forced = {});
+/// Draws the distributions of a config, if it has any; with a mistake in them, throws a `UserError` with every mistake of the config.
+Factors draw_config(ConfigTree& tree, std::uint64_t patient, const std::map<std::string, std::string>& forced = {});
 /// The seed a config states (default 1).
 std::uint64_t seed_of(const ConfigTree& tree);
 

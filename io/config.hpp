@@ -26,6 +26,7 @@ struct ConfigNode {
   std::vector<ConfigNode> items;       ///< of a list
   std::vector<Entry> entries;          ///< of a mapping, in file order
   SourceLocation where;
+  bool wrong = false;  ///< its mistake is already noted; readers pass over it
 
   const ConfigNode* find(std::string_view key) const;
   ConfigNode* find(std::string_view key);
@@ -69,6 +70,7 @@ class FactorTables;
 class ConfigTree {
  public:
   ConfigTree();
+  /// What can still be understood of the rest (a duplicate key, a second document) waits for `read`, which reports all mistakes at once.
   static ConfigTree load(const std::filesystem::path& file);
   static ConfigTree parse(const std::string& text, const std::string& name = "config");
 
@@ -80,6 +82,7 @@ class ConfigTree {
   /// Replaces every distribution by a value. Each distribution has its own stream, named by its factor or else by its path in the file, so
   /// that adding, removing or forcing one changes no other but those that follow from it. `forced` gives factors a fixed value
   /// (twins). Returns the named factors and the outcome. Takes the sections `factors`, `correlations` and `outcome` out of the tree.
+  /// Throws one `UserError` with every mistake; the tree can then still be read, for the mistakes of the rest.
   Factors draw(const RandomStream& random, const std::map<std::string, std::string>& forced = {}, Visit visit = {});
 
   /// Runs `work`; a `ConfigError` it throws becomes a `UserError` that points at the key below `path` ("probe", "phantom"), or at the
@@ -99,6 +102,7 @@ class ConfigTree {
  private:
   ConfigNode root_;
   std::filesystem::path file_;
+  std::vector<Problem> problems_;         ///< found so far, for `read` to report
   std::shared_ptr<FactorTables> tables_;  ///< read once for all copies
 };
 

@@ -144,7 +144,12 @@ class FactorDraw {
     const auto declaration = model_.declared.find(name);
     if (declaration == model_.declared.end()) refuse_node(where, "there is no factor '" + name + "'. " + hint(name, model_.names(), "Declare it under 'factors:'"));
     if (!open_.insert(name).second) refuse_node(where, "the factor '" + name + "' follows from itself (its terms lead back to it). Break the circle");
-    set(name, drawn(name, declaration->second));
+    try {
+      set(name, drawn(name, declaration->second));
+    } catch (const UserError&) {
+      open_.erase(name);
+      throw;
+    }
     open_.erase(name);
     return values_.at(name);
   }
@@ -206,14 +211,31 @@ class FactorDraw {
   std::set<std::string> open_;
 };
 
+/// Goes on after a mistake, to find the others.
+class Mistakes {
+ public:
+  template <class Work>
+  bool pass(Work work) {
+    try {
+      work();
+      return true;
+    } catch (const UserError& error) {
+      for (const auto& problem : error.problems())
+        if (std::none_of(found.begin(), found.end(), [&](const Problem& p) { return to_string(p) == to_string(problem); })) found.push_back(problem);
+      return false;
+    }
+  }
+  std::vector<Problem> found;
+};
+
 // Puts values in the place of distributions.
 class Replacer {
  public:
-  Replacer(const FactorModel& model, FactorDraw& draw) : model_(model), draw_(draw) {}
+  Replacer(const FactorModel& model, FactorDraw& draw, Mistakes& mistakes) : model_(model), draw_(draw), mistakes_(mistakes) {}
 
   void walk(ConfigNode& node, const std::string& path) {
     if (is_distribution(node)) {
-      node = value_of(node, path);
+      if (!mistakes_.pass([&] { node = value_of(node, path); })) node.wrong = true;
       return;
     }
     for (std::size_t i = 0; i < node.items.size(); ++i) walk(node.items[i], path + "." + std::to_string(i));
@@ -235,7 +257,14 @@ class Replacer {
 
   const FactorModel& model_;
   FactorDraw& draw_;
+  Mistakes& mistakes_;
 };
+
+void mark_distributions(ConfigNode& node) {
+  node.wrong |= is_distribution(node);
+  for (auto& item : node.items) mark_distributions(item);
+  for (auto& entry : node.entries) mark_distributions(entry.value);
+}
 
 bool any_distribution(const ConfigNode& node) {
   return is_distribution(node) || std::any_of(node.items.begin(), node.items.end(), any_distribution) ||
@@ -258,14 +287,26 @@ bool ConfigTree::has_distributions() const {
 }
 
 Factors ConfigTree::draw(const RandomStream& random, const std::map<std::string, std::string>& forced, Visit visit) {
-  const FactorModel model(root_, file_.parent_path(), *tables_);
+  Mistakes mistakes;
+  std::optional<FactorModel> built;
+  if (!mistakes.pass([&] { built.emplace(root_, file_.parent_path(), *tables_); })) {
+    for (const char* section : {"factors", "correlations", "outcome"}) take(root_, section);
+    mark_distributions(root_);
+    problems_.insert(problems_.end(), mistakes.found.begin(), mistakes.found.end());
+    throw UserError(std::move(mistakes.found));
+  }
+  const FactorModel& model = *built;
   const auto known = model.names();
   for (const auto& [name, text] : forced)
     if (std::find(known.begin(), known.end(), name) == known.end())
       refuse_node(root_, "there is no factor '" + name + "' to set. " + hint(name, known, "Declare it under 'factors:'"));
   FactorDraw draw(model, random, forced, visit);
-  for (const auto& [name, node] : model.declared) draw.value(name, node);
-  Replacer(model, draw).walk(root_, "");
+  for (const auto& [name, node] : model.declared) mistakes.pass([&, &name = name, &node = node] { draw.value(name, node); });
+  Replacer(model, draw, mistakes).walk(root_, "");
+  if (!mistakes.found.empty()) {
+    problems_.insert(problems_.end(), mistakes.found.begin(), mistakes.found.end());
+    throw UserError(std::move(mistakes.found));
+  }
   Factors factors;
   for (const auto& [name, value] : draw.values()) factors[name] = factor_value(value);
   if (model.outcome) {

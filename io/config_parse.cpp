@@ -175,7 +175,8 @@ SourceLocation open_bracket(const std::string& text, const std::string& name) {
   return open.empty() ? SourceLocation{name, 0, 0} : open.back();
 }
 
-ConfigNode parse_tree(const std::string& text, const std::string& name) {
+// Mistakes that leave the rest readable go to `found`, all at once where there is none.
+ConfigNode parse_tree(const std::string& text, const std::string& name, std::vector<Problem>* found = nullptr) {
   if (const auto zero = text.find('\0'); zero != std::string::npos)
     throw UserError(Problem{{name, 0, 0}, "this is not a text file (it holds a zero byte). Give a YAML file"});
   std::vector<Problem> problems;
@@ -189,7 +190,8 @@ ConfigNode parse_tree(const std::string& text, const std::string& name) {
     if (parser.HandleNextDocument(rest))
       problems.push_back({rest.start(),
                           "a second document starts here ('---'; one config is one document). Put it in a file of its own"});
-    if (!problems.empty()) throw UserError(std::move(problems));
+    if (!problems.empty() && !found) throw UserError(std::move(problems));
+    if (found) *found = std::move(problems);
     return root;
   } catch (const YAML::Exception& error) {
     const int line = error.mark.is_null() ? 0 : error.mark.line + 1;
@@ -361,14 +363,16 @@ ConfigTree ConfigTree::load(const std::filesystem::path& file) {
 ConfigTree ConfigTree::parse(const std::string& text, const std::string& name) {
   ConfigTree tree;
   tree.file_ = name;
-  tree.root_ = parse_tree(text, name);
+  tree.root_ = parse_tree(text, name, &tree.problems_);
   if (tree.root_.kind == ConfigNode::Kind::null) {
     tree.root_.kind = ConfigNode::Kind::mapping;
     tree.root_.where = {name, 1, 1};
   }
-  if (tree.root_.kind != ConfigNode::Kind::mapping)
-    throw UserError(Problem{tree.root_.where, "a config is a list of 'key: value' lines (this is something else). Start for "
-                                              "example with 'sonoforge: 1'"});
+  if (tree.root_.kind != ConfigNode::Kind::mapping) {
+    tree.problems_.push_back({tree.root_.where, "a config is a list of 'key: value' lines (this is something else). Start for "
+                                                "example with 'sonoforge: 1'"});
+    throw UserError(std::move(tree.problems_));
+  }
   return tree;
 }
 

@@ -44,6 +44,11 @@ std::string did_you_mean(const std::string& word, const std::vector<std::string>
   return near.empty() ? "Known: " + joined(known) : "Did you mean '" + near + "'?";
 }
 
+bool holds_wrong(const ConfigNode& node) {
+  return node.wrong || std::any_of(node.items.begin(), node.items.end(), holds_wrong) ||
+         std::any_of(node.entries.begin(), node.entries.end(), [](const auto& entry) { return holds_wrong(entry.value); });
+}
+
 // Assigns the values of one file to the members, noting every mistake on the way.
 class Reader : public FieldVisitor {
  public:
@@ -63,7 +68,7 @@ class Reader : public FieldVisitor {
       if (std::find(known_.begin(), known_.end(), entry.key) == known_.end())
         note(entry.where, "unknown key '" + entry.key + "'" + (what.empty() ? "" : " in " + what) + " (it would have no effect). " +
                               did_you_mean(entry.key, shown(known_, ignored)));
-    if (problems_.size() == problems_before) check(object, node, what);
+    if (problems_.size() == problems_before && !holds_wrong(node)) check(object, node, what);
     node_ = outer_node;
     item_ = outer_item;
     known_ = std::move(outer_known);
@@ -195,6 +200,7 @@ class Reader : public FieldVisitor {
     if (!node || !is_list(*node, field, "[first, second]")) return;
     std::vector<std::string> values;
     for (const auto& item : node->items) {
+      if (item.wrong) return;
       if (item.kind != ConfigNode::Kind::scalar) {
         note(item.where, "an item of " + name(field) + " is " + kind_noun(item) + " (needs a word). Write for example '[first, second]'");
         return;
@@ -258,6 +264,7 @@ class Reader : public FieldVisitor {
       wanted = node->scalar;
     } else if (node->kind == ConfigNode::Kind::mapping) {
       const ConfigNode* type = node->find("type");
+      if (type && type->wrong) return;
       if (type && is_distribution(*type)) return note_distribution(*type, field);
       if (type && type->kind != ConfigNode::Kind::scalar)
         return note(type->where, "type is " + kind_noun(*type) + " (needs a name). Known: " + joined(known));
@@ -328,7 +335,10 @@ class Reader : public FieldVisitor {
 
   // The node of a field, or null where it is missing (a problem if it is needed).
   const ConfigNode* find(const Field& field) {
-    if (item_) return std::exchange(item_, nullptr);
+    if (item_) {
+      const ConfigNode* item = std::exchange(item_, nullptr);
+      return item->wrong ? nullptr : item;
+    }
     known_.emplace_back(field.key);
     const ConfigNode* node = node_->find(field.key);
     if (!node) {
@@ -343,6 +353,7 @@ class Reader : public FieldVisitor {
       note(node->where, "the key '" + name(field) + "' has no value (" + std::string(field.doc) + "). Write one, or remove the key");
       return nullptr;
     }
+    if (node->wrong) return nullptr;
     if (is_distribution(*node)) {
       note_distribution(*node, field);
       return nullptr;
@@ -373,6 +384,7 @@ class Reader : public FieldVisitor {
 
   // A number in the field's unit, or one of its words.
   bool quantity(double& value, const ConfigNode& node, const Field& field) {
+    if (node.wrong) return false;
     if (is_distribution(node)) return note_distribution(node, field), false;
     if (node.kind == ConfigNode::Kind::list || node.kind == ConfigNode::Kind::mapping) {
       note(node.where, name(field) + " is " + kind_noun(node) + " (needs one value). Write for example '" + std::string(unit_example(field.unit)) + "'");
@@ -413,6 +425,7 @@ class Reader : public FieldVisitor {
   }
 
   bool read_number(double& value, const ConfigNode& node, const Field& field) {
+    if (node.wrong) return false;
     double number = 0;
     if (!quantity(number, node, field)) return false;
     for (const auto& word : field.words)
@@ -467,11 +480,16 @@ class Reader : public FieldVisitor {
 }  // namespace
 
 void ConfigTree::read(Configurable& target, const std::vector<std::string>& ignored) const {
-  std::vector<Problem> problems;
+  std::vector<Problem> problems = problems_;
   std::error_code error;
   std::filesystem::path folder = std::filesystem::absolute(file_, error).parent_path();
   Reader(folder, problems).read_object(target, root_, "", ignored);
   if (!problems.empty()) {
+    // A part that two mistakes lead to is told once.
+    std::vector<Problem> once;
+    for (auto& problem : problems)
+      if (std::none_of(once.begin(), once.end(), [&](const Problem& p) { return to_string(p) == to_string(problem); })) once.push_back(std::move(problem));
+    problems = std::move(once);
     std::stable_sort(problems.begin(), problems.end(), [](const Problem& a, const Problem& b) {
       return std::tie(a.where.line, a.where.column) < std::tie(b.where.line, b.where.column);
     });
