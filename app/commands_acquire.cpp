@@ -193,6 +193,7 @@ int field_command(const CommandLine& line) {
   const auto transmit = static_cast<std::size_t>(field.transmit);
   make_folder(folder);
   Hdf5Writer writer(folder / "field.hdf5");
+  const char* pressure_unit = e.pulse->in_pascal() ? "Pa" : "-";  // relative where the drive has no pressure
   nlohmann::ordered_json summary{{"folder", folder.string()}, {"points", request.points.size()}};
 
   std::vector<std::size_t> map_shape{grid.z.count, grid.x.count};
@@ -216,7 +217,7 @@ int field_command(const CommandLine& line) {
     std::vector<double> time(result.waveforms.extent(1));
     for (std::size_t i = 0; i < time.size(); ++i) time[i] = result.start + static_cast<double>(i) / result.sampling_rate;
     writer.write<float>("waveforms", result.waveforms.flat(), {result.waveforms.extent(0), result.waveforms.extent(1)},
-                        {.unit = "Pa, or relative", .description = "pressure over time at each point"});
+                        {.unit = pressure_unit, .description = "pressure over time at each point"});
     writer.write<double>("time", time, {time.size()}, {.unit = "s", .description = "after the first element fires its pulse centre"});
     std::vector<Curve> curves;
     for (std::size_t p = 0; p < std::min<std::size_t>(request.points.size(), 6); ++p) {
@@ -230,20 +231,24 @@ int field_command(const CommandLine& line) {
     const auto result = e.config.engine->field(input, request, transmit, Engine::FieldOutput::maps);
     const std::vector<std::size_t> shape = field.points ? std::vector<std::size_t>{request.points.size()} : map_shape;
     writer.write<std::complex<double>>("pressure", result.continuous, shape, {.unit = "per unit velocity times density times sound speed, over i k", .description = "complex pressure, time factor exp(+i w t)"});
-    if (!field.points) {
+    if (field.points) {
+      Curve levels;
+      for (std::size_t p = 0; p < request.points.size(); ++p) levels.x.push_back(static_cast<double>(p)), levels.y.push_back(std::abs(result.continuous[p]));
+      write_png(folder / "field.png", draw_curves({levels}, "Point", "Pressure, continuous wave"));
+    } else {
       write_axes();
       write_png(folder / "field.png", draw_map(level_map([&](std::size_t i) { return std::abs(result.continuous[i]); }), "dB", {.title = "Pressure, continuous wave", .low = -60, .high = 0}));
     }
   } else {
     const auto result = e.config.engine->field(input, request, transmit, Engine::FieldOutput::maps);
     write_axes();
-    writer.write<double>("rms_pressure", result.rms, map_shape, {.unit = "Pa, or relative", .description = "root mean square pressure"});
+    writer.write<double>("rms_pressure", result.rms, map_shape, {.unit = pressure_unit, .description = "root mean square pressure"});
     if (e.pulse->in_pascal()) {
       const auto index = mechanical_index(*e.config.engine, input, request.points, transmit);
       writer.write_scalar("mechanical_index", index.value, {.unit = "-", .description = "largest over the grid, derated by 0.3 dB/cm/MHz"});
       summary["mechanical_index"] = index.value;
     }
-    writer.write<double>("peak_pressure", result.peak, map_shape, {.unit = "Pa, or relative", .description = "largest magnitude of the pressure"});
+    writer.write<double>("peak_pressure", result.peak, map_shape, {.unit = pressure_unit, .description = "largest magnitude of the pressure"});
     write_png(folder / "field.png", draw_map(level_map([&](std::size_t i) { return result.rms[i]; }), "dB", {.title = "RMS pressure", .low = -60, .high = 0}));
     if (field.movie_frames > 0) {
       const auto waves = e.config.engine->field(input, request, transmit, Engine::FieldOutput::waveforms);

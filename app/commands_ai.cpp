@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <functional>
 #include <iostream>
+#include <tuple>
 
 #include <nlohmann/json.hpp>
 
@@ -90,6 +91,8 @@ void check_acquisition(const ConfigTree& tree, const CommandLine& line) {
     const auto loaded = load_config(line.inputs[0], line.sets, line.seed);
     Experiment::build(loaded.tree, needed_sections(root), loaded.factors);
   });
+  std::stable_sort(problems.begin(), problems.end(),
+                   [](const Problem& a, const Problem& b) { return std::tie(a.where.line, a.where.column) < std::tie(b.where.line, b.where.column); });
   if (!problems.empty()) throw UserError(std::move(problems));
 }
 

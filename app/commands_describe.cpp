@@ -45,6 +45,15 @@ std::string range_text(const Json& key) {
   return out;
 }
 
+// "generalised_normal {bandwidth: 77 %}"; keys without a value of their own are left out.
+std::string default_text(const Json& key) {
+  std::string text = value_text(key["default"]), values;
+  if (key.contains("default_values"))
+    for (const auto& [name, value] : key["default_values"].items())
+      if (!value_text(value).empty()) values += (values.empty() ? "" : ", ") + name + ": " + value_text(value);
+  return values.empty() ? text : text + " {" + values + "}";
+}
+
 void print_keys(const Json& keys, const std::string& indent) {
   std::size_t width = 0;
   for (const auto& key : keys) width = std::max(width, key["key"].get<std::string>().size());
@@ -57,8 +66,8 @@ void print_keys(const Json& keys, const std::string& indent) {
     if (key.contains("unit")) add("unit as in " + key["example"].get<std::string>());
     add(range_text(key));
     if (key.contains("required")) add("needed");
+    else if (key.contains("default") && !value_text(key["default"]).empty()) add("default " + default_text(key));
     else if (key.contains("optional")) add("may be left out");
-    else if (key.contains("default") && !value_text(key["default"]).empty()) add("default " + value_text(key["default"]));
     if (!facts.empty()) std::cout << indent << std::string(width + 2, ' ') << "(" << facts << ")\n";
     if (key.contains("keys") && !key["keys"].empty()) print_keys(key["keys"], indent + "    ");
   }
@@ -125,6 +134,16 @@ int describe_command(const CommandLine& line) {
     const Json json = describe_config(*file.config);
     if (line.json) std::cout << json.dump(2) << "\n";
     else print_keys(json, "  ");
+    return 0;
+  }
+  // Sections of a config that have no types: receive, image, field.
+  ExperimentConfig acquisition;
+  for (const auto& key : describe_config(acquisition)) {
+    if (!key.contains("keys") || key.contains("catalog")) continue;
+    kinds.push_back(key["key"]);
+    if (key["key"] != wanted) continue;
+    if (line.json) std::cout << key["keys"].dump(2) << "\n";
+    else print_keys(key["keys"], "  ");
     return 0;
   }
   for (const Catalog* catalog : catalogs) {

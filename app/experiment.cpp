@@ -110,7 +110,7 @@ void ExperimentConfig::fields(FieldVisitor& visit) {
   visit.typed(beamformer, beamformer_catalog(), {.key = "beamformer", .doc = "How channel data become an image."});
   visit.object(image, {.key = "image", .doc = "Where the pixels stand, and how they are shown."});
   visit(components, {.key = "components", .doc = "Parts of the samples stored beside the whole: labels, background, noise."});
-  visit(labels, {.key = "labels", .doc = "Truth maps on the pixels of the image."});
+  visit(labels, {.key = "labels", .doc = "Truth maps on the pixels of the image: segmentation, instances, sound_speed, attenuation, density, echogenicity."});
   visit.list(metrics, metric_catalog(), {.key = "metrics", .doc = "What is measured in the image."});
   visit(field, {.key = "field", .doc = "Where the command 'field' computes the transmitted pressure."});
 }
@@ -392,7 +392,7 @@ Factors draw_config(ConfigTree& tree, std::uint64_t patient, const std::map<std:
     return tree.draw(RandomStream(seed_of(tree), patient, "config"), forced);
   } catch (const UserError&) {
     ExperimentConfig rest;  // all mistakes are told, not those of the distributions alone
-    tree.read(rest, foreign_keys());
+    if (forced.empty()) tree.read(rest, foreign_keys());
     throw;
   }
 }

@@ -70,7 +70,7 @@ class FactorTables;
 class ConfigTree {
  public:
   ConfigTree();
-  /// What can still be understood of the rest (a duplicate key, a second document) waits for `read`, which reports all mistakes at once.
+  /// A mistake that leaves the rest readable (a duplicate key) waits for `read`, which tells all mistakes at once.
   static ConfigTree load(const std::filesystem::path& file);
   static ConfigTree parse(const std::string& text, const std::string& name = "config");
 

@@ -24,6 +24,7 @@ class TreeBuilder : public YAML::EventHandler {
 
   ConfigNode take() { return std::move(root_); }
   const SourceLocation& start() const { return start_; }
+  bool lost_keys() const { return lost_keys_; }  ///< what they held cannot be told from a missing key
 
   void OnDocumentStart(const YAML::Mark& mark) override { start_ = place(mark); }
   void OnDocumentEnd() override {}
@@ -105,6 +106,7 @@ class TreeBuilder : public YAML::EventHandler {
       if (node.kind != ConfigNode::Kind::scalar) {
         problems_.push_back({node.where, "a key is not a plain word (keys are names). Write for example 'seed: 7'"});
         node.scalar = "?";
+        lost_keys_ = true;
       }
       parent.have_key = true;
       parent.key = node.scalar;
@@ -128,6 +130,7 @@ class TreeBuilder : public YAML::EventHandler {
   std::map<YAML::anchor_t, ConfigNode> anchors_;
   ConfigNode root_;
   SourceLocation start_;
+  bool lost_keys_ = false;
   std::size_t nodes_ = 0;
 };
 
@@ -187,10 +190,11 @@ ConfigNode parse_tree(const std::string& text, const std::string& name, std::vec
     if (!parser.HandleNextDocument(builder)) return {ConfigNode::Kind::null, {}, false, {}, {}, {name, 1, 1}};
     ConfigNode root = builder.take();
     TreeBuilder rest(name, problems);
-    if (parser.HandleNextDocument(rest))
+    const bool second = parser.HandleNextDocument(rest);
+    if (second)
       problems.push_back({rest.start(),
                           "a second document starts here ('---'; one config is one document). Put it in a file of its own"});
-    if (!problems.empty() && !found) throw UserError(std::move(problems));
+    if (!problems.empty() && (!found || second || builder.lost_keys())) throw UserError(std::move(problems));
     if (found) *found = std::move(problems);
     return root;
   } catch (const YAML::Exception& error) {
@@ -379,7 +383,8 @@ ConfigTree ConfigTree::parse(const std::string& text, const std::string& name) {
 void ConfigTree::set(const std::string& assignment) {
   const std::string name = "--set " + assignment;
   const auto equals = assignment.find('=');
-  if (equals == std::string::npos || equals == 0)
+  if (equals == 0) throw UserError(Problem{{name, 0, 0}, "has no key before '=' (needs KEY=VALUE). Write for example '--set seed=7'"});
+  if (equals == std::string::npos)
     throw UserError(Problem{{name, 0, 0}, "has no '=' (needs KEY=VALUE). Write for example '--set seed=7'"});
   const std::string path = assignment.substr(0, equals);
   ConfigNode value = parse_tree(assignment.substr(equals + 1), name);

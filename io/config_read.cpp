@@ -122,14 +122,14 @@ class Reader : public FieldVisitor {
   }
 
   void operator()(Vec3& value, const Field& field) override {
-    if (const ConfigNode* node = find(field)) {
+    if (const ConfigNode* node = find(field, list_example(field, 3))) {
       std::array<double, 3> values{};
       if (numbers(values, *node, field)) value = {values[0], values[1], values[2]};
     }
   }
 
   void operator()(std::array<double, 2>& value, const Field& field) override {
-    if (const ConfigNode* node = find(field)) {
+    if (const ConfigNode* node = find(field, list_example(field, 2))) {
       std::array<double, 2> values{};
       if (!numbers(values, *node, field)) return;
       if (values[0] > values[1])
@@ -159,7 +159,7 @@ class Reader : public FieldVisitor {
   }
 
   void operator()(std::vector<double>& value, const Field& field) override {
-    const ConfigNode* node = find(field);
+    const ConfigNode* node = find(field, list_example(field, 1));
     if (!node) return;
     std::vector<double> values;
     bool good = true;
@@ -211,7 +211,7 @@ class Reader : public FieldVisitor {
   }
 
   void operator()(std::vector<Vec3>& value, const Field& field) override {
-    const ConfigNode* node = find(field);
+    const ConfigNode* node = find(field, "[" + list_example(field, 3) + "]");
     if (!node || !is_list(*node, field, "[[x, y, z], ...]")) return;
     std::vector<Vec3> values;
     bool good = true;
@@ -224,7 +224,7 @@ class Reader : public FieldVisitor {
   }
 
   void operator()(std::vector<std::array<double, 2>>& value, const Field& field) override {
-    const ConfigNode* node = find(field);
+    const ConfigNode* node = find(field, "[" + list_example(field, 2) + "]");
     if (!node || !is_list(*node, field, "[[x, z], ...]")) return;
     std::vector<std::array<double, 2>> values;
     bool good = true;
@@ -313,6 +313,12 @@ class Reader : public FieldVisitor {
     return out;
   }
 
+  static std::string list_example(const Field& field, std::size_t items) {
+    std::string text;
+    for (std::size_t i = 0; i < items; ++i) text += (i ? ", " : "[") + std::string(unit_example(field.unit));
+    return text + "]";
+  }
+
   static std::string name(const Field& field) { return std::string(field.key); }
 
   void note(const SourceLocation& where, std::string text) { problems_.push_back({where, std::move(text)}); }
@@ -334,7 +340,7 @@ class Reader : public FieldVisitor {
   }
 
   // The node of a field, or null where it is missing (a problem if it is needed).
-  const ConfigNode* find(const Field& field) {
+  const ConfigNode* find(const Field& field, const std::string& example = "") {
     if (item_) {
       const ConfigNode* item = std::exchange(item_, nullptr);
       return item->wrong ? nullptr : item;
@@ -344,7 +350,7 @@ class Reader : public FieldVisitor {
     if (!node) {
       if (field.required)
         note(node_->where, "the key '" + name(field) + "' is missing (" + std::string(field.doc) + "). Write for example '" + name(field) + ": " +
-                               std::string(field.unit == Unit::none ? "..." : unit_example(field.unit)) + "'");
+                               (!example.empty() ? example : std::string(field.unit == Unit::none ? "..." : unit_example(field.unit))) + "'");
       return nullptr;
     }
     if (node->kind == ConfigNode::Kind::null) {
@@ -441,11 +447,7 @@ class Reader : public FieldVisitor {
   template <std::size_t N>
   bool numbers(std::array<double, N>& values, const ConfigNode& node, const Field& field, const std::string& shape = "") {
     if (node.kind != ConfigNode::Kind::list || node.items.size() != N) {
-      std::string expected = shape;
-      if (expected.empty()) {
-        for (std::size_t i = 0; i < N; ++i) expected += (i ? ", " : "[") + std::string(unit_example(field.unit));
-        expected += "]";
-      }
+      const std::string expected = shape.empty() ? list_example(field, N) : shape;
       note(node.where, name(field) + " is " +
                            (node.kind == ConfigNode::Kind::list ? "a list of " + std::to_string(node.items.size()) : kind_noun(node)) +
                            " (needs " + std::to_string(N) + " values). Write for example '" + name(field) + ": " + expected + "'");

@@ -128,38 +128,39 @@ class Describer : public FieldVisitor {
     return std::exchange(keys_, std::move(outer));
   }
 
-  void operator()(double& value, const Field& field) override { add(field, "quantity")["default"] = number_text(value, field); }
-  void operator()(std::int64_t& value, const Field& field) override { add(field, "integer")["default"] = value; }
-  void operator()(bool& value, const Field& field) override { add(field, "switch")["default"] = value ? "on" : "off"; }
-  void operator()(std::string& value, const Field& field) override { add(field, "text")["default"] = value; }
-  void operator()(std::filesystem::path& value, const Field& field) override { add(field, "path")["default"] = value.string(); }
+  void operator()(double& value, const Field& field) override { set_default(add(field, "quantity"), number_text(value, field)); }
+  void operator()(std::int64_t& value, const Field& field) override { set_default(add(field, "integer"), value); }
+  void operator()(bool& value, const Field& field) override { set_default(add(field, "switch"), value ? "on" : "off"); }
+  void operator()(std::string& value, const Field& field) override { set_default(add(field, "text"), value); }
+  void operator()(std::filesystem::path& value, const Field& field) override { set_default(add(field, "path"), value.string()); }
   void operator()(Attenuation& value, const Field& field) override {
     Json& entry = add(field, "attenuation");
     entry["unit"] = "dB/cm/MHz";
-    entry["default"] = format_attenuation(value);
+    set_default(entry, format_attenuation(value));
   }
   void operator()(Vec3& value, const Field& field) override {
-    add(field, "vector")["default"] = {number_text(value.x, field), number_text(value.y, field), number_text(value.z, field)};
+    set_default(add(field, "vector"), {number_text(value.x, field), number_text(value.y, field), number_text(value.z, field)});
   }
   void operator()(Axis& value, const Field& field) override {
-    add(field, "axis")["default"] = {number_text(value.from, field), number_text(value.last(), field), number_text(value.step, field)};
+    set_default(add(field, "axis"), {number_text(value.from, field), number_text(value.last(), field), number_text(value.step, field)});
   }
   void operator()(std::array<double, 2>& value, const Field& field) override {
-    add(field, "interval")["default"] = {number_text(value[0], field), number_text(value[1], field)};
+    set_default(add(field, "interval"), {number_text(value[0], field), number_text(value[1], field)});
   }
   void operator()(std::vector<double>& value, const Field& field) override {
     Json& entry = add(field, "list of quantities");
-    entry["default"] = Json::array();
-    for (std::size_t i = 0; i < std::min<std::size_t>(value.size(), 16); ++i) entry["default"].push_back(number_text(value[i], field));
+    Json numbers = Json::array();
+    for (std::size_t i = 0; i < std::min<std::size_t>(value.size(), 16); ++i) numbers.push_back(number_text(value[i], field));
+    set_default(entry, std::move(numbers));
   }
-  void operator()(std::vector<std::string>& value, const Field& field) override { add(field, "list of texts")["default"] = value; }
+  void operator()(std::vector<std::string>& value, const Field& field) override { set_default(add(field, "list of texts"), value); }
   void operator()(std::vector<Vec3>&, const Field& field) override { add(field, "list of vectors"); }
   void operator()(std::vector<std::array<double, 2>>&, const Field& field) override { add(field, "list of points"); }
   void choose(int& value, const std::vector<std::string_view>& names, const Field& field) override {
     Json& entry = add(field, "choice");
     entry["choices"] = Json::array();
     for (auto choice : names) entry["choices"].push_back(std::string(choice));
-    entry["default"] = std::string(names[static_cast<std::size_t>(value)]);
+    set_default(entry, std::string(names[static_cast<std::size_t>(value)]));
   }
   void object(Configurable& value, const Field& field) override {
     Json keys = depth_ < 12 ? describe(value) : Json::array();
@@ -168,8 +169,16 @@ class Describer : public FieldVisitor {
   void typed(TypedSlot slot, const Field& field) override {
     Json& entry = add(field, "typed");
     entry["catalog"] = slot.catalog.kind;
-    if (slot.get()) entry["default"] = slot.type;
-    else if (!slot.catalog.default_type.empty()) entry["default"] = slot.catalog.default_type;
+    if (Configurable* value = slot.get()) {
+      entry["default"] = slot.type;
+      // A preset may set more than the type: the bandwidth of a probe's response.
+      if (depth_ < 12) {
+        Json values = Json::object();
+        for (const auto& key : describe(*value))
+          if (key.contains("default")) values[key["key"].get<std::string>()] = key["default"];
+        keys_.back()["default_values"] = std::move(values);
+      }
+    } else if (!slot.catalog.default_type.empty()) entry["default"] = slot.catalog.default_type;
   }
   void list(ListSlot slot, const Field& field) override {
     // One item shows what the others look like; the caller's object is put back as it was.
@@ -183,14 +192,21 @@ class Describer : public FieldVisitor {
     if (!item.empty() && item[0].contains("keys")) entry["keys"] = item[0]["keys"];
     if (!item.empty() && item[0].contains("catalog")) entry["catalog"] = item[0]["catalog"];
   }
-  bool present(bool, const Field&) override {
+  bool present(bool has_value, const Field&) override {
     optional_ = true;
+    absent_ = !has_value;
     return true;
   }
 
  private:
+  // What must be given has no default, and neither has what may be left out, unless a preset gives it.
+  void set_default(Json& entry, Json value) const {
+    if (!entry.contains("required") && !(entry.contains("optional") && last_absent_)) entry["default"] = std::move(value);
+  }
+
   Json& add(const Field& field, const char* kind) {
     Json entry;
+    last_absent_ = std::exchange(absent_, false);
     entry["key"] = std::string(field.key);
     entry["kind"] = kind;
     entry["doc"] = std::string(field.doc);
@@ -213,7 +229,9 @@ class Describer : public FieldVisitor {
 
   Json keys_ = Json::array();
   int depth_ = 0;
-  bool optional_ = false;
+  bool optional_ = false;     ///< of the next key
+  bool absent_ = false;       ///< and it has no value
+  bool last_absent_ = false;  ///< the same of the key added last
 };
 
 }  // namespace

@@ -13,7 +13,7 @@ struct ConvexArray : CommonProbeConfig {
   double pitch = 0;                                                  ///< chord between neighbouring centres [m]
   double radius = 0;                                                 ///< of the arc through the centres [m]
   std::optional<double> width;                                       ///< default: the pitch [m]
-  double height = 13_mm;                                             ///< along y [m]
+  double height = 13e-3;                                             ///< along y [m]
   double elevation_focus = std::numeric_limits<double>::infinity();  ///< of the lens [m]
 
   ConvexArray() : CommonProbeConfig("convex array") {}

@@ -102,6 +102,55 @@ TEST(Commands, FieldWritesMapsAndWaveforms) {
   EXPECT_EQ(Hdf5Reader(folder.path() / "cw/field.hdf5").shape("pressure"), (std::vector<std::size_t>{19, 11}));
 }
 
+TEST(Commands, FieldOfContinuousWavesAtPointsHasItsPicture) {
+  const TestFolder folder;
+  Hdf5Writer points(folder.path() / "points.hdf5");
+  points.write<double>("positions", std::vector<double>{0, 0, 0.01, 0.001, 0, 0.02}, {2, 3});
+  points.commit();
+  const std::string base = "probe: {type: L11-5v, elements: 32}\nsequence: {type: plane_waves, angles: [0 deg]}\nengine: {type: exact}\n";
+  folder.write("cw.yaml", base + "field: {points: points.hdf5, frequency: 5 MHz}\n");
+  const auto result = sonoforge_command(folder, "field cw.yaml -o cw");
+  ASSERT_EQ(result.code, 0) << result.err;
+  EXPECT_EQ(Hdf5Reader(folder.path() / "cw/field.hdf5").shape("pressure"), (std::vector<std::size_t>{2}));
+  EXPECT_TRUE(std::filesystem::exists(folder.path() / "cw/field.png"));
+}
+
+TEST(Commands, FieldSaysWhetherPressuresAreInPascal) {
+  const TestFolder folder;
+  folder.write("map.yaml", "probe: {type: L11-5v, elements: 8}\nsequence: {type: plane_waves, angles: [0 deg]}\nfield: {x: [0 mm, 1 mm, 1 mm], z: [5 mm, 6 mm, 1 mm]}\n");
+  ASSERT_EQ(sonoforge_command(folder, "field map.yaml -o relative").code, 0);
+  ASSERT_EQ(sonoforge_command(folder, "field map.yaml -o pascal --set pulse.pressure='100 kPa'").code, 0);
+  EXPECT_EQ(Hdf5Reader(folder.path() / "relative/field.hdf5").text_attribute("rms_pressure", "unit"), "-");
+  EXPECT_EQ(Hdf5Reader(folder.path() / "pascal/field.hdf5").text_attribute("rms_pressure", "unit"), "Pa");
+}
+
+TEST(Commands, CheckTakesConfigsForFieldAndReconstruct) {
+  const TestFolder folder;
+  folder.write("field.yaml", "probe: L11-5v\nsequence: {type: plane_waves, angles: [0 deg]}\nfield: {x: [0 mm, 1 mm, 1 mm], z: [5 mm, 6 mm, 1 mm]}\n");
+  folder.write("image.yaml", "beamformer: {f_number: 2}\nimage: {x: [-3 mm, 3 mm, 0.5 mm], z: [8 mm, 15 mm, 0.2 mm]}\n");
+  for (const char* name : {"field.yaml", "image.yaml"}) {
+    const auto result = sonoforge_command(folder, std::string("check ") + name);
+    EXPECT_EQ(result.code, 0) << name << "\n" << result.err;
+  }
+  EXPECT_EQ(sonoforge_command(folder, "check image.yaml --set beamformer.f_number=-1").code, 2);
+}
+
+// The published numbers of the library stand among the defaults, also those that other probes may leave out.
+TEST(Commands, DescribeShowsTheNumbersOfAPreset) {
+  const TestFolder folder;
+  const std::string text = sonoforge_command(folder, "describe probe.L11-5v").out;
+  for (const char* fact : {"default 7.6 MHz", "default 128", "default 0.3 mm", "default 270 um", "default 5 mm", "default 18 mm", "bandwidth: 77 %"})
+    EXPECT_NE(text.find(fact), std::string::npos) << fact << "\n" << text;
+  EXPECT_NE(sonoforge_command(folder, "describe probe.convex_array").out.find("default 13 mm"), std::string::npos);
+  // What may be left out and has no value of its own shows none.
+  const auto json = nlohmann::json::parse(sonoforge_command(folder, "describe metric.gcnr --json").out);
+  for (const auto& key : json["keys"]) {
+    if (key["key"] == "within" || key["key"] == "target") { EXPECT_FALSE(key.contains("default")) << key; }
+  }
+  for (const char* section : {"receive", "image", "field"}) EXPECT_EQ(sonoforge_command(folder, std::string("describe ") + section).code, 0) << section;
+  EXPECT_NE(sonoforge_command(folder, "describe config").out.find("echogenicity"), std::string::npos);
+}
+
 TEST(Commands, MistakesExitWithTwo) {
   const TestFolder folder;
   folder.write("small.yaml", small);
