@@ -46,13 +46,12 @@ const std::vector<std::string>& label_names() {
 }
 
 void check_label_names(const std::vector<std::string>& names) {
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    const std::string& name = names[i];
+  for (const auto& name : names) {
     if (std::find(label_names().begin(), label_names().end(), name) != label_names().end()) continue;
     std::string known;
     for (const auto& k : label_names()) known += (known.empty() ? "" : ", ") + k;
     const std::string near = nearest_word(name, label_names());
-    throw ConfigError(std::to_string(i), "unknown label '" + name + "' (there is no such truth map). " +
+    throw ConfigError("", "unknown label '" + name + "' (there is no such truth map). " +
                               (near.empty() ? "Known: " + known : "Did you mean '" + near + "'?"));
   }
 }

@@ -47,7 +47,7 @@ class AdamW : public OptimizerConfig {
 /// adamw.
 const Catalog& optimizer_catalog();
 
-/// A training, read from YAML with the top-level key `sonoforge` ignored.
+/// A training, read from YAML.
 struct TrainConfig : Configurable {
   std::int64_t format = 1;
   Typed<TaskConfig> task;

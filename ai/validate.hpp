@@ -39,7 +39,7 @@ struct GateConfig : Configurable {
   void check() const override;
 };
 
-/// A validation, read from YAML with the top-level key `sonoforge` ignored.
+/// A validation, read from YAML.
 struct ValidateConfig : Configurable {
   std::int64_t format = 1;
   std::filesystem::path data;         ///< folder of `generate`

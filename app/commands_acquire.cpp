@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "ai/cohort.hpp"
 #include "ai/labels.hpp"
 #include "app/commands.hpp"
 #include "app/experiment.hpp"
@@ -289,7 +290,7 @@ int reconstruct_command(const CommandLine& line) {
   if (line.seed) tree.set("seed=" + std::to_string(*line.seed));
   draw_config(tree, 0);
   ExperimentConfig config;
-  tree.read(config, foreign_keys());
+  tree.read(config, dataset_sections());
   if (config.sound_speed) file.acquisition.sound_speed = *config.sound_speed;
 
   const auto folder = output_folder(line);

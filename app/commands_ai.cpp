@@ -80,8 +80,7 @@ void check_acquisition(const ConfigTree& tree, const CommandLine& line) {
     try {
       work();
     } catch (const UserError& error) {
-      for (const auto& problem : error.problems())
-        if (std::none_of(problems.begin(), problems.end(), [&](const Problem& p) { return to_string(p) == to_string(problem); })) problems.push_back(problem);
+      add_once(problems, error.problems());
     }
   };
   const ConfigNode& root = tree.root();
@@ -91,8 +90,7 @@ void check_acquisition(const ConfigTree& tree, const CommandLine& line) {
     const auto loaded = load_config(line.inputs[0], line.sets, line.seed);
     Experiment::build(loaded.tree, needed_sections(root), loaded.factors);
   });
-  std::stable_sort(problems.begin(), problems.end(),
-                   [](const Problem& a, const Problem& b) { return std::tie(a.where.line, a.where.column) < std::tie(b.where.line, b.where.column); });
+  sort_by_place(problems);
   if (!problems.empty()) throw UserError(std::move(problems));
 }
 

@@ -115,8 +115,6 @@ void ExperimentConfig::fields(FieldVisitor& visit) {
   visit(field, {.key = "field", .doc = "Where the command 'field' computes the transmitted pressure."});
 }
 
-const std::vector<std::string>& foreign_keys() { return dataset_sections(); }
-
 // A label that only the finished image would miss is worth a check before hours of simulation.
 static void check_metric_label(const Phantom& phantom, const std::string& label, const std::string& key) {
   std::vector<std::string> known{"background"};
@@ -136,7 +134,7 @@ static void check_metric_label(const Phantom& phantom, const std::string& label,
 Experiment Experiment::build(const ConfigTree& tree, const std::vector<std::string>& needs, Factors factors) {
   std::vector<Problem> problems;
   Experiment e;
-  auto ignored = foreign_keys();
+  auto ignored = dataset_sections();
   for (const auto& entry : tree.root().entries)
     if (entry.key == "annotator") {
       problems.push_back({entry.where, "the section 'annotator' is not in this version (labels are the exact truth of the phantom). Remove it"});
@@ -392,7 +390,7 @@ Factors draw_config(ConfigTree& tree, std::uint64_t patient, const std::map<std:
     return tree.draw(RandomStream(seed_of(tree), patient, "config"), forced);
   } catch (const UserError&) {
     ExperimentConfig rest;  // all mistakes are told, not those of the distributions alone
-    if (forced.empty()) tree.read(rest, foreign_keys());
+    if (forced.empty()) tree.read(rest, dataset_sections());
     throw;
   }
 }

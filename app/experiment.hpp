@@ -69,9 +69,6 @@ struct ExperimentConfig : Configurable {
   void fields(FieldVisitor& visit) override;
 };
 
-/// Top-level keys of a config file that other commands read.
-const std::vector<std::string>& foreign_keys();
-
 /// Everything a config describes, built: the one scene that RF, image, label and numbers share.
 struct Experiment {
   ExperimentConfig config;

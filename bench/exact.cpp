@@ -10,43 +10,19 @@
 #include <numbers>
 
 #include "core/progress.hpp"
-#include "core/random.hpp"
+#include "scene.hpp"
 #include "sim/simus_model.hpp"
-#include "transducers/burst.hpp"
-#include "transducers/plane_waves.hpp"
-#include "transducers/probe_library.hpp"
 
 namespace sonoforge {
 namespace {
 
-struct Scene {
-  Probe probe;
-  Phantom phantom;
-  Sequence sequence;
-  ReceiveConfig receive;
-  std::shared_ptr<const Pulse> pulse;
-
-  explicit Scene(std::size_t scatterers) {
-    probe = Typed<ProbeConfig>::make(probe_catalog(), "L11-5v")->build();
-    RandomStream random(1, 0, "bench");
-    for (std::size_t i = 0; i < scatterers; ++i) {
-      const double x = random.uniform(-20e-3, 20e-3), z = random.uniform(0.5e-3, 40e-3);
-      phantom.scatterers.positions.push_back({x, 0, z});
-      phantom.scatterers.amplitudes.push_back(random.normal());
-    }
-    PlaneWaves waves;
-    waves.angles = {0};
-    sequence = waves.build(probe, phantom.background.sound_speed);
-    receive.sampling_rate = 4 * probe.frequency;
-    receive.depth = 40e-3;
-    pulse = BurstConfig().build(probe);
-  }
-  SimulationInput input() const { return {phantom, probe, *pulse, sequence, receive}; }
-};
+bench::Scene scene_of(std::size_t scatterers) {
+  return {"L11-5v", scatterers, {20e-3, 0.5e-3, 40e-3, 0}};
+}
 
 /// The echo of one element at one frequency by the formula itself, term by term, against that in the samples.
 void check_simus() {
-  const Scene scene(50);
+  const bench::Scene scene = scene_of(50);
   const auto echoes = simus_echoes(scene.input(), {.dimensions = 2}, 0);
   const double c = scene.phantom.background.sound_speed, fc = scene.probe.frequency;
   const double width = scene.probe.elements[0].width, part = width / 2, duration = 1 / fc;
@@ -92,7 +68,7 @@ void simus(benchmark::State& state) {
   static const bool checked = (check_simus(), true);
   (void)checked;
   set_quiet(true);
-  const Scene scene(static_cast<std::size_t>(state.range(0)));
+  const bench::Scene scene = scene_of(static_cast<std::size_t>(state.range(0)));
   Exact engine;
   engine.model = Exact::Model::simus;
   engine.dimensions = state.range(1);
@@ -104,7 +80,7 @@ BENCHMARK(simus)->Args({1000, 2})->Args({10000, 2})->Args({10000, 3})->Unit(benc
 
 void physical(benchmark::State& state) {
   set_quiet(true);
-  const Scene scene(static_cast<std::size_t>(state.range(0)));
+  const bench::Scene scene = scene_of(static_cast<std::size_t>(state.range(0)));
   Exact engine;
   engine.dimensions = state.range(1);
   for (auto _ : state) benchmark::DoNotOptimize(engine.simulate(scene.input()));

@@ -10,48 +10,15 @@
 #include <string>
 
 #include "core/progress.hpp"
-#include "core/random.hpp"
+#include "scene.hpp"
 #include "sim/scatterer_engine.hpp"
-#include "transducers/burst.hpp"
-#include "transducers/plane_waves.hpp"
-#include "transducers/probe_library.hpp"
 
 namespace sonoforge {
 namespace {
 
+using bench::Region, bench::Scene;
 using Model = Exact::Model;
 constexpr double accuracy = 1e-3;
-
-struct Region {
-  double half_width, nearest, deepest, half_elevation;
-};
-
-struct Scene {
-  Probe probe;
-  Phantom phantom;
-  Sequence sequence;
-  ReceiveConfig receive;
-  std::shared_ptr<const Pulse> pulse;
-
-  Scene(const std::string& name, std::size_t scatterers, const Region& region, double depth) {
-    probe = Typed<ProbeConfig>::make(probe_catalog(), name)->build();
-    RandomStream random(1, 0, "bench");
-    for (std::size_t i = 0; i < scatterers; ++i) {
-      const double x = random.uniform(-region.half_width, region.half_width),
-                   z = random.uniform(region.nearest, region.deepest);
-      const double y = region.half_elevation > 0 ? random.uniform(-region.half_elevation, region.half_elevation) : 0;
-      phantom.scatterers.positions.push_back({x, y, z});
-      phantom.scatterers.amplitudes.push_back(random.normal());
-    }
-    PlaneWaves waves;
-    waves.angles = {0};
-    sequence = waves.build(probe, phantom.background.sound_speed);
-    receive.sampling_rate = 4 * probe.frequency;
-    receive.depth = depth;
-    pulse = BurstConfig().build(probe);
-  }
-  SimulationInput input() const { return {phantom, probe, *pulse, sequence, receive}; }
-};
 
 double half_elevation(Model model) {
   return model == Model::physical ? 2e-3 : 0;
@@ -89,7 +56,7 @@ double check(const std::string& probe, Model model) {
   double worst = 0;
   const Region patch{2e-3, 28e-3, 31e-3, half_elevation(model)};
   for (const auto& [count, region] : {std::pair{std::size_t{500}, whole(probe, model)}, {std::size_t{4000}, patch}}) {
-    const Scene scene(probe, count, region, region.deepest);
+    const Scene scene(probe, count, region);
     worst = std::max(worst, relative_difference(engine.simulate(scene.input()), exact.simulate(scene.input())));
   }
   if (!(worst <= accuracy)) {
@@ -104,7 +71,7 @@ void scan(benchmark::State& state, const std::string& probe, Model model) {
   const auto [error, fresh] = errors.try_emplace({probe, model}, 0);
   if (fresh) error->second = check(probe, model);
   const auto count = static_cast<std::size_t>(state.range(0));
-  const Scene scene(probe, count, whole(probe, model), whole(probe, model).deepest);
+  const Scene scene(probe, count, whole(probe, model));
   const ScattererEngine engine = engine_of(model);
   for (auto _ : state) benchmark::DoNotOptimize(engine.simulate(scene.input()));
   state.counters["scatterers/s"] =

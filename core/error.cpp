@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <tuple>
 
 namespace sonoforge {
 
@@ -12,6 +13,19 @@ std::string to_string(const Problem& problem) {
     place += ":" + std::to_string(problem.where.line) + ":" + std::to_string(problem.where.column);
   }
   return place + ": " + problem.text;
+}
+
+void add_once(std::vector<Problem>& problems, const std::vector<Problem>& more) {
+  for (const auto& problem : more)
+    if (std::none_of(problems.begin(), problems.end(),
+                     [&](const Problem& p) { return to_string(p) == to_string(problem); }))
+      problems.push_back(problem);
+}
+
+void sort_by_place(std::vector<Problem>& problems) {
+  std::stable_sort(problems.begin(), problems.end(), [](const Problem& a, const Problem& b) {
+    return std::tie(a.where.line, a.where.column) < std::tie(b.where.line, b.where.column);
+  });
 }
 
 static std::string join(const std::vector<Problem>& problems) {

@@ -20,6 +20,10 @@ struct Problem {
 
 /// "configs/cyst.yaml:3:11: text", or only the text where the place is unknown.
 std::string to_string(const Problem& problem);
+/// Appends those of `more` that are not there yet: a part that two mistakes lead to is told once.
+void add_once(std::vector<Problem>& problems, const std::vector<Problem>& more);
+/// By line and column; problems of one place keep their order.
+void sort_by_place(std::vector<Problem>& problems);
 
 /// The user's input is wrong (exit code 2). Holds every mistake found, not the first only.
 class UserError : public std::runtime_error {

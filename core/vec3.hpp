@@ -1,5 +1,6 @@
 #pragma once
 #include <cmath>
+#include <cstddef>
 
 namespace sonoforge {
 
@@ -15,6 +16,10 @@ struct Vec3 {
   friend constexpr Vec3 operator/(Vec3 a, double s) { return {a.x / s, a.y / s, a.z / s}; }
   friend constexpr bool operator==(Vec3, Vec3) = default;
 };
+
+/// The coordinate along axis 0 (x), 1 (y) or 2 (z).
+constexpr double& component(Vec3& v, std::size_t axis) { return axis == 0 ? v.x : (axis == 1 ? v.y : v.z); }
+constexpr double component(const Vec3& v, std::size_t axis) { return axis == 0 ? v.x : (axis == 1 ? v.y : v.z); }
 
 constexpr double dot(Vec3 a, Vec3 b) { return a.x * b.x + a.y * b.y + a.z * b.z; }
 constexpr Vec3 cross(Vec3 a, Vec3 b) {

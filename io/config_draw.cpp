@@ -220,8 +220,7 @@ class Mistakes {
       work();
       return true;
     } catch (const UserError& error) {
-      for (const auto& problem : error.problems())
-        if (std::none_of(found.begin(), found.end(), [&](const Problem& p) { return to_string(p) == to_string(problem); })) found.push_back(problem);
+      add_once(found, error.problems());
       return false;
     }
   }

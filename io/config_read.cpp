@@ -4,7 +4,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <string_view>
-#include <tuple>
 #include <utility>
 
 #include "io/config.hpp"
@@ -431,7 +430,6 @@ class Reader : public FieldVisitor {
   }
 
   bool read_number(double& value, const ConfigNode& node, const Field& field) {
-    if (node.wrong) return false;
     double number = 0;
     if (!quantity(number, node, field)) return false;
     for (const auto& word : field.words)
@@ -487,15 +485,10 @@ void ConfigTree::read(Configurable& target, const std::vector<std::string>& igno
   std::filesystem::path folder = std::filesystem::absolute(file_, error).parent_path();
   Reader(folder, problems).read_object(target, root_, "", ignored);
   if (!problems.empty()) {
-    // A part that two mistakes lead to is told once.
     std::vector<Problem> once;
-    for (auto& problem : problems)
-      if (std::none_of(once.begin(), once.end(), [&](const Problem& p) { return to_string(p) == to_string(problem); })) once.push_back(std::move(problem));
-    problems = std::move(once);
-    std::stable_sort(problems.begin(), problems.end(), [](const Problem& a, const Problem& b) {
-      return std::tie(a.where.line, a.where.column) < std::tie(b.where.line, b.where.column);
-    });
-    throw UserError(std::move(problems));
+    add_once(once, problems);
+    sort_by_place(once);
+    throw UserError(std::move(once));
   }
 }
 

@@ -36,10 +36,6 @@ bool by_matrix(double nodes, double transmits) {
   return (nodes + 1) / 2 * 1.2 < 2 * transmits;
 }
 
-double& component(Vec3& v, int axis) {
-  return axis == 0 ? v.x : (axis == 1 ? v.y : v.z);
-}
-
 /// Widens [low, high] by the directions of all points of a box of half sides `half`, its centre at d from an element.
 void extend(Vec3& low, Vec3& high, Vec3 d, double square, Vec3 half) {
   const double range = std::sqrt(std::max(square, 1e-24)), shortest = std::max(range - norm(half), 1e-12);
@@ -224,14 +220,13 @@ CellSight EchoTree::sight(const Cell& box) const {
   sight.frequencies =
       phase <= tolerance ? 1 : static_cast<std::size_t>(oscillation_terms(phase, tolerance) + 1 + extra);
   const double away = std::max(closest, 1e-9);
-  Vec3 half = box.half;
-  for (int axis = 0; axis < 3; ++axis) {
-    const double size = component(half, axis);
+  for (std::size_t axis = 0; axis < 3; ++axis) {
+    const double size = component(box.half, axis);
     if (size <= 0) continue;
     const int turns = oscillation_terms(wavenumber_ * size * component(spreads, axis), tolerance);
     const double ratio = std::max(away / size, 0.2), rho = ratio + std::sqrt(1 + ratio * ratio);
     const int falloff = static_cast<int>(std::ceil(std::max(0.0, std::log(1 / ratio / tolerance)) / std::log(rho)));
-    sight.terms[static_cast<std::size_t>(axis)] = static_cast<std::size_t>(std::max(turns, falloff) + 1);
+    sight.terms[axis] = static_cast<std::size_t>(std::max(turns, falloff) + 1);
   }
   // Times of arrival over the transmitting elements.
   const double early = farthest * (model_.earliest_slowness - 1 / c),
@@ -257,14 +252,13 @@ PointGrid EchoTree::grid_of(const Cell& box, const Directions& directions, doubl
   // Close to an element its response is not smooth.
   if (away < 2 * box.radius() || away < 2 * two_pi / wavenumber_) return {};
   const double lowest = model_.law.wavenumber(limits_.low), highest = model_.law.wavenumber(limits_.high);
-  Vec3 low = directions.low, high = directions.high, half = box.half;
-  for (int axis = 0; axis < 3; ++axis) {
+  for (std::size_t axis = 0; axis < 3; ++axis) {
     // The phase of an echo turns over the cell by 2 k times the direction, k and direction each from an interval.
-    const double a = std::max(component(low, axis), -1.0), b = std::min(component(high, axis), 1.0),
-                 size = component(half, axis);
+    const double a = std::max(component(directions.low, axis), -1.0),
+                 b = std::min(component(directions.high, axis), 1.0), size = component(box.half, axis);
     const auto [least, most] = std::minmax({2 * lowest * a, 2 * lowest * b, 2 * highest * a, 2 * highest * b});
     component(grid.carrier, axis) = (least + most) / 2;
-    std::size_t& count = grid.counts[static_cast<std::size_t>(axis)];
+    std::size_t& count = grid.counts[axis];
     count = 1;
     if (size <= 0) continue;
     const double phase = (most - least) / 2 * size + 2 * model_.law.attenuation(limits_.high) * size;
@@ -327,11 +321,10 @@ double EchoTree::divide(const Part& part, std::vector<TreeCell>& cells) {
   // Halving doubles what is spent once a cell; once that is a good part of all, nothing is left to gain.
   if (!large && undivided.fixed > 0.4 * undivided.cycles) return keep();
 
-  int axis = 0;
-  Vec3 half = part.box.half, centre = part.box.centre;
-  for (int a = 1; a < 3; ++a)
-    if (component(half, a) > component(half, axis)) axis = a;
-  const double middle = component(centre, axis);
+  std::size_t axis = 0;
+  for (std::size_t a = 1; a < 3; ++a)
+    if (component(part.box.half, a) > component(part.box.half, axis)) axis = a;
+  const double middle = component(part.box.centre, axis);
   // Stable, so that the order depends on the data alone.
   std::vector<Vec3> far;
   std::vector<double> far_strengths;

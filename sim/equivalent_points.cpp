@@ -10,22 +10,13 @@
 namespace sonoforge {
 namespace {
 
-double component(const Vec3& v, std::size_t axis) {
-  return axis == 0 ? v.x : (axis == 1 ? v.y : v.z);
-}
-
-/// Points and barycentric weights of one axis [berrut2004].
+/// One axis of the grid; a box without extent there has one point.
 struct GridAxis {
   std::size_t count = 1;
   double half = 0;
-  std::vector<double> points, weights;
-  GridAxis(std::size_t n, double half_length) : count(half_length > 0 ? n : 1), half(half_length) {
-    for (std::size_t i = 0; i < count; ++i) {
-      points.push_back(half > 0 ? chebyshev_point(count, i) : 0);
-      const double turn = std::numbers::pi * (2 * static_cast<double>(i) + 1) / (2 * static_cast<double>(count));
-      weights.push_back((i % 2 ? -1 : 1) * std::sin(turn));
-    }
-  }
+  const ChebyshevRule* rule = nullptr;
+  GridAxis(std::size_t n, double half_length)
+      : count(half_length > 0 ? n : 1), half(half_length), rule(&chebyshev_rule(count)) {}
 };
 
 /// Weights of a vector of places, [point][lane].
@@ -40,10 +31,10 @@ void axis_weights(const GridAxis& axis, V<T> place, T* out) {
   constexpr T nearest = sizeof(T) == 4 ? T(1e-9) : T(1e-17);
   V<T> sum{};
   for (std::size_t i = 0; i < axis.count; ++i) {
-    V<T> difference = place - static_cast<T>(axis.points[i]);
+    V<T> difference = place - static_cast<T>(axis.rule->points[i]);
     const V<T> magnitude = difference < 0 ? -difference : difference;
     difference = magnitude < nearest ? V<T>{} + nearest : difference;
-    const V<T> weight = static_cast<T>(axis.weights[i]) / difference;
+    const V<T> weight = static_cast<T>(axis.rule->weights[i]) / difference;
     store(out + i * lanes, weight);
     sum += weight;
   }
@@ -58,7 +49,7 @@ void spread(const Cell& box, const PointGrid& grid, std::span<const Vec3> positi
             SpreadWorkspace<T>& w, std::vector<EchoPoint<T>>& points) {
   constexpr std::size_t lanes = Vector<T>::lanes;
   const std::array<GridAxis, 3> axes{GridAxis(grid.counts[0], box.half.x), GridAxis(grid.counts[1], box.half.y),
-                                 GridAxis(grid.counts[2], box.half.z)};
+                                     GridAxis(grid.counts[2], box.half.z)};
   // The axis of most points is the one whose loop runs in vectors.
   std::array<std::size_t, 3> order{0, 1, 2};
   std::stable_sort(order.begin(), order.end(), [&](auto a, auto b) { return axes[a].count < axes[b].count; });
@@ -111,8 +102,8 @@ void spread(const Cell& box, const PointGrid& grid, std::span<const Vec3> positi
     for (std::size_t m = 0; m < middle.count; ++m)
       for (std::size_t i = 0; i < inner.count; ++i) {
         double at[3];
-        at[order[0]] = outer.points[o] * outer.half, at[order[1]] = middle.points[m] * middle.half;
-        at[order[2]] = inner.points[i] * inner.half;
+        at[order[0]] = outer.rule->points[o] * outer.half, at[order[1]] = middle.rule->points[m] * middle.half;
+        at[order[2]] = inner.rule->points[i] * inner.half;
         const double angle = at[0] * grid.carrier.x + at[1] * grid.carrier.y + at[2] * grid.carrier.z;
         const double c = std::cos(angle), s = std::sin(angle);
         const std::size_t place = (o * middle.count + m) * row + i;

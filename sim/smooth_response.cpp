@@ -11,19 +11,17 @@ namespace {
 constexpr double pi = std::numbers::pi;
 constexpr std::size_t tabulated = 64;
 
-/// Chebyshev points of the first kind and their barycentric weights.
-struct ChebyshevRule {
-  explicit ChebyshevRule(std::size_t count) {
-    for (std::size_t i = 0; i < count; ++i) {
-      const double turn = pi * (2 * static_cast<double>(i) + 1) / (2 * static_cast<double>(count));
-      points.push_back(-std::cos(turn));
-      weights.push_back((i % 2 ? -1 : 1) * std::sin(turn));
-    }
-  }
-  std::vector<double> points, weights;
-};
+}  // namespace
 
-const ChebyshevRule& rule_of(std::size_t count) {
+ChebyshevRule::ChebyshevRule(std::size_t count) {
+  for (std::size_t i = 0; i < count; ++i) {
+    const double turn = pi * (2 * static_cast<double>(i) + 1) / (2 * static_cast<double>(count));
+    points.push_back(-std::cos(turn));
+    weights.push_back((i % 2 ? -1 : 1) * std::sin(turn));
+  }
+}
+
+const ChebyshevRule& chebyshev_rule(std::size_t count) {
   static const std::vector<ChebyshevRule> rules = [] {
     std::vector<ChebyshevRule> made;
     for (std::size_t n = 0; n <= tabulated; ++n) made.emplace_back(n);
@@ -34,14 +32,12 @@ const ChebyshevRule& rule_of(std::size_t count) {
   return large.try_emplace(count, count).first->second;
 }
 
-}  // namespace
-
 double chebyshev_point(std::size_t count, std::size_t i) {
-  return rule_of(count).points[i];
+  return chebyshev_rule(count).points[i];
 }
 
 void chebyshev_weights(std::size_t count, double x, double* weights) {
-  const ChebyshevRule& rule = rule_of(count);
+  const ChebyshevRule& rule = chebyshev_rule(count);
   double sum = 0;
   for (std::size_t i = 0; i < count; ++i) {
     const double difference = x - rule.points[i];

@@ -13,27 +13,33 @@ namespace sonoforge {
 
 /// How waves travel through the uniform background: exp(-i k(f) r - a(f) r).
 struct WaveLaw {
-  double sound_speed = 1540;                   ///< that times of flight are counted with [m/s]
-  std::function<double(double)> wavenumber;    ///< k(f) [rad/m]
-  std::function<double(double)> attenuation;   ///< a(f) [Np/m]
+  double sound_speed = 1540;                  ///< that times of flight are counted with [m/s]
+  std::function<double(double)> wavenumber;   ///< k(f) [rad/m]
+  std::function<double(double)> attenuation;  ///< a(f) [Np/m]
   bool lossless = true;
 };
 
-/// Frequencies at which smooth factors are worked out, Chebyshev points of the first kind of a band, with the wave law there.
+/// Frequencies at which smooth factors are worked out, Chebyshev points of the first kind of a band, with the wave law
+/// there.
 struct FrequencyNodes {
   std::vector<double> frequency, wavenumber, attenuation;  ///< [node] Hz, rad/m, Np/m
   std::size_t size() const { return frequency.size(); }
 };
 FrequencyNodes frequency_nodes(double low, double high, std::size_t count, const WaveLaw& law);
 
-/// Values at the Chebyshev points of the first kind of [-1, 1] -> value at x: the weights of barycentric interpolation
-/// [berrut2004].
+/// Chebyshev points of the first kind of [-1, 1], ascending, and their barycentric weights [berrut2004].
+struct ChebyshevRule {
+  explicit ChebyshevRule(std::size_t count);
+  std::vector<double> points, weights;
+};
+const ChebyshevRule& chebyshev_rule(std::size_t count);
+/// Values at those points -> value at x: the weights of the interpolation.
 void chebyshev_weights(std::size_t count, double x, double* weights);
-/// The points themselves, ascending.
+/// One of the points.
 double chebyshev_point(std::size_t count, std::size_t i);
 
-/// The part of an element's response that varies slowly: G(x, f) = A(x, f) exp(-i k R - a R), R the distance of x from the
-/// element's centre.
+/// The part of an element's response that varies slowly: G(x, f) = A(x, f) exp(-i k R - a R), R the distance of x from
+/// the element's centre.
 class SmoothResponse {
  public:
   /// Buffers of one thread.
@@ -46,8 +52,8 @@ class SmoothResponse {
     double lead = 0;
   };
   virtual ~SmoothResponse() = default;
-  /// Places that stand for the surface of an element of this kind, in its axes: from what they see of a cell follows how
-  /// A varies over places...
+  /// Places that stand for the surface of an element of this kind, in its axes: from what they see of a cell follows
+  /// how A varies over places...
   virtual const std::vector<Part>& parts(std::size_t kind) const = 0;
   /// ... and over frequencies.
   virtual const std::vector<Part>& frequency_parts(std::size_t kind) const { return parts(kind); }
@@ -57,11 +63,12 @@ class SmoothResponse {
                           double* imaginary) const = 0;
 };
 
-/// The Rayleigh integral over the element (three dimensions), or the integral of -(i/2) H0^(2) sqrt(f / fc) over its width (two).
-/// Tabulated on bricks of (distance in the plane, angle, height) as tensors of Chebyshev polynomials, each built when
-/// first asked for and checked against the integral; `direct` works out every value by quadrature instead.
+/// The Rayleigh integral over the element (three dimensions), or the integral of -(i/2) H0^(2) sqrt(f / fc) over its
+/// width (two). Tabulated on bricks of (distance in the plane, angle, height) as tensors of Chebyshev polynomials, each
+/// built when first asked for and checked against the integral; `direct` works out every value by quadrature instead.
 std::unique_ptr<SmoothResponse> physical_response(const Probe& probe, const Aperture& aperture, const WaveLaw& law,
-                                                  double low, double high, int dimensions, double tolerance, bool direct);
+                                                  double low, double high, int dimensions, double tolerance,
+                                                  bool direct);
 
 /// The far-field sub-elements of model simus; see simus_kernel.hpp.
 std::unique_ptr<SmoothResponse> simus_response(const Probe& probe, const Tissue& background, int dimensions,

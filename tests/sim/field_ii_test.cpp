@@ -184,7 +184,8 @@ TEST(FieldTwo, OperatorOfTheFitIsTheEngine) {
   EXPECT_NEAR(dot(model.transposed(x, {0, 1}), strengths) / forwards, 1, 1e-3);
 }
 
-// How the samples came about was found on the four isolated wires: Hamming weights in transmission; a gain that grows
+// How the samples came about was found on the four isolated wires in all three waves, so the third wave is blind to the
+// strengths but not to the recorder: Hamming weights in transmission; a gain that grows
 // with the square of time (under which the fit finds all wires equally strong, to 10 %); the limit of a 12-bit
 // converter, which the wires exceed tenfold; and only then the low-pass. Rounding the delays to 1 / 120 MHz halves the
 // misfit of the fitted waves themselves. Each is needed: 0 deg from -12 and 12 deg comes to a correlation of 0.995;
@@ -192,8 +193,8 @@ TEST(FieldTwo, OperatorOfTheFitIsTheEngine) {
 // three to 0.77.
 //
 // 0 deg lies between the fitted waves and is the fairest question; 12 deg from -12 and 0 deg, and its mirror image, go
-// beyond them and come to 0.966. What limits those is the insonified region: a wave of 12 deg shines on targets to one
-// side that the two others miss or see by edge waves only, so that the error grows from 13 % of the samples' size at
+// beyond them and come to 0.966. What limits those is probably the insonified region: a wave of 12 deg shines on targets
+// to one side that the two others miss or see by edge waves only. The error grows from 13 % of the samples' size at
 // the top of the record to 33 % at its depth of 40 mm, and from 17 to 38 % towards the array's end on that side. It is
 // not the limiter: samples beside limited ones hold 80 % of the energy and 40 % of the error. Of 0 deg 46 % of the
 // error stands away from limited samples, in the weak echoes between the strong.
