@@ -14,6 +14,7 @@ struct CommandLine {
   std::vector<std::string> sets;        ///< --set a.b.c=VALUE
   std::optional<std::uint64_t> seed;
   bool json = false;
+  bool quiet = false;                   ///< no messages but errors: also none of what was written where
   std::optional<std::size_t> count;     ///< generate
   std::string shard;                    ///< generate: "i/n"
   bool dry_run = false;

@@ -39,9 +39,24 @@ void print_metrics(const std::vector<MetricValue>& metrics) {
   for (std::size_t i = 0; i < metrics.size(); ++i) {
     const bool length = metrics[i].unit == "m";
     const std::string unit = length ? "mm" : metrics[i].unit;
-    std::cout << std::left << std::setw(static_cast<int>(width) + 2) << names[i] << with_digits(metrics[i].value * (length ? 1e3 : 1), 4)
+    std::cout << std::left << std::setw(static_cast<int>(width) + 2) << names[i] << (metrics[i].problem.empty() ? with_digits(metrics[i].value * (length ? 1e3 : 1), 4) : "not measured")
               << (unit.empty() ? "" : " " + unit) << "\n";
   }
+}
+
+// "FOLDER/{a, b}": those of the files that are there.
+std::string listing(const std::filesystem::path& folder, const std::vector<std::string>& files) {
+  std::string names;
+  for (const auto& file : files)
+    if (std::filesystem::exists(folder / file)) names += (names.empty() ? "" : ", ") + file;
+  return folder.string() + "/{" + names + "}";
+}
+
+// A picture of an earlier run that this one does not draw would be taken for its own.
+void remove_old(const std::filesystem::path& file) {
+  std::error_code error;
+  std::filesystem::remove(file, error);
+  if (error) throw UserError(Problem{{file.string(), 0, 0}, "cannot be removed (" + error.message() + "), and belongs to an earlier run. Choose another folder with -o"});
 }
 
 const LabelMap* find_label(const std::vector<LabelMap>& labels, const std::string& name) {
@@ -76,6 +91,7 @@ LabelMap middle_plane(const LabelMap& map) {
 }
 
 void write_pictures(const std::filesystem::path& folder, const std::vector<RealMap>& images, const LabelMap* segmentation, double dynamic_range) {
+  for (const char* name : {"bmode.png", "overlay.png"}) remove_old(folder / name);
   if (images.empty()) return;
   const RealMap first = middle_plane(images.front());
   write_png(folder / "bmode.png", draw_bmode(first, dynamic_range));
@@ -114,8 +130,9 @@ int run_command(const CommandLine& line) {
   report_json(folder / "report.json", result.report(), line.json);
   if (!line.json) {
     print_metrics(result.metrics);
-    std::cout << "wrote " << folder.string() << "/{acquisition.hdf5, bmode.png, overlay.png, report.json}\n";
+    if (!line.quiet) std::cout << "wrote " << listing(folder, {"acquisition.hdf5", "bmode.png", "overlay.png", "report.json"}) << "\n";
   }
+  refuse_unmeasured(result.metrics, line.inputs[0]);
   return 0;
 }
 
@@ -150,7 +167,7 @@ int simulate_command(const CommandLine& line) {
                                         {"engine_relative_l2", experiment.config.engine->predicted_error()}}
                      .dump(2)
               << "\n";
-  } else {
+  } else if (!line.quiet) {
     std::cout << "wrote " << file.string() << ": " << rf.frames() << " frames x " << rf.transmits() << " transmits x " << rf.channels() << " channels x "
               << rf.samples_per_channel() << " samples in " << with_digits(seconds, 3) << " s\n";
   }
@@ -193,6 +210,7 @@ int field_command(const CommandLine& line) {
   const SimulationInput input{e.phantom, e.probe, *e.pulse, e.sequence, receive};
   const auto transmit = static_cast<std::size_t>(field.transmit);
   make_folder(folder);
+  for (const char* name : {"field.png", "field.apng"}) remove_old(folder / name);
   Hdf5Writer writer(folder / "field.hdf5");
   const char* pressure_unit = e.pulse->in_pascal() ? "Pa" : "-";  // relative where the drive has no pressure
   nlohmann::ordered_json summary{{"folder", folder.string()}, {"points", request.points.size()}};
@@ -243,7 +261,10 @@ int field_command(const CommandLine& line) {
   } else {
     const auto result = e.config.engine->field(input, request, transmit, Engine::FieldOutput::maps);
     write_axes();
-    writer.write<double>("rms_pressure", result.rms, map_shape, {.unit = pressure_unit, .description = "root mean square pressure"});
+    writer.write<double>("rms_pressure", result.rms, map_shape, {.unit = pressure_unit, .description = result.averaging_time > 0 ? "root mean square pressure: sqrt(integral of p^2 over the whole pulse / averaging_time)"
+                                                                                           : "root mean square pressure as pfield of the MUST toolbox defines it"});
+    if (result.averaging_time > 0)
+      writer.write_scalar("averaging_time", result.averaging_time, {.unit = "s", .description = "length of the drive, which rms_pressure is taken over"});
     if (e.pulse->in_pascal()) {
       const auto index = mechanical_index(*e.config.engine, input, request.points, transmit);
       writer.write_scalar("mechanical_index", index.value, {.unit = "-", .description = "largest over the grid, derated by 0.3 dB/cm/MHz"});
@@ -270,11 +291,8 @@ int field_command(const CommandLine& line) {
   }
   writer.write_text("sonoforge/config", e.resolved);
   writer.commit();
-  std::string files = "field.hdf5";
-  for (const char* name : {"field.png", "field.apng"})
-    if (std::filesystem::exists(folder / name)) files += std::string(", ") + name;
   if (line.json) std::cout << summary.dump(2) << "\n";
-  else std::cout << "wrote " << folder.string() << "/{" << files << "}\n";
+  else if (!line.quiet) std::cout << "wrote " << listing(folder, {"field.hdf5", "field.png", "field.apng"}) << "\n";
   return 0;
 }
 
@@ -333,8 +351,9 @@ int reconstruct_command(const CommandLine& line) {
   report_json(folder / "report.json", report, line.json);
   if (!line.json) {
     print_metrics(result.metrics);
-    std::cout << "wrote " << folder.string() << "/{image.hdf5, bmode.png, report.json}\n";
+    if (!line.quiet) std::cout << "wrote " << listing(folder, {"image.hdf5", "bmode.png", "overlay.png", "report.json"}) << "\n";
   }
+  refuse_unmeasured(result.metrics, line.inputs.back());
   return 0;
 }
 

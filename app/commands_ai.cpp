@@ -147,7 +147,7 @@ int generate_command(const CommandLine& line) {
               << "\n";
   } else if (line.dry_run) {
     std::cout << result.samples << " samples, about " << static_cast<double>(result.bytes) / 1e6 << " MB and " << result.seconds << " s\n";
-  } else {
+  } else if (!line.quiet) {
     std::cout << "wrote " << request.folder.string() << ": " << result.made << " samples made, " << result.kept << " kept, " << result.listed << " listed\n";
   }
   return 0;

@@ -204,7 +204,7 @@ int info_command(const CommandLine& line) {
 int convert_command(const CommandLine& line) {
   convert_file(line.inputs[0], line.inputs[1]);
   if (line.json) std::cout << Json{{"file", line.inputs[1]}}.dump(2) << "\n";
-  else std::cout << "wrote " << line.inputs[1] << "\n";
+  else if (!line.quiet) std::cout << "wrote " << line.inputs[1] << "\n";
   return 0;
 }
 

@@ -33,7 +33,7 @@ int train_command(const CommandLine& line) {
     std::cout << nlohmann::ordered_json{{"folder", folder.string()}, {"parameters", result.parameters}, {"epochs", result.history.size()},
                                         {"best_epoch", result.best_epoch}, {"best_dice", result.best_dice}}.dump(2)
               << "\n";
-  else
+  else if (!line.quiet)
     std::cout << "wrote " << folder.string() << ": " << result.parameters << " parameters, best epoch " << result.best_epoch << ", validation Dice "
               << result.best_dice << "\n";
   return 0;
@@ -74,7 +74,7 @@ int validate_command(const CommandLine& line) {
       std::cout << "gate " << g.gate.metric << " of " << g.group << ", " << g.condition << ": " << g.value << (g.passed ? " passed" : " FAILED") << (g.reason.empty() ? "" : " (" + g.reason + ")") << "\n";
   }
   if (line.json) std::cout << json.dump(2) << "\n";
-  else std::cout << "wrote " << folder.string() << "/{report.html, report.json, cases.csv" << (result.gates.empty() ? "" : ", junit.xml") << "}\n";
+  else if (!line.quiet) std::cout << "wrote " << folder.string() << "/{report.html, report.json, cases.csv" << (result.gates.empty() ? "" : ", junit.xml") << "}\n";
   return result.passed() ? 0 : 3;
 }
 

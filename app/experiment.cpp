@@ -308,12 +308,26 @@ std::vector<MetricValue> measure(const std::vector<Typed<MetricConfig>>& metrics
   std::vector<MetricValue> values;
   if (metrics.empty()) return values;
   const RealMap levels = envelope(pixels);
-  for (const auto& metric : metrics)
-    for (auto& value : metric->measure({levels, decibels, classes ? &*classes : nullptr})) {
+  for (const auto& metric : metrics) {
+    std::vector<MetricValue> measured;
+    try {
+      measured = metric->measure({levels, decibels, classes ? &*classes : nullptr});
+    } catch (const UserError& error) {
+      measured = {{metric.type, std::numeric_limits<double>::quiet_NaN(), "", "", error.what()}};
+    }
+    for (auto& value : measured) {
       value.subject = metric->subject();
       values.push_back(std::move(value));
     }
+  }
   return values;
+}
+
+void refuse_unmeasured(const std::vector<MetricValue>& metrics, const std::string& where) {
+  std::vector<Problem> problems;
+  for (const auto& metric : metrics)
+    if (!metric.problem.empty()) problems.push_back({{where, 0, 0}, "metrics: " + metric.name + " (" + metric.subject + "): " + metric.problem});
+  if (!problems.empty()) throw UserError(problems);
 }
 
 RunResult run(const Experiment& e) {
@@ -352,6 +366,7 @@ nlohmann::ordered_json RunResult::report() const {
     else entry["value"] = nullptr;
     entry["unit"] = metric.unit;
     entry["of"] = metric.subject;
+    if (!metric.problem.empty()) entry["problem"] = metric.problem;
     json["metrics"].push_back(std::move(entry));
   }
   json["measurements"] = nlohmann::ordered_json::array();

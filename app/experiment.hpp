@@ -109,8 +109,12 @@ std::vector<RealMap> make_images(const std::vector<ComplexMap>& maps);
 
 /// The segmentation that metrics see: the labelled classes, and the background under the name of its tissue.
 LabelMap metric_classes(const Phantom& phantom, const PixelGrid& grid);
+/// A metric that the image does not allow (a region without pixels) has a `problem` instead of a value.
 std::vector<MetricValue> measure(const std::vector<Typed<MetricConfig>>& metrics, const ComplexMap& pixels, const RealMap& decibels,
                                  const std::optional<LabelMap>& classes);
+
+/// Throws a `UserError` that names every metric with a problem: called once everything else is written.
+void refuse_unmeasured(const std::vector<MetricValue>& metrics, const std::string& where);
 
 /// Loads a config, applies `--set` and `--seed`, and draws its distributions for one patient.
 struct LoadedConfig {

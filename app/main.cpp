@@ -168,11 +168,10 @@ int main(int argc, char** argv) {
 
   CommandLine line;
   int threads = 0;
-  bool quiet = false;
   for (const auto& command : commands) add_command(app, command, line);
   app.add_option("--threads", threads, "number of threads (default: all cores; results do not depend on it)")->check(CLI::Range(1, 4096))->option_text("N");
   app.add_flag("--json", line.json, "machine-readable result on stdout");
-  app.add_flag("--quiet", quiet, "no messages but errors");
+  app.add_flag("--quiet", line.quiet, "no messages but errors; results (metrics, --json) are still printed");
   app.footer("Exit codes: 0 done, 1 a bug of ours, 2 a mistake in the input, 3 a validation gate failed, 130 interrupted.\n"
              "Start with: sonoforge run configs/quickstart.yaml");
 
@@ -189,7 +188,7 @@ int main(int argc, char** argv) {
   }
 
   install_interrupt_handler();
-  set_quiet(quiet);
+  set_quiet(line.quiet);
   set_thread_count(threads);
   try {
     const int code = chosen->function(line);

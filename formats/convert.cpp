@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "core/error.hpp"
+#include "formats/must.hpp"
 #include "formats/reader.hpp"
 #include "formats/uff.hpp"
 #include "io/file_checks.hpp"
@@ -72,9 +73,9 @@ void write_any(const fs::path& file, const ZeaFile& content) {
   const std::string ending = ending_of(file);
   if (ending == ".hdf5" || ending == ".h5") return write_zea(file, content);
   if (ending == ".uff") return write_uff(file, content);
-  if (ending == ".mat") refuse_file(file, "MAT files are not written in this version. Write .hdf5 or .uff");
+  if (ending == ".mat") return write_must(file, content);
   if (ending != ".png" && ending != ".nii" && ending != ".nii.gz")
-    refuse_file(file, "unknown ending '" + ending + "'. Write .hdf5, .uff, .png, .nii or .nii.gz");
+    refuse_file(file, "unknown ending '" + ending + "'. Write .hdf5, .uff, .mat, .png, .nii or .nii.gz");
   if (content.images.empty())
     refuse_file(file, "there is no image to export (the input holds channel data only). Reconstruct an image first");
   if (ending == ".png") return write_pictures(file, content);

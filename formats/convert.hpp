@@ -6,7 +6,7 @@
 namespace sonoforge {
 
 /// Writes what a file holds in the format of the name's ending: .hdf5 and .h5 (zea), .uff (channel data only),
-/// .png (the first image, or an animated PNG of all), .nii and .nii.gz (the first image as a volume in dB, on a
+/// .mat (MUST, one transmit), .png (the first image, or an animated PNG of all), .nii and .nii.gz (the first image as a volume in dB, on a
 /// Cartesian grid). Throws `UserError` for other endings and where the content does not fit.
 void write_any(const std::filesystem::path& file, const ZeaFile& content);
 

@@ -136,4 +136,53 @@ ZeaFile read_must(const std::filesystem::path& file) {
   return content;
 }
 
+void write_must(const std::filesystem::path& file, const ZeaFile& content) {
+  const Acquisition& acquisition = content.acquisition;
+  const Probe& probe = acquisition.probe;
+  const auto refuse = [&](const std::string& text) { refuse_file(file, "cannot write MUST's MAT file: " + text); };
+  if (acquisition.samples.empty()) refuse("there is no channel data. Choose another format");
+  if (acquisition.is_iq()) refuse("the data are IQ (it holds RF). Write .hdf5 instead");
+  if (acquisition.sequence.transmits.size() != 1)
+    refuse("there are " + std::to_string(acquisition.sequence.transmits.size()) +
+           " transmits (it holds one). Write .hdf5 instead");
+  if (!acquisition.sequence.receive_delays.empty()) refuse("receive delays have no place in it. Write .hdf5 instead");
+  if (probe.kind != Probe::Kind::linear && probe.kind != Probe::Kind::phased && probe.kind != Probe::Kind::curved)
+    refuse("the probe is no linear or convex array. Write .hdf5 instead");
+  const Transmit& transmit = acquisition.sequence.transmits.front();
+  for (const TransmitLaw& law : transmit.laws)
+    for (double weight : law.apodization)
+      if (weight != 0 && weight != 1) refuse("a transmit apodization has no place in it. Write .hdf5 instead");
+
+  MatVariable param;
+  param.size = {1, 1};
+  const auto number = [&](const char* name, double value) { param.fields[name] = {{1, 1}, {value}, {}, {}}; };
+  const std::size_t elements = probe.size(), laws = transmit.laws.size();
+  number("fs", acquisition.sampling_rate);
+  number("fc", acquisition.centre_frequency);
+  number("c", acquisition.sound_speed);
+  number("pitch", probe.pitch);
+  number("width", probe.elements.front().width);
+  number("height", probe.elements.front().height);
+  number("Nelements", static_cast<double>(elements));
+  number("t0", acquisition.start.front());
+  if (probe.bandwidth > 0) number("bandwidth", 100 * probe.bandwidth);
+  number("radius",
+         probe.kind == Probe::Kind::curved ? probe.curvature_radius : std::numeric_limits<double>::infinity());
+  number("focus", probe.elevation_focus > 0 ? probe.elevation_focus : std::numeric_limits<double>::infinity());
+  if (acquisition.sequence.frame_rate > 0) number("PRF", acquisition.sequence.frame_rate);
+  MatVariable delays;  // [law, element], column-major
+  delays.size = {laws, elements};
+  for (std::size_t e = 0; e < elements; ++e)
+    for (const TransmitLaw& law : transmit.laws)
+      delays.values.push_back(law.apodization[e] == 0 ? std::numeric_limits<double>::quiet_NaN() : law.delays[e]);
+  param.fields["TXdelay"] = std::move(delays);
+
+  MatVariable echoes;  // MATLAB's order is ours
+  echoes.size = {acquisition.samples_per_channel(), elements, acquisition.frames()};
+  echoes.single_precision = true;
+  const auto samples = acquisition.samples.flat();
+  echoes.values.assign(samples.begin(), samples.end());
+  write_mat(file, {{"RF", std::move(echoes)}, {"param", std::move(param)}});
+}
+
 }  // namespace sonoforge

@@ -10,4 +10,8 @@ namespace sonoforge {
 /// of TXdelay are laws superposed. Other files are `UserError`s.
 ZeaFile read_must(const std::filesystem::path& file);
 
+/// Writes one transmit of a linear or convex array as MUST's `RF` and `param` (MAT v5). What that format has no place for
+/// (several transmits, IQ, receive delays, other probes, apodization) is a `UserError` that says so.
+void write_must(const std::filesystem::path& file, const ZeaFile& content);
+
 }  // namespace sonoforge

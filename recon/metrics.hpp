@@ -79,6 +79,7 @@ struct MetricValue {
   double value = 0;
   std::string unit;          ///< "dB", "m", or "" for ratios
   std::string subject = {};  ///< what was measured, as "cyst, liver": set by whoever asked for it
+  std::string problem = {};  ///< why there is no value (it is NaN then)
 };
 
 class MetricConfig : public Configurable {

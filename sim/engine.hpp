@@ -31,6 +31,7 @@ struct FieldRequest {
 /// Transmitted pressure at points. rms and peak are taken over the whole pulse at each point.
 struct FieldResult {
   std::vector<double> rms;                          ///< [point]: sqrt(integral p^2 dt / length of the drive); simus: see exact.hpp
+  double averaging_time = 0;                        ///< what rms is taken over: the length of the drive [s]; simus: 0
   std::vector<double> peak;                         ///< [point] max |p|
   NdArray<float, 2> waveforms;                      ///< [point, time] where asked for
   double start = 0;                                 ///< time of the first sample of waveforms [s]

@@ -638,6 +638,7 @@ FieldResult transient_field(const Setup& setup, const std::vector<Firing>& firin
   while (grid.sampling_rate() * static_cast<double>(refinement) < 16 * band.frequency().back()) refinement *= 2;
   const SignalGrid fine = grid.refined(refinement);
   const double duration = 2 * setup.pulse.half_duration();
+  result.averaging_time = duration;
   transmitted_spectra(setup, firings, request.points, band, common, own_drives,
                       [&](std::size_t i, const std::vector<Complex>& spectrum) {
                         // The period begins at the sample before the wave comes to this point.
