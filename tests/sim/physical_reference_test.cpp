@@ -142,6 +142,42 @@ TEST_F(Piston, RectangularContinuousWave) {
   }
 }
 
+// The closed form in time (arcs of circles within the rectangle): its transform is the pressure over i k. The reference
+// holds means over bins of width d. Taking all of a bin's impulse response at its centre changes the transform at w by
+// at most w d^2 / 4 times the response's change within the bin, which is below that from the bin before to the bin
+// behind, and by (w d)^2 / 24 of what does not change.
+TEST_F(Piston, RectangularImpulseResponse) {
+  const auto data = file("rect_piston.h5");
+  const double c = data.read_scalar<double>("in/c"), width = 1 / data.read_scalar<double>("in/fs");
+  Scene scene;
+  scene.probe = row_of_elements(1, 0.001, data.read_scalar<double>("in/a_x"), data.read_scalar<double>("in/b_y"), 3e6);
+  const auto coordinates = data.read<double>("in/sir_points");
+  std::vector<Vec3> points;
+  for (std::size_t i = 0; i < coordinates.size(); i += 3)
+    points.push_back({coordinates[i], coordinates[i + 1], coordinates[i + 2]});
+  const auto responses = data.read<double>("out/sir_h_bin");
+  const std::size_t bins = responses.size() / points.size();
+  for (double f : {0.7e6, 3e6}) {
+    const double w = 2 * pi * f, tolerance = 1e-6;
+    const auto pressures = normalised_pressure(scene, points, f, c, tolerance);
+    for (std::size_t p = 0; p < points.size(); ++p) {
+      const double* h = responses.data() + p * bins;
+      Complex transform = 0;
+      double change = 0, whole = 0;
+      for (std::size_t j = 0; j < bins; ++j) {
+        transform += h[j] * width * std::polar(1.0, -w * (static_cast<double>(j) + 0.5) * width);
+        change += std::abs(h[j + 1 < bins ? j + 1 : j] - h[j > 0 ? j - 1 : j]);
+        whole += h[j] * width;
+      }
+      const double k = w / c;
+      const double allowed =
+          k * (w * width * width / 4 * change + w * width * w * width / 24 * whole + 2 * tolerance * whole);
+      EXPECT_LT(std::abs(pressures[p] - Complex(0, k) * transform), allowed) << f << " Hz, point " << p;
+      EXPECT_LT(allowed, 0.05 * k * whole);  // else the bound would prove little
+    }
+  }
+}
+
 class TransientArray : public Piston, public ::testing::WithParamInterface<const char*> {};
 
 TEST_P(TransientArray, FieldAndEchoes) {
