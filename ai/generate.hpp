@@ -2,23 +2,20 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "ai/cohort.hpp"
+#include "ai/dataset_checks.hpp"
+#include "ai/image_print.hpp"
 #include "ai/manifest.hpp"
+#include "ai/split.hpp"
 #include "core/fields.hpp"
 #include "io/config.hpp"
 
 namespace sonoforge {
-
-/// Shares of patients in the three parts of a data set; they sum to one.
-struct SplitShares : Configurable {
-  double train = 0.70, validation = 0.15, test = 0.15;
-  void fields(FieldVisitor& visit) override;
-  void check() const override;
-};
 
 /// The top-level section `dataset:` of a config with distributions.
 struct DatasetConfig : Configurable {
@@ -35,6 +32,7 @@ struct DatasetConfig : Configurable {
 struct GenerateRequest {
   DatasetConfig config;
   std::string text;          ///< the whole config, distributions included; tells data sets apart
+  std::map<std::string, std::string> inputs = {};  ///< files the config names, and their SHA-256; so do these
   std::uint64_t seed = 1;    ///< of the data set
   std::filesystem::path folder;
   std::optional<std::int64_t> count = {};  ///< patients instead of config.patients; a larger one extends a data set
@@ -42,8 +40,9 @@ struct GenerateRequest {
   bool dry_run = false;
   /// The samples of a patient; a pure function of the patient's index (from 0).
   std::function<std::vector<SampleSpec>(std::uint64_t patient)> draw;
-  /// Simulates a sample and writes its file; equal arguments give equal bytes.
-  std::function<void(std::uint64_t patient, const SampleSpec& sample, const std::filesystem::path& file)> simulate;
+  /// Simulates a sample, writes its file and tells its image's print; equal arguments give equal bytes. Safe from many
+  /// threads.
+  std::function<ImagePrint(std::uint64_t patient, const SampleSpec& sample, const std::filesystem::path& file)> simulate;
 };
 
 struct GenerateResult {
@@ -52,22 +51,21 @@ struct GenerateResult {
   std::size_t kept = 0;       ///< found complete
   std::size_t listed = 0;     ///< rows of the manifest
   std::uint64_t bytes = 0;    ///< of this shard's files; of a dry run: estimated from one sample
-  double seconds = 0;         ///< of simulation; of a dry run: estimated from one sample
+  double seconds = 0;         ///< of simulation, summed over threads; of a dry run: estimated from one sample
+  DatasetChecks checks;       ///< of what is listed
 };
 
 /// Writes samples/PATIENT/NAME.hdf5, manifest.csv, dataset.yaml and README.md. The same request again keeps every sample
 /// whose file has the recorded SHA-256 and makes the rest: however often it is killed, it ends with the same files.
-/// Shards may run at once in one folder; the last to finish lists all. A dry run simulates one sample into a temporary
-/// folder and writes nothing else. Throws `UserError` where the folder holds another data set or something else, or is
-/// in use by the same shard, and `Interrupted` after Ctrl-C.
+/// Any number of processes may fill one folder at once, in shards or not: each takes the next patient that nobody
+/// works on and returns when all of its shard are complete; the last to finish lists all. Folders filled apart may be
+/// copied into one (with their `.progress`): the same command there lists the union. A dry run simulates one sample
+/// into a temporary folder and writes nothing else. Throws `UserError` where the folder holds another data set or
+/// something else, or where an input file has changed since, and `Interrupted` after Ctrl-C.
 GenerateResult generate_dataset(const GenerateRequest& request);
 
-/// "train", "validation" or "test" for a patient: a function of seed, index and shares alone, so that more patients
-/// change nothing. Along the Weyl sequence of the golden ratio, so that also few consecutive patients have nearly the
-/// shares asked for.
-std::string split_of_patient(const SplitShares& shares, std::uint64_t seed, std::uint64_t patient);
-
-/// "patient_00012".
+/// "patient_00012", and back.
 std::string patient_name(std::uint64_t patient);
+std::uint64_t patient_number(const std::string& name);
 
 }  // namespace sonoforge

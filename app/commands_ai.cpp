@@ -1,11 +1,13 @@
 #include <algorithm>
 #include <functional>
 #include <iostream>
+#include <map>
 #include <tuple>
 
 #include <nlohmann/json.hpp>
 
 #include "ai/generate.hpp"
+#include "ai/sha256.hpp"
 #include "ai/train.hpp"
 #include "ai/validate.hpp"
 #include "app/commands.hpp"
@@ -45,9 +47,10 @@ DatasetConfig read_dataset(const ConfigTree& tree) {
   return section.dataset;
 }
 
-void make_sample(const std::string& config_file, const DatasetConfig& dataset, std::uint64_t patient, const SampleSpec& sample, const std::filesystem::path& file) {
+ImagePrint make_sample(const std::string& config_file, const DatasetConfig& dataset, std::uint64_t patient, const SampleSpec& sample, const std::filesystem::path& file) {
   const Experiment experiment = Experiment::build(ConfigTree::parse(sample.config, config_file), {"phantom", "probe", "sequence", "receive"}, sample.factors);
   RunResult result = run(experiment);
+  const ImagePrint print = image_print(result.file.images.front());
   if (!dataset.stores("rf")) {
     result.file.acquisition.samples = {};
     result.file.acquisition.samples_q = {};
@@ -61,6 +64,7 @@ void make_sample(const std::string& config_file, const DatasetConfig& dataset, s
   }
   result.file.subject_id = patient_name(patient);
   write_zea(file, result.file);
+  return print;
 }
 
 // What a config without a model is for shows in its sections: an acquisition or a set of them, a field, or how to make an image of a
@@ -71,6 +75,29 @@ std::vector<std::string> needed_sections(const ConfigNode& root) {
   const bool acquires = has("phantom") || has("probe") || has("sequence") || has("receive") || has("dataset");
   if (!acquires && (has("beamformer") || has("image"))) return {};
   return {"phantom", "probe", "sequence", "receive"};
+}
+
+/// Files that a config names anywhere, with their hashes: scatterers, label maps, tables of factors.
+std::map<std::string, std::string> hashes_of_inputs(const ConfigTree& tree) {
+  std::map<std::string, std::string> hashes;
+  const std::filesystem::path folder = tree.file().parent_path();
+  const std::function<void(const ConfigNode&)> walk = [&](const ConfigNode& node) {
+    std::error_code error;
+    if (node.kind == ConfigNode::Kind::scalar && node.scalar.find('.') != std::string::npos &&
+        std::filesystem::is_regular_file(folder / node.scalar, error))
+      hashes.emplace(node.scalar, sha256_of_file(folder / node.scalar));
+    for (const auto& item : node.items) walk(item);
+    for (const auto& entry : node.entries) walk(entry.value);
+  };
+  walk(tree.root());
+  return hashes;
+}
+
+/// Splits that cannot be balanced as asked are told before the work.
+void check_splits(const ConfigTree& tree, const DatasetConfig& dataset, std::uint64_t seed) {
+  tree.locate("dataset.split", [&] {
+    PatientSplits(dataset.split, seed, [&](std::uint64_t patient) { return draw_samples(tree, seed, patient).front().factors; });
+  });
 }
 
 // Every mistake of all its readers, each once.
@@ -84,7 +111,11 @@ void check_acquisition(const ConfigTree& tree, const CommandLine& line) {
     }
   };
   const ConfigNode& root = tree.root();
-  if (root.find("dataset")) attempt([&] { read_dataset(tree); });
+  if (root.find("dataset"))
+    attempt([&] {
+      const DatasetConfig dataset = read_dataset(tree);
+      if (!dataset.split.stratify.empty()) check_splits(tree, dataset, seed_of(tree));
+    });
   if (problems.empty() && (root.find("visits") || root.find("twins"))) attempt([&] { draw_samples(tree, seed_of(tree), 0); });
   attempt([&] {
     const auto loaded = load_config(line.inputs[0], line.sets, line.seed);
@@ -136,14 +167,21 @@ int generate_command(const CommandLine& line) {
     for (const SampleSpec& first : draw_samples(tree, request.seed, 0))
       Experiment::build(ConfigTree::parse(first.config, line.inputs[0]), {"phantom", "probe", "sequence", "receive"});
   }
+  check_splits(tree, request.config, request.seed);
+  request.inputs = hashes_of_inputs(tree);
   request.draw = [&](std::uint64_t patient) { return draw_samples(tree, request.seed, patient); };
   request.simulate = [&](std::uint64_t patient, const SampleSpec& sample, const std::filesystem::path& file) {
-    make_sample(line.inputs[0], request.config, patient, sample, file);
+    return make_sample(line.inputs[0], request.config, patient, sample, file);
   };
   const GenerateResult result = generate_dataset(request);
+  if (!result.checks.clean())
+    log_warning("the checks found patients in two splits, or images of different patients that are (nearly) equal; see 'Checks' in " +
+                (request.folder / "README.md").string());
   if (line.json) {
     std::cout << nlohmann::ordered_json{{"folder", request.folder.string()}, {"dry_run", line.dry_run}, {"samples", result.samples}, {"made", result.made},
-                                        {"kept", result.kept}, {"listed", result.listed}, {"bytes", result.bytes}, {"seconds", result.seconds}}.dump(2)
+                                        {"kept", result.kept}, {"listed", result.listed}, {"bytes", result.bytes}, {"seconds", result.seconds},
+                                        {"patients_in_two_splits", result.checks.patients_in_two_splits.size()},
+                                        {"equal_files", result.checks.equal_files}, {"near_duplicates", result.checks.pairs.count}}.dump(2)
               << "\n";
   } else if (line.dry_run) {
     std::cout << result.samples << " samples, about " << static_cast<double>(result.bytes) / 1e6 << " MB and " << result.seconds << " s\n";

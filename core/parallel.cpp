@@ -16,6 +16,16 @@ namespace sonoforge {
 static std::unique_ptr<oneapi::tbb::task_arena> arena;
 static std::unique_ptr<oneapi::tbb::global_control> limit;
 
+/// Loops this thread is inside of: inner ones stay in the arena and in the isolation of the outer one.
+static thread_local int depth = 0;
+
+namespace {
+struct Inside {
+  Inside() { ++depth; }
+  ~Inside() { --depth; }
+};
+}  // namespace
+
 static oneapi::tbb::task_arena& the_arena() {
   static std::once_flag once;
   std::call_once(once, [] {
@@ -40,21 +50,28 @@ void parallel_for(std::size_t n, const std::function<void(std::size_t)>& body) {
   });
 }
 
+void parallel_tasks(std::size_t n, const std::function<void(std::size_t)>& body) {
+  parallel_for(n, [&](std::size_t i) { oneapi::tbb::this_task_arena::isolate([&] { body(i); }); });
+}
+
 void parallel_blocks(std::size_t n, std::size_t block, const std::function<void(std::size_t, std::size_t)>& body) {
   if (n == 0) return;
   block = std::max<std::size_t>(block, 1);
   const std::size_t blocks = (n + block - 1) / block;
-  the_arena().execute([&] {
+  const auto run = [&] {
     oneapi::tbb::parallel_for(
         oneapi::tbb::blocked_range<std::size_t>(0, blocks, 1),
         [&](const oneapi::tbb::blocked_range<std::size_t>& range) {
+          const Inside inside;
           for (std::size_t k = range.begin(); k != range.end(); ++k) {
             check_interrupted();
             body(k * block, std::min(n, (k + 1) * block));
           }
         },
         oneapi::tbb::simple_partitioner());
-  });
+  };
+  if (depth > 0) run();
+  else the_arena().execute(run);
 }
 
 }  // namespace sonoforge

@@ -16,6 +16,10 @@ void parallel_for(std::size_t n, const std::function<void(std::size_t)>& body);
 /// Calls body(begin, end) on blocks of `block` indices: block k is always [k*block, min(n, (k+1)*block)).
 void parallel_blocks(std::size_t n, std::size_t block, const std::function<void(std::size_t, std::size_t)>& body);
 
+/// Like `parallel_for`, for few long tasks that use threads themselves: a thread that waits inside one does not begin
+/// another, so that no more than `thread_count()` are under way.
+void parallel_tasks(std::size_t n, const std::function<void(std::size_t)>& body);
+
 /// Sums that give the same bits for any thread count: `partial(block_index)` results must be added in index order by the
 /// caller, after the loop.
 

@@ -31,6 +31,7 @@ class GenerateTest : public TestFolder {
     r.simulate = [this](std::uint64_t, const SampleSpec& sample, const std::filesystem::path& file) {
       ++simulated;
       write_file_atomically(file, sample.config + std::string(5000, 'x') + std::to_string(sample.seed));
+      return ImagePrint{};
     };
     return r;
   }
@@ -41,7 +42,7 @@ class GenerateTest : public TestFolder {
         all[std::filesystem::relative(entry.path(), folder / name).string()] = sha256_of_file(entry.path());
     return all;
   }
-  int simulated = 0;
+  std::atomic<int> simulated = 0;
 };
 
 TEST_F(GenerateTest, WritesAllPartsAndKeepsThemTheSecondTime) {
@@ -159,7 +160,7 @@ TEST_F(GenerateTest, KilledAtAnyMomentItEndsWithTheSameFiles) {
       const auto simulate = slow.simulate;
       slow.simulate = [&](std::uint64_t patient, const SampleSpec& sample, const std::filesystem::path& file) {
         std::this_thread::sleep_for(std::chrono::milliseconds(8));
-        simulate(patient, sample, file);
+        return simulate(patient, sample, file);
       };
       generate_dataset(slow);
       _exit(0);
