@@ -77,36 +77,44 @@ ScatterersPhantom::ScatterersPhantom() : background(tissue("soft_tissue")) {}
 
 void ScatterersPhantom::fields(FieldVisitor& visit) {
   background_field(visit, background);
-  visit(file, {.key = "file", .doc = "HDF5 file with /positions [n, 3] in m, /amplitudes [n] and perhaps /velocities [n, 3] in m/s.", .required = true});
+  visit(file, {.key = "file", .doc = "HDF5 file with /positions [n, 3] in m, /amplitudes [n] and perhaps /velocities [n, 3] in m/s; or a phantom file of PICMUS.", .required = true});
+  visit.list(regions, {.key = "regions", .doc = "What the scatterers of places belong to, for labels and metrics; they stay where the file has them.", .max_items = 100'000});
 }
 
 Phantom ScatterersPhantom::build(const RandomStream&) const {
   const Hdf5Reader reader(file);
   const auto fail = [&](const std::string& text) { throw UserError(Problem{{file.string(), 0, 0}, text}); };
-  const auto shape = reader.shape("positions");
-  if (shape.size() != 2 || shape[1] != 3) fail("/positions does not have the shape [n, 3] (x, y, z of each scatterer in m). Write it so");
-  const std::size_t n = shape[0];
-  if (static_cast<double>(n) > max_scatterers) fail("/positions holds " + std::to_string(n) + " scatterers (at most 1e8 are supported). Use fewer");
+  // PICMUS stores one row a coordinate [liebgott2016].
+  const bool picmus = reader.has("US/US_DATASET0000/scatterers_positions");
+  const std::string group = picmus ? "US/US_DATASET0000/" : "", places = group + (picmus ? "scatterers_positions" : "positions"),
+                    strengths = group + (picmus ? "scatterers_amplitude" : "amplitudes");
+  const auto shape = reader.shape(places);
+  if (shape.size() != 2 || shape[picmus ? 0 : 1] != 3)
+    fail("/" + places + " does not have the shape " + (picmus ? "[3, n]" : "[n, 3]") + " (x, y, z of each scatterer in m). Write it so");
+  const std::size_t n = shape[picmus ? 1 : 0];
+  if (static_cast<double>(n) > max_scatterers) fail("/" + places + " holds " + std::to_string(n) + " scatterers (at most 1e8 are supported). Use fewer");
   const auto count = static_cast<std::ptrdiff_t>(n);
-  const auto vectors = [&](const char* dataset) {
-    const auto values = reader.read<double>(dataset, {count, 3});
+  const auto vectors = [&](const std::string& dataset) {
+    const auto values = reader.read<double>(dataset, picmus ? std::vector<std::ptrdiff_t>{3, count} : std::vector<std::ptrdiff_t>{count, 3});
+    const std::size_t along = picmus ? 1 : 3, across = picmus ? n : 1;
     std::vector<Vec3> out(n);
     for (std::size_t i = 0; i < n; ++i) {
-      out[i] = {values[3 * i], values[3 * i + 1], values[3 * i + 2]};
-      if (!is_finite(out[i])) fail(std::string("/") + dataset + " has a value that is not a number in row " + std::to_string(i) + " (the place would be unknown). Remove or replace it");
+      out[i] = {values[along * i], values[along * i + across], values[along * i + 2 * across]};
+      if (!is_finite(out[i])) fail("/" + dataset + " has a value that is not a number for scatterer " + std::to_string(i) + " (the place would be unknown). Remove or replace it");
     }
     return out;
   };
   Phantom phantom;
   phantom.background = *background;
-  phantom.scatterers.positions = vectors("positions");
+  for (const auto& region : regions) phantom.regions.push_back({region.shape->build(), *region.tissue, region.label, region.gain});
+  phantom.scatterers.positions = vectors(places);
   for (Vec3 p : phantom.scatterers.positions)
-    if (std::abs(p.x) > 10 || std::abs(p.y) > 10 || std::abs(p.z) > 10) fail("/positions holds places more than 10 m away (positions are in m). Convert them from mm");
-  phantom.scatterers.amplitudes = reader.read<double>("amplitudes", {count});
+    if (std::abs(p.x) > 10 || std::abs(p.y) > 10 || std::abs(p.z) > 10) fail("/" + places + " holds places more than 10 m away (positions are in m). Convert them from mm");
+  phantom.scatterers.amplitudes = reader.read<double>(strengths, {count});
   for (double a : phantom.scatterers.amplitudes)
-    if (!std::isfinite(a)) fail("/amplitudes has a value that is not a number. Remove or replace it");
-  if (reader.has("velocities")) phantom.scatterers.velocities = vectors("velocities");
-  phantom.scatterers.regions.assign(n, -1);
+    if (!std::isfinite(a)) fail("/" + strengths + " has a value that is not a number. Remove or replace it");
+  if (!picmus && reader.has("velocities")) phantom.scatterers.velocities = vectors("velocities");
+  for (Vec3 p : phantom.scatterers.positions) phantom.scatterers.regions.push_back(phantom.region_at(p));
   if (n > 0) phantom.extent = bounds_of(phantom.scatterers.positions);
   return phantom;
 }

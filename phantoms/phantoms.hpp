@@ -19,21 +19,23 @@ struct PointsPhantom : PhantomConfig {
   Phantom build(const RandomStream& random) const override;
 };
 
-/// Scatterers from a file: HDF5 /positions float64 [n, 3] m, /amplitudes float64 [n], optional /velocities [n, 3] m/s.
-struct ScatterersPhantom : PhantomConfig {
-  Typed<Tissue> background;
-  std::filesystem::path file;
-  ScatterersPhantom();
-  void fields(FieldVisitor& visit) override;
-  Phantom build(const RandomStream& random) const override;
-};
-
 struct RegionConfig : Configurable {
   Typed<ShapeConfig> shape;
   Typed<Tissue> tissue;
   std::string label;
   double gain = 0;  ///< [dB]
   void fields(FieldVisitor& visit) override;
+};
+
+/// Scatterers from a file: HDF5 /positions float64 [n, 3] m, /amplitudes float64 [n], optional /velocities [n, 3] m/s;
+/// or a phantom file of PICMUS [liebgott2016]. `regions` say what they belong to: nothing is drawn or left out there.
+struct ScatterersPhantom : PhantomConfig {
+  Typed<Tissue> background;
+  std::filesystem::path file;
+  std::vector<RegionConfig> regions;
+  ScatterersPhantom();
+  void fields(FieldVisitor& visit) override;
+  Phantom build(const RandomStream& random) const override;
 };
 
 struct ExtentConfig : Configurable {

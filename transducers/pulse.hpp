@@ -38,7 +38,7 @@ class PulseConfig : public Configurable {
   void pressure_field(FieldVisitor& visit);
 };
 
-/// burst (default type: frequency, cycles), chirp, coded, samples.
+/// burst (default type: frequency, cycles), chirp, coded, square_wave, samples.
 const Catalog& pulse_catalog();
 
 }  // namespace sonoforge

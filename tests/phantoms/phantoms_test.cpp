@@ -222,6 +222,30 @@ TEST_F(Files, ScatterersComeFromHdf5) {
   EXPECT_EQ(p.scatterers.velocities[1].z, -1);
 }
 
+TEST_F(Files, ScatterersComeFromPicmus) {
+  const std::vector<double> positions{1e-3, -1e-3, 0, 1e-4, 2e-2, 3e-2}, amplitudes{1, -2};  // one row a coordinate
+  {
+    Hdf5Writer writer(folder / "p.hdf5");
+    writer.write<double>("US/US_DATASET0000/scatterers_positions", positions, {3, 2});
+    writer.write<double>("US/US_DATASET0000/scatterers_amplitude", amplitudes, {2});
+    writer.commit();
+  }
+  ScatterersPhantom phantom;
+  phantom.file = folder / "p.hdf5";
+  phantom.regions.resize(1);
+  auto ball = std::make_shared<EllipsoidConfig>();
+  ball->centre = {0, 0, 3e-2};
+  ball->radii = {5e-3, 5e-3, 5e-3};
+  phantom.regions[0].shape = {"ellipsoid", ball};
+  phantom.regions[0].tissue = tissue("liver");
+  phantom.regions[0].label = "lesion";
+  const Phantom p = phantom.build(RandomStream(1, 0, "test"));
+  EXPECT_EQ(p.scatterers.positions[0], (Vec3{1e-3, 0, 2e-2}));
+  EXPECT_EQ(p.scatterers.positions[1], (Vec3{-1e-3, 1e-4, 3e-2}));
+  EXPECT_EQ(p.scatterers.amplitudes, amplitudes);
+  EXPECT_EQ(p.scatterers.regions, (std::vector<std::int32_t>{-1, 0}));
+}
+
 TEST_F(Files, BrokenScatterersAreRefused) {
   const std::vector<std::pair<std::vector<double>, std::vector<double>>> broken{
       {{0, 0, NAN}, {1}}, {{0, 0, 1e-2}, {NAN}}, {{0, 0, 1e-2}, {1, 2}}, {{0, 0, 30}, {1}}};

@@ -6,6 +6,7 @@
 #include "io/hdf5.hpp"
 #include "support.hpp"
 #include "transducers/burst.hpp"
+#include "transducers/square_wave.hpp"
 
 namespace sonoforge {
 namespace {
@@ -46,6 +47,38 @@ TEST(Burst, SpectrumIsTheFourierTransformOfTheWindowedSine) {
             << cycles << " cycles at " << f << " Hz";
       }
     }
+}
+
+TEST(SquareWave, SpectrumIsTheFourierTransformOfTheSignOfASine) {
+  const Probe probe = library_probe("L11-5v");
+  for (double cycles : {0.4, 1.0, 2.5})
+    for (double phase : {-4.0, 0.0, 0.6, std::numbers::pi / 2}) {
+      SquareWaveConfig config;
+      config.frequency = 5_MHz;
+      config.cycles = cycles;
+      config.phase = phase;
+      config.amplitude = 3;
+      const auto pulse = config.build(probe);
+      const double half = pulse->half_duration();
+      EXPECT_DOUBLE_EQ(half, cycles / 2 / 5e6);
+      const auto wave = [&](double t) { return std::sin(2 * std::numbers::pi * 5e6 * t + phase) >= 0 ? 3.0 : -3.0; };
+      for (double f : {0.0, 1e6, 5e6, 1.5e7}) {
+        // Each of at most six jumps of height 6, misplaced by up to a panel of 2 half / 40,000, is the error of the sum.
+        const auto expected = fourier_integral(wave, half, f, 40'000);
+        EXPECT_LT(std::abs(pulse->spectrum(f, 0) - expected), 36 * 2 * half / 40'000)
+            << cycles << " cycles at " << f << " Hz, phase " << phase;
+      }
+    }
+}
+
+TEST(SquareWave, IsEvenAtNinetyDegrees) {
+  SquareWaveConfig config;
+  config.cycles = 2.5;
+  config.phase = std::numbers::pi / 2;
+  const auto pulse = config.build(library_probe("PICMUS-L11"));
+  for (double f : {1e6, 5.208e6, 9e6}) EXPECT_LT(std::abs(pulse->spectrum(f, 0).imag()), 1e-20) << f;
+  // Five half periods (two of them cut to quarters): at its own frequency 2/pi of the length, by Fourier's series.
+  EXPECT_NEAR(pulse->spectrum(5.208e6, 0).real(), 2 / std::numbers::pi * 2.5 / 5.208e6, 1e-20);
 }
 
 TEST(Burst, AgreesWithTheReferenceSpectrumUpToScaleAndConjugation) {
