@@ -48,14 +48,22 @@ ElementFrame Aperture::Row::at(double parameter) const {
   return frame;
 }
 
-Aperture::Aperture(const Probe& probe) {
+Aperture::Aperture(const Probe& probe, int dimensions)
+    : dimensions_(dimensions), baffle_(probe.baffle), elevation_focus_(probe.elevation_focus) {
   for (const Element& element : probe.elements) frames_.push_back(frame_of(element));
   std::vector<std::vector<std::size_t>> members;
   for (std::size_t n = 0; n < probe.size(); ++n) {
     std::size_t kind = 0;
     while (kind < representatives_.size() && !same_kind(probe.elements[representatives_[kind]], probe.elements[n]))
       ++kind;
-    if (kind == representatives_.size()) representatives_.push_back(n), members.emplace_back();
+    if (kind == representatives_.size()) {
+      representatives_.push_back(n), members.emplace_back();
+      const Element& e = probe.elements[n];
+      const double rim = e.width / 2, radius = e.curvature_radius;
+      const bool bowl = e.shape == Element::Shape::bowl;
+      half_sizes_.push_back({rim, dimensions == 2 ? 0 : e.height / 2,
+                             bowl ? rim * rim / (radius + std::sqrt(std::max(0.0, radius * radius - rim * rim))) : 0});
+    }
     kinds_.push_back(kind);
     members[kind].push_back(n);
   }
@@ -160,10 +168,95 @@ Aperture::View Aperture::view(const Row& row, const Cell& cell) const {
   return view;
 }
 
-Aperture::Plan Aperture::plan(const Row& row, const View& view, const Cell& cell, double wavenumber,
-                              double tolerance, double extra_span) const {
+RowWave Aperture::row_wave(const Row& row, const View& view, const Plan& plan, const Cell& cell,
+                           double wavenumber) const {
+  RowWave wave;
+  const double d = view.distance;
+  wave.first = plan.first, wave.last = plan.last;
+  wave.wavenumber = wavenumber * d;
+  wave.half_power = dimensions_ == 3 ? 0.5 : 0.25;
+  wave.baffle = baffle_;
+  // Of half a box along an axis.
+  const auto extent = [](Vec3 axis, Vec3 half) {
+    return std::abs(axis.x) * half.x + std::abs(axis.y) * half.y + std::abs(axis.z) * half.z;
+  };
+  const ElementFrame& frame = row.first;
+  const Vec3 element = half_sizes_[row.kind];
+  const auto element_extent = [&](Vec3 axis) {
+    return std::abs(dot(axis, frame.lateral)) * element.x + std::abs(dot(axis, frame.vertical)) * element.y +
+           std::abs(dot(axis, frame.normal)) * element.z;
+  };
+  double offset = 0;
+  RowWave::Way near, far;
+  if (row.arc) {
+    const double height = extent(frame.vertical, cell.half),
+                 reach = std::sqrt(std::max(0.0, dot(cell.half, cell.half) - height * height));
+    const double y = std::abs(dot(cell.centre - row.centre, frame.vertical)), off_plane = element.y + height;
+    const double middle = view.scale * view.scale / (4 * row.radius), outer = std::hypot(row.radius, element.x);
+    const double inner = std::max(middle - reach, 1e-3 * middle);
+    wave.curvature = d / view.scale, wave.fall = d / (2 * row.radius);
+    offset =
+        std::sin((std::atan(element.x / row.radius) + std::asin(std::min(1.0, reach / middle))) / 2) / wave.curvature;
+    near = {0, std::hypot(std::max(inner - outer, 0.0), std::max(y - off_plane, 0.0)) / d,
+            2 * std::sqrt(inner * outer) / view.scale};
+    far = {0, std::hypot(middle + reach - row.radius, y + off_plane) / d,
+           2 * std::sqrt((middle + reach) * row.radius) / view.scale};
+  } else {
+    const Vec3 from = cell.centre - row.first.position, across = from - dot(from, row.direction) * row.direction;
+    const Vec3 aside = frame.normal - dot(frame.normal, row.direction) * row.direction;
+    const Vec3 up = norm(aside) > 1e-9 ? normalized(aside) : normalized(cross(row.direction, frame.lateral));
+    const Vec3 side = cross(row.direction, up);
+    offset = (extent(row.direction, cell.half) + element_extent(row.direction)) / d;
+    const double p = std::abs(dot(across, up)), q = std::abs(dot(across, side));
+    const double up_reach = extent(up, cell.half) + element_extent(up),
+                 side_reach = extent(side, cell.half) + element_extent(side);
+    near.distance = std::hypot(std::max(p - up_reach, 0.0), std::max(q - side_reach, 0.0)) / d;
+    far.distance = std::hypot(p + up_reach, q + side_reach) / d;
+  }
+  wave.ways = {near, near, far, far};
+  for (std::size_t i = 0; i < 4; ++i) wave.ways[i].offset = i % 2 ? -offset : offset;
+  double energy = 0;
+  for (std::size_t i : plan.inner) {
+    const double x = (row.parameters[i] - view.centre) / 2;
+    const double u = row.arc ? view.scale * x * (1 - x * x * (1.0 / 6 - x * x / 120)) : 2 * x;
+    const double square = d * d / (d * d + u * u), amplitude = dimensions_ == 3 ? square : std::sqrt(square);
+    energy += baffle_ > 0 ? amplitude * square : amplitude;
+  }
+  wave.level = std::sqrt(energy / static_cast<double>(plan.inner.size()));
+  // Of an element that is large before its focus only a zone adds up to more than its edges do.
+  const double zone = std::sqrt(2 * pi * d / wavenumber),
+               lens_zone = std::sqrt(2 * pi / wavenumber / std::max(std::abs(1 / d - 1 / elevation_focus_), 1e-9));
+  wave.level *= std::min(1.0, zone / (2 * element.x)) * std::min(1.0, lens_zone / std::max(2 * element.y, 1e-9));
+  return wave;
+}
+
+std::size_t Aperture::few_nodes(const Row& row, const View& view, const Plan& plan, const Cell& cell, double wavenumber,
+                                double tolerance, double extra_span) const {
+  const double half = (plan.last - plan.first) / 2, radius = cell.radius();
+  // The relative phase k (R(x) - R(centre)) changes with the angle at most by k * |x - centre| a radian of direction;
+  // directions turn by as much as the angle does, and on an arc no more than the arc's own turn in addition.
+  const ElementFrame one = row.at(row.parameters[plan.inner.front()]),
+                     other = row.at(row.parameters[plan.inner.back()]);
+  const Vec3 from_one = normalized(cell.centre - one.position), from_other = normalized(cell.centre - other.position);
+  const double turn = row.arc ? std::acos(std::clamp(dot(from_one, from_other), -1.0, 1.0)) : 2 * half;
+  const double span = wavenumber * radius * std::max(turn / 2, row.arc ? half : 0.0) + extra_span;
+  // A point of the cell at d from its centre makes a singularity of the angle near i ln(2 h / d) / 2: Chebyshev series
+  // over +-half converge as rho^-n, rho the sum of the half axes of the ellipse through it.
+  const double relative = std::min(radius / view.distance, 0.9);
+  const double height = std::atanh(1 / (1 + relative)) / std::max(half, 1e-9);
+  const double rho = height + std::sqrt(1 + height * height);
+  const double decay = std::max(0.0, std::log(relative / tolerance)) / std::log(rho);
+  return static_cast<std::size_t>(oscillation_terms(span, tolerance)) + static_cast<std::size_t>(decay / 2) + 2;
+}
+
+Aperture::Plan Aperture::plan(const Row& row, const View& view, const Cell& cell, double wavenumber, double tolerance,
+                              double extra_span, bool apart) const {
   Plan plan;
   for (std::size_t i = 0; i < row.elements.size(); ++i) {
+    if (apart) {
+      plan.alone.push_back(i);
+      continue;
+    }
     const auto [low, high] = depths(frames_[row.elements[i]], cell);
     if (high <= 0) continue;
     // Beside its face an element's response has a kink, which is not to be interpolated.
@@ -183,35 +276,27 @@ Aperture::Plan Aperture::plan(const Row& row, const View& view, const Cell& cell
   }
   plan.first = view.angle(row, row.parameters[plan.inner.front()]);
   plan.last = view.angle(row, row.parameters[plan.inner.back()]);
-  const double half = (plan.last - plan.first) / 2;
-  // The relative phase k (R(x) - R(centre)) changes with the angle at most by k * |x - centre| a radian of direction;
-  // directions turn by as much as the angle does, and on an arc no more than the arc's own turn in addition.
-  const double radius = cell.radius();
-  const ElementFrame one = row.at(row.parameters[plan.inner.front()]), other = row.at(row.parameters[plan.inner.back()]);
-  const Vec3 from_one = normalized(cell.centre - one.position), from_other = normalized(cell.centre - other.position);
-  const double turn = row.arc ? std::acos(std::clamp(dot(from_one, from_other), -1.0, 1.0)) : 2 * half;
-  const double span = wavenumber * radius * std::max(turn / 2, row.arc ? half : 0.0) + extra_span;
-  // A point of the cell at d from its centre makes a singularity of the angle near i ln(2 h / d) / 2: Chebyshev series
-  // over +-half converge as rho^-n, rho the sum of the half axes of the ellipse through it.
-  const double relative = std::min(radius / view.distance, 0.9);
-  const double height = std::atanh(1 / (1 + relative)) / std::max(half, 1e-9);
-  const double rho = height + std::sqrt(1 + height * height);
-  const double decay = std::max(0.0, std::log(relative / tolerance)) / std::log(rho);
-  plan.count = static_cast<std::size_t>(oscillation_terms(span, tolerance)) + static_cast<std::size_t>(decay / 2) + 2;
+  // Amplitudes hardly vary over small angles: what the phase asks for is enough, and quickly found.
+  constexpr double small = 0.6;
+  plan.count = std::max(std::abs(plan.first), std::abs(plan.last)) < small
+                   ? few_nodes(row, view, plan, cell, wavenumber, tolerance, extra_span)
+                   : chebyshev_points_of(row_wave(row, view, plan, cell, wavenumber), tolerance, row.elements.size());
   if (plan.count * 4 >= plan.inner.size() * 3) all_alone();
   return plan;
 }
 
-std::size_t Aperture::node_count(const Cell& cell, double wavenumber, double tolerance, double extra_span) const {
+std::size_t Aperture::node_count(const Cell& cell, double wavenumber, double tolerance, double extra_span,
+                                 bool apart) const {
   std::size_t count = 0;
   for (const Row& row : rows_) {
-    const Plan plan = this->plan(row, view(row, cell), cell, wavenumber, tolerance, extra_span);
+    const Plan plan = this->plan(row, view(row, cell), cell, wavenumber, tolerance, extra_span, apart);
     count += plan.count + plan.alone.size();
   }
   return count;
 }
 
-ApertureNodes Aperture::nodes(const Cell& cell, double wavenumber, double tolerance, double extra_span) const {
+ApertureNodes Aperture::nodes(const Cell& cell, double wavenumber, double tolerance, double extra_span,
+                              bool apart) const {
   ApertureNodes nodes;
   std::vector<Plan> plans;
   std::vector<View> views;
@@ -219,7 +304,7 @@ ApertureNodes Aperture::nodes(const Cell& cell, double wavenumber, double tolera
   std::size_t count = 0;
   for (const Row& row : rows_) {
     views.push_back(view(row, cell));
-    plans.push_back(plan(row, views.back(), cell, wavenumber, tolerance, extra_span));
+    plans.push_back(plan(row, views.back(), cell, wavenumber, tolerance, extra_span, apart));
     interpolated |= plans.back().count > 0;
     count += plans.back().count + plans.back().alone.size();
     for (const auto* part : {&plans.back().inner, &plans.back().alone})

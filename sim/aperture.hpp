@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <vector>
 
+#include "sim/row_wave.hpp"
 #include "transducers/probe.hpp"
 
 namespace sonoforge {
@@ -39,7 +40,7 @@ struct ApertureNodes {
 /// A probe's elements sorted into rows of equal ones: straight lines and arcs. Elements that fit none stand alone.
 class Aperture {
  public:
-  explicit Aperture(const Probe& probe);
+  Aperture(const Probe& probe, int dimensions);
 
   const std::vector<ElementFrame>& frames() const { return frames_; }  ///< [element]
   std::size_t kind(std::size_t element) const { return kinds_[element]; }
@@ -48,10 +49,11 @@ class Aperture {
   std::size_t representative(std::size_t kind) const { return representatives_[kind]; }
 
   /// Nodes for a cell, such that exp(-i k R) with any k up to `wavenumber` [rad/m] is interpolated to `tolerance`;
-  /// `extra_span`: half of what the phase of the smooth factor varies along the aperture [rad].
-  ApertureNodes nodes(const Cell& cell, double wavenumber, double tolerance, double extra_span) const;
+  /// `extra_span`: half of what the phase of the smooth factor varies along the aperture [rad]. `apart`: each element
+  /// is a node, also those behind which the cell lies.
+  ApertureNodes nodes(const Cell& cell, double wavenumber, double tolerance, double extra_span, bool apart) const;
   /// How many nodes that would be; quick.
-  std::size_t node_count(const Cell& cell, double wavenumber, double tolerance, double extra_span) const;
+  std::size_t node_count(const Cell& cell, double wavenumber, double tolerance, double extra_span, bool apart) const;
 
  private:
   struct Row {
@@ -80,8 +82,18 @@ class Aperture {
     std::vector<std::size_t> inner;  // positions in the row that are interpolated
     std::vector<std::size_t> alone;  // positions in the row that are nodes themselves
   };
-  Plan plan(const Row& row, const View& view, const Cell& cell, double wavenumber, double tolerance, double extra_span) const;
+  Plan plan(const Row& row, const View& view, const Cell& cell, double wavenumber, double tolerance, double extra_span,
+            bool apart) const;
 
+  /// Count of nodes for cells that see the row at small angles.
+  std::size_t few_nodes(const Row& row, const View& view, const Plan& plan, const Cell& cell, double wavenumber,
+                        double tolerance, double extra_span) const;
+  /// What the row sends to the cell, for the count of nodes at others.
+  RowWave row_wave(const Row& row, const View& view, const Plan& plan, const Cell& cell, double wavenumber) const;
+
+  int dimensions_;
+  double baffle_, elevation_focus_;
+  std::vector<Vec3> half_sizes_;  // [kind] along width, height and normal [m]
   std::vector<ElementFrame> frames_;
   std::vector<std::size_t> kinds_, representatives_;
   std::vector<Row> rows_;

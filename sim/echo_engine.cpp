@@ -43,6 +43,14 @@ struct Band {
   double low = 0, high = 0;
   double reach = 0;  // before and behind the pulse's centre [s]
   double soft = 0;   // see weight
+  double step = 0;   // of `before` [s]
+  std::vector<double> before;  // share of the pulse's energy before each instant; its centre is in the middle
+
+  double energy_before(double time) const {
+    const double at =
+        std::clamp(time / step + static_cast<double>(before.size()) / 2, 0.0, static_cast<double>(before.size() - 1));
+    return before[static_cast<std::size_t>(at)];
+  }
 
   /// A spectrum that reaches down to 0 Hz must not end there with a step, or its analytic signal would ring on. The
   /// echoes are 2 Re of the integral over all frequencies of weight * spectrum, with weight(f) + weight(-f) = 1.
@@ -133,6 +141,15 @@ Band find_band(const EchoModel& model, double exponent, std::array<double, 2> ra
       }
       const double step = static_cast<double>(count) / width / static_cast<double>(size);
       longest = std::max(longest, static_cast<double>(distance) * step);
+      if (n == 0) {
+        band.step = step;
+        band.before.resize(size);
+        double sum = 0;
+        for (std::size_t i = 0; i < size; ++i) {
+          sum += std::norm(signal[(i + size / 2) % size]);
+          band.before[i] = sum / total;
+        }
+      }
       // Long pulses need a finer spectrum, or their ends would wrap.
       if (distance < size / 8 * 3 || count >= 65536) break;
     }
@@ -391,7 +408,8 @@ class EchoEngine {
     scratch.points.clear();
     const std::size_t transmits = firings_.size();
     const CellSight sight = tree_.sight(cell.box);
-    const ApertureNodes nodes = aperture_.nodes(cell.box, tree_.wavenumber(), tree_.tolerance(), sight.extra_span);
+    const ApertureNodes nodes =
+        aperture_.nodes(cell.box, tree_.wavenumber(), tree_.tolerance(), sight.extra_span, !sight.smooth);
     if (nodes.elements.empty()) return;
     const double c = model_.law.sound_speed;
 
@@ -641,9 +659,10 @@ class EchoEngine {
     const std::size_t terms = counts[0] * counts[1] * counts[2];
     std::vector<Vec3> places;
     // Beside the face of an element its response has a kink, or jumps.
-    const bool beside = std::any_of(nodes.frames.begin(), nodes.frames.end(), [&](const ElementFrame& frame) {
-      return std::abs(dot(cell.box.centre - frame.position, frame.normal)) <= cell.box.radius();
-    });
+    const bool beside =
+        !sight.smooth || std::any_of(nodes.frames.begin(), nodes.frames.end(), [&](const ElementFrame& frame) {
+          return std::abs(dot(cell.box.centre - frame.position, frame.normal)) <= cell.box.radius();
+        });
     if (terms < points.size() && !beside) {
       work.terms = terms;
       for (std::size_t z = 0; z < counts[2]; ++z)
@@ -677,7 +696,7 @@ class EchoEngine {
     T* out = work.amplitudes.data();
     for (const Vec3& place : places)
       for (std::size_t j = 0; j < work.nodes; ++j) {
-        response_.amplitudes(nodes.kinds[j], nodes.frames[j].local(place), frequencies, *scratch.response,
+        response_.amplitudes(nodes.kinds[j], nodes.frames[j], place, frequencies, *scratch.response,
                              scratch.real.data(), scratch.imaginary.data());
         // Counted from the middle of the paths of an element's parts, A varies least over frequency.
         for (std::size_t m = 0; m < count; ++m) {
@@ -738,17 +757,57 @@ std::array<double, 2> ranges_of(std::span<const Vec3> positions, const Probe& pr
   return {std::max(nearest - extent, 0.0), farthest + extent};
 }
 
-Band band_of(const EchoModel& model, const ScattererGroup& group, double accuracy) {
-  return find_band(model, group.exponent, ranges_of(group.positions, *model.probe), band_share * accuracy,
-                   leak_share * accuracy, model.probe->size());
+/// How much of the energy of the echoes falls into the record: of some scatterers, transmits and elements.
+double recorded_share(const EchoModel& model, const Band& band, const ScattererGroup& group,
+                      std::span<const Transmit> transmits, const EchoRecord& record) {
+  constexpr std::size_t some = 48, few = 8;
+  const auto& elements = model.probe->elements;
+  const double c = model.law.sound_speed,
+               end = record.start + static_cast<double>(record.samples) / record.sampling_rate;
+  const auto stride = [](std::size_t n, std::size_t count) { return std::max<std::size_t>(1, n / count); };
+  double all = 0, recorded = 0;
+  for (std::size_t t = 0; t < transmits.size(); t += stride(transmits.size(), few)) {
+    const auto firings = firings_of(transmits[t], elements.size());
+    for (std::size_t s = 0; s < group.positions.size(); s += stride(group.positions.size(), some))
+      for (std::size_t i = 0; i < firings.size(); i += stride(firings.size(), few)) {
+        const double out = norm(group.positions[s] - elements[firings[i].element].position);
+        for (std::size_t m = 0; m < elements.size(); m += stride(elements.size(), few)) {
+          const double back = norm(group.positions[s] - elements[m].position);
+          const double delay = record.receive_delays.empty() ? 0 : record.receive_delays[m];
+          const double arrival = firings[i].delays_and_weights.front().first + (out + back) / c + delay;
+          const double spread = model.dimensions == 3 ? out * back * out * back : out * back;
+          const double energy = group.strengths[s] * group.strengths[s] / std::max(spread, 1e-18);
+          all += energy;
+          recorded += energy * (band.energy_before(end - arrival) - band.energy_before(record.start - arrival));
+        }
+      }
+  }
+  return all > 0 ? recorded / all : 1;
+}
+
+/// What is left out of the band, and wraps around the short records, may fall into the record where most echoes do
+/// not: it must be small beside what is recorded.
+Band band_of(const EchoModel& model, const ScattererGroup& group, std::span<const Transmit> transmits,
+             const EchoRecord& record, double accuracy) {
+  const auto ranges = ranges_of(group.positions, *model.probe);
+  const auto band = [&](double part) {
+    return find_band(model, group.exponent, ranges, band_share * part * accuracy, leak_share * part * accuracy,
+                     model.probe->size());
+  };
+  constexpr double most = 0.5, least = 1e-6;  // below that the tails of distant echoes alone are recorded
+  Band first = band(1);
+  if (!(first.high > first.low)) return first;
+  const double share = recorded_share(model, first, group, transmits, record);
+  return share > most ? first : band(std::sqrt(std::max(share, least)));
 }
 
 }  // namespace
 
-std::string why_not_fast(const EchoModel& model, std::span<const ScattererGroup> groups, double accuracy) {
+std::string why_not_fast(const EchoModel& model, std::span<const ScattererGroup> groups,
+                         std::span<const Transmit> transmits, const EchoRecord& record, double accuracy) {
   for (const ScattererGroup& group : groups) {
     if (group.positions.empty()) continue;
-    const Band band = band_of(model, group, accuracy);
+    const Band band = band_of(model, group, transmits, record, accuracy);
     if (model.dimensions == 2 && band.low < lowest_share * band.high)
       return "cylindrical waves of frequencies down to 0 Hz have no short echoes";
     if (band.soft > 0 && !model.law.lossless && accuracy < 5e-3)
@@ -761,11 +820,11 @@ void add_fast_echoes(const EchoModel& model, std::span<const ScattererGroup> gro
                      std::span<const Transmit> transmits, std::span<const double> scales, const EchoRecord& record,
                      double accuracy, const std::function<void(std::size_t)>& done,
                      const std::function<std::span<float>(std::size_t, std::size_t)>& out) {
-  const Aperture aperture(*model.probe);
+  const Aperture aperture(*model.probe, model.dimensions);
   const std::size_t elements = aperture.frames().size();
   for (const ScattererGroup& group : groups) {
     if (group.positions.empty()) continue;
-    const Band band = band_of(model, group, accuracy);
+    const Band band = band_of(model, group, transmits, record, accuracy);
     if (!(band.high > band.low)) continue;
     // Terms fall off fast at high accuracy: a smaller share costs little there.
     const double tolerance = (accuracy < 1e-4 ? 0.03 : (accuracy < 1e-3 ? 0.2 : 1)) * expansion_share * accuracy;

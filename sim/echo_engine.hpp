@@ -40,7 +40,8 @@ struct EchoRecord {
 };
 
 /// Why add_fast_echoes cannot keep its promise for these scatterers; empty if it can.
-std::string why_not_fast(const EchoModel& model, std::span<const ScattererGroup> groups, double accuracy);
+std::string why_not_fast(const EchoModel& model, std::span<const ScattererGroup> groups,
+                         std::span<const Transmit> transmits, const EchoRecord& record, double accuracy);
 
 /// Adds the echoes of all transmits to out(transmit, element), with a relative L2 error below `accuracy`. `scales`: one
 /// real factor a transmit. `done(n)` is told of scatterers finished.

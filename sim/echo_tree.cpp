@@ -151,6 +151,7 @@ CellSight EchoTree::sight(const Cell& box) const {
   CellSight sight;
   const auto& frames = aperture_.frames();
   const double c = model_.law.sound_speed, radius = box.radius();
+  sight.smooth = response_.is_smooth(box);
   // The elements to look at: those that stand for all, and the nearest.
   std::size_t nearest = 0;
   double shortest = std::numeric_limits<double>::infinity(), farthest = 0;
@@ -160,7 +161,8 @@ CellSight EchoTree::sight(const Cell& box) const {
     const double square = dot(d, d);
     if (square < shortest) shortest = square, nearest = n;
     farthest = std::max(farthest, square);
-    if (dot(d, frames[n].normal) + radius > 0) extend(directions.low, directions.high, d, square, box.half);
+    if (sight.smooth && dot(d, frames[n].normal) + radius > 0)
+      extend(directions.low, directions.high, d, square, box.half);
   }
   farthest = std::sqrt(farthest);
   Vec3 spreads{0, 0, 0};
@@ -175,7 +177,7 @@ CellSight EchoTree::sight(const Cell& box) const {
       if (aperture_.kind(n) != kind) continue;
       const ElementFrame& frame = frames[n];
       const Vec3 local = frame.local(box.centre);
-      if (local.z + radius <= 0) continue;
+      if (local.z + radius <= 0 && sight.smooth) continue;
       const double range = norm(local);
       const Vec3 direction = local / std::max(range, 1e-12);
       Vec3 most_spread{0, 0, 0};
@@ -213,6 +215,7 @@ CellSight EchoTree::sight(const Cell& box) const {
   const double within = spreads.x * box.half.x + spreads.y * box.half.y + spreads.z * box.half.z;
   sight.least_extra = least - within, sight.most_extra = most + within;
   sight.extra_span = wavenumber_ * (span + within);
+  if (!sight.smooth) longest_difference += response_.longest_detour();
   const double difference = std::max((longest_difference - shortest_difference) / 2, 0.0);
   sight.shift = difference > 0 ? (longest_difference + shortest_difference) / 2 : 0;
   const double phase = half_band_ * (difference + within * 2 * difference / std::max(most - least, 1e-12));
@@ -242,8 +245,8 @@ CellSight EchoTree::sight(const Cell& box) const {
   }
   sight.duration = std::max(longest, 0.0) + (4 * radius + 2 * (sight.most_extra - sight.least_extra)) / c +
                    2 * (late - early) + 2 * limits_.reach;
-  sight.nodes = aperture_.node_count(box, wavenumber_, tolerance, sight.extra_span);
-  sight.grid = grid_of(box, {directions.low - spreads, directions.high + spreads}, away);
+  sight.nodes = aperture_.node_count(box, wavenumber_, tolerance, sight.extra_span, !sight.smooth);
+  if (sight.smooth) sight.grid = grid_of(box, {directions.low - spreads, directions.high + spreads}, away);
   return sight;
 }
 
@@ -278,7 +281,8 @@ double EchoTree::blocks(const CellSight& sight) const {
 EchoTree::Cost EchoTree::cost_of_points(const CellSight& sight, double n) const {
   const double j = static_cast<double>(sight.nodes), m = static_cast<double>(sight.frequencies);
   const double elements = static_cast<double>(aperture_.frames().size()), t = static_cast<double>(transmit_count_);
-  const double terms = static_cast<double>(sight.terms[0] * sight.terms[1] * sight.terms[2]), b = blocks(sight);
+  const double terms = sight.smooth ? static_cast<double>(sight.terms[0] * sight.terms[1] * sight.terms[2]) : n,
+               b = blocks(sight);
   const double amplitudes = std::min(terms, n) * j * (300 + 40 * m);
   const double matrix = by_matrix(j, t) ? t * j * j * b * 4 : 0;
   const double apart = j < elements ? 1 : 0;

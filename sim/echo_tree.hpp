@@ -18,6 +18,7 @@ struct CellSight {
   double shift = 0;                          ///< of the path that A counts its phase from: the middle of those of the parts [m]
   double least_extra = 0, most_extra = 0;    ///< paths of parts of elements beside those of their centres [m]
   double duration = 0;                       ///< of an echo [s]
+  bool smooth = true;                        ///< see SmoothResponse::is_smooth
   PointGrid grid;                            ///< of the points that may stand for the scatterers; empty where none can
 };
 

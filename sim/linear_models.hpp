@@ -1,4 +1,8 @@
 #pragma once
+#include <functional>
+#include <span>
+#include <utility>
+
 #include "sim/engine.hpp"
 #include "sim/propagation.hpp"
 
@@ -17,6 +21,12 @@ Acquisition simulate_simus(const SimulationInput& input, const SimusOptions& opt
 /// n df, which depend on the farthest scatterer.
 std::vector<double> simus_echo_scales(const SimulationInput& input, const SimusOptions& options, std::size_t first,
                                       std::size_t count, double time);
+/// The frequencies that SIMUS keeps [Hz].
+std::pair<double, double> simus_band(const SimulationInput& input, double threshold_db);
+/// SIMUS's last step: all echoes of a transmit below 1e-5 of the largest one become zero, softly.
+void drop_small_echoes(std::span<float> samples);
+/// Whether SIMUS has no pressure at a point, behind the face of the probe.
+std::function<bool(const Vec3&)> simus_shadow(const SimulationInput& input, const SimusOptions& options);
 FieldResult field_simus(const SimulationInput& input, const SimusOptions& options, const FieldRequest& request,
                         std::size_t transmit, Engine::FieldOutput output);
 

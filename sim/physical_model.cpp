@@ -137,11 +137,13 @@ class Setup {
     // In two dimensions a pulse has a tail: all the line's parts out of the plane come later and later.
     const double tail = dimensions == 2 ? 20 / pulse.frequency() : 0;
     const double half = pulse.half_duration() + tail;
-    // Without a response the band's soft end alone rings, for a few periods of its highest frequency.
-    if (probe.bandwidth <= 0) return half + 16 / highest;
-    const double ringing = 100 / probe.frequency / std::min(1.0, probe.bandwidth);
-    return std::max(half, signal_half_duration([&](double f) { return pulse.spectrum(f, 0) * response(f, ways); },
-                                               highest, half + ringing));
+    // Without a response the band's soft end alone rings, as 1/t^3.
+    const bool flat = probe.bandwidth <= 0;
+    const double ringing = flat ? 400 / highest : 100 / probe.frequency / std::min(1.0, probe.bandwidth);
+    const auto spectrum = [&](double f) {
+      return pulse.spectrum(f, 0) * (flat ? band_taper(f, highest) : response(f, ways));
+    };
+    return std::max(half, signal_half_duration(spectrum, highest, half + ringing));
   }
   BinRange bins(const SignalGrid& grid, int ways) const {
     BinRange range = significant_bins(grid.spacing(), highest_frequency(grid.sampling_rate()),

@@ -672,8 +672,9 @@ class PhysicalResponse : public SmoothResponse {
   }
   std::unique_ptr<Workspace> workspace() const override { return std::make_unique<TableWorkspace>(); }
   const std::vector<Part>& parts(std::size_t kind) const override { return parts_[kind]; }
-  void amplitudes(std::size_t kind, Vec3 local, const FrequencyNodes& nodes, Workspace& workspace, double* real,
-                  double* imaginary) const override {
+  void amplitudes(std::size_t kind, const ElementFrame& frame, Vec3 point, const FrequencyNodes& nodes,
+                  Workspace& workspace, double* real, double* imaginary) const override {
+    const Vec3 local = frame.local(point);
     auto& own = static_cast<TableWorkspace&>(workspace);
     if (local.z < 0) {
       std::fill_n(real, nodes.size(), 0.0);

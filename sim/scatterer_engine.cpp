@@ -4,6 +4,7 @@
 #include <cmath>
 #include <map>
 #include <numbers>
+#include <tuple>
 
 #include "core/progress.hpp"
 #include "sim/echo_engine.hpp"
@@ -17,12 +18,20 @@ namespace {
 constexpr double two_pi = 2 * std::numbers::pi;
 
 /// Scatterers of one scattering law each, in the order in which the laws appear.
-std::vector<ScattererGroup> groups_of(const Phantom& phantom, double time, double default_exponent) {
+std::vector<ScattererGroup> groups_of(const SimulationInput& input, const ScattererEngine& engine,
+                                      const SimusOptions& simus, double time) {
+  const Phantom& phantom = input.phantom;
   const Scatterers& scatterers = phantom.scatterers;
-  const std::vector<Vec3> positions = scatterer_positions(scatterers, time);
+  std::vector<Vec3> positions = scatterer_positions(scatterers, time);
+  // In two dimensions a scatterer is a line: its height does not count.
+  if (engine.dimensions == 2)
+    for (Vec3& position : positions) position.y = input.probe.elements.front().position.y;
+  const bool is_simus = engine.model == Exact::Model::simus;
+  const double default_exponent = is_simus ? 0 : 2;
+  const auto in_shadow = is_simus ? simus_shadow(input, simus) : nullptr;
   std::vector<ScattererGroup> groups;
   for (std::size_t s = 0; s < scatterers.size(); ++s) {
-    if (scatterers.amplitudes[s] == 0) continue;
+    if (scatterers.amplitudes[s] == 0 || (in_shadow && in_shadow(positions[s]))) continue;
     const Tissue& tissue = phantom.tissue_of(scatterers.regions.empty() ? -1 : scatterers.regions[s]);
     const double exponent = tissue.scattering_exponent.value_or(default_exponent);
     auto group = std::find_if(groups.begin(), groups.end(), [&](const auto& g) { return g.exponent == exponent; });
@@ -84,7 +93,8 @@ EchoModel simus_echo_model(const SimulationInput& input, const ScattererEngine& 
   model.spectrum = [&pulse, &probe, duration](double f) {
     return pulse.spectrum(f, 0) * (2 / duration) * probe.two_way_response(f);
   };
-  model.highest = 2 * probe.frequency;
+  // SIMUS leaves out what is below -100 dB.
+  std::tie(model.lowest, model.highest) = simus_band(input, SimusOptions{}.threshold_db);
   model.earliest_slowness = model.latest_slowness = 1 / c;
   model.response = [&probe, &background, dimensions, full = engine.full_frequency_directivity](const Aperture&, double, double, double, double) {
     return simus_response(probe, background, dimensions, full);
@@ -98,14 +108,16 @@ Acquisition ScattererEngine::simulate(const SimulationInput& input) const {
   check();
   const bool in_line = input.probe.kind == Probe::Kind::linear || input.probe.kind == Probe::Kind::phased || input.probe.kind == Probe::Kind::curved;
   const EchoModel echo_model = model == Model::physical ? physical_model(input, *this) : simus_echo_model(input, *this);
-  const double default_exponent = model == Model::physical ? 2 : 0;
-  const auto at_start = groups_of(input.phantom, 0, default_exponent);
+  const SimusOptions simus{.dimensions = static_cast<int>(dimensions),
+                           .full_frequency_directivity = full_frequency_directivity};
+  const auto at_start = groups_of(input, *this, simus, 0);
+  const EchoRecord record{input.receive.sampling_rate, record_start(input), record_samples(input),
+                          input.sequence.receive_delays};
   const std::string hindrance =
-      propagation != PropagationKind::uniform
-          ? "media that vary are not in the fast sums yet"
+      propagation != PropagationKind::uniform ? "media that vary are not in the fast sums yet"
       : model == Model::simus && dimensions == 3 && in_line
           ? "model simus holds its elevation factor over blocks of frequencies: its echoes are not short"
-          : why_not_fast(echo_model, at_start, accuracy);
+          : why_not_fast(echo_model, at_start, input.sequence.transmits, record, accuracy);
   if (!hindrance.empty()) {
     Acquisition exact = Exact::simulate(input);
     exact.notes.push_back("Computed by engine exact: " + hindrance + ".");
@@ -115,23 +127,25 @@ Acquisition ScattererEngine::simulate(const SimulationInput& input) const {
   const std::size_t frames = sequence.frames, transmits = sequence.transmits.size();
   Acquisition acquisition = empty_acquisition(input);
   acquisition.description = "Simulated by the fast linear model in " + std::to_string(dimensions) + " dimensions";
-  const EchoRecord record{input.receive.sampling_rate, record_start(input), acquisition.samples_per_channel(), sequence.receive_delays};
   const bool moving = scatterers_move(input);
   Progress progress("Echoes", input.phantom.scatterers.size() * (moving ? frames * transmits : 1), "scatterers");
   const auto simulate = [&](std::span<const ScattererGroup> groups, std::size_t frame, std::size_t first,
                             std::size_t count, double time) {
     const auto part = std::span(sequence.transmits).subspan(first, count);
     std::vector<double> scales(count, 1);
-    if (model == Model::simus)
-      scales = simus_echo_scales(input, {.dimensions = static_cast<int>(dimensions), .full_frequency_directivity = full_frequency_directivity}, first, count, time);
+    if (model == Model::simus) scales = simus_echo_scales(input, simus, first, count, time);
     add_fast_echoes(echo_model, groups, part, scales, record, accuracy, [&](std::size_t n) { progress.advance(n); },
                     [&](std::size_t t, std::size_t m) { return acquisition.samples.row(frame, first + t, m); });
+    if (model == Model::physical) return;
+    const std::size_t size = input.probe.size() * acquisition.samples_per_channel();
+    for (std::size_t t = first; t < first + count; ++t)
+      drop_small_echoes(acquisition.samples.flat().subspan((frame * transmits + t) * size, size));
   };
   if (moving) {
     for (std::size_t frame = 0; frame < frames; ++frame)
       for (std::size_t t = 0; t < transmits; ++t) {
         const double time = firing_time(sequence, frame, t);
-        simulate(groups_of(input.phantom, time, default_exponent), frame, t, 1, time);
+        simulate(groups_of(input, *this, simus, time), frame, t, 1, time);
       }
     return acquisition;
   }

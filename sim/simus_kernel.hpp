@@ -51,6 +51,9 @@ class SimusKernel {
   bool planar() const { return planar_; }
   std::size_t sub_elements() const { return sub_elements_.size() / elements_; }
 
+  /// Behind the face (or the ends of the arc) there is no pressure.
+  bool is_behind(const Vec3& point) const;
+
   /// The longest travel time over that of the background, at most; 1 in a uniform medium.
   double slowest() const { return propagation_ ? propagation_->slowness_range().second * sound_speed_ : 1; }
 
@@ -76,8 +79,6 @@ class SimusKernel {
   struct Tile;
   bool lossy() const { return attenuation_.db_per_cm != 0 || propagation_; }
   std::size_t laws() const { return propagation_ ? propagation_->exponents().size() : 0; }
-  /// Behind the face (or the ends of the arc) there is no pressure.
-  bool is_behind(const Vec3& point) const;
   Geometry geometry(std::span<const Vec3> points) const;
   void add_excess(std::span<const Vec3> points, Geometry& geometry) const;
   std::vector<Block> blocks(const FrequencyBand& band) const;

@@ -344,6 +344,28 @@ SimusEchoes simus_echoes(const SimulationInput& input, const SimusOptions& optio
   return result;
 }
 
+std::pair<double, double> simus_band(const SimulationInput& input, double threshold_db) {
+  check_input(input);
+  constexpr double steps = 4096;
+  const Grid grid = band_of_step(input, input.probe.frequency / steps, threshold_db);
+  return {grid.step * static_cast<double>(grid.first), grid.step * static_cast<double>(grid.last)};
+}
+
+void drop_small_echoes(std::span<float> samples) {
+  float largest = 0;
+  for (float value : samples) largest = std::max(largest, std::abs(value));
+  parallel_blocks(samples.size(), 1 << 16, [&](std::size_t begin, std::size_t end) {
+    for (std::size_t i = begin; i < end; ++i)
+      samples[i] = static_cast<float>(without_small(static_cast<double>(samples[i]), static_cast<double>(largest)));
+  });
+}
+
+std::function<bool(const Vec3&)> simus_shadow(const SimulationInput& input, const SimusOptions& options) {
+  const auto kernel = std::make_shared<SimusKernel>(input.probe, input.phantom.background, options.dimensions,
+                                                    options.full_frequency_directivity);
+  return [kernel](const Vec3& point) { return kernel->is_behind(point); };
+}
+
 std::vector<double> simus_echo_scales(const SimulationInput& input, const SimusOptions& options, std::size_t first,
                                       std::size_t count, double time) {
   check_input(input);

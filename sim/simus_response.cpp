@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 #include <complex>
+#include <limits>
 #include <numbers>
 
 #include "sim/simus_model.hpp"
@@ -37,6 +38,12 @@ class SimusResponse : public SmoothResponse {
     half_strip_ = first.width / static_cast<double>(across_) / 2;
     half_height_ = first.height / static_cast<double>(along_) / 2;
     width_ = first.width;
+    reach_ = std::hypot(width_, planar_ ? height_ : 0) / 2;
+    face_ = -std::numeric_limits<double>::infinity();
+    for (const Element& element : probe.elements) {
+      centres_.push_back(element.position);
+      face_ = std::max(face_, element.position.z + std::abs(element.lateral.z) * width_ / 2);
+    }
     const double reach = planar_ || lens_ ? height_ / 2 : 0;
     for (int j = reach > 0 ? -4 : 0; j <= (reach > 0 ? 4 : 0); ++j) {
       const double y = j * reach / 4;
@@ -52,26 +59,43 @@ class SimusResponse : public SmoothResponse {
 
   std::unique_ptr<Workspace> workspace() const override { return std::make_unique<Workspace>(); }
 
-  void amplitudes(std::size_t, Vec3 local, const FrequencyNodes& nodes, Workspace&, double* real,
-                  double* imaginary) const override {
+  /// Ranges are held at half a wavelength, and angles on a convex array are those of the mirror image above its
+  /// element.
+  bool is_smooth(const Cell& cell) const override {
+    const double low = cell.centre.z - cell.half.z;
+    if (low > face_ + shortest_range_ + reach_) return true;
+    if (!planar_ && low < face_) return false;
+    return std::none_of(centres_.begin(), centres_.end(), [&](Vec3 centre) {
+      return norm(cell.centre - centre) <= cell.radius() + shortest_range_ + reach_;
+    });
+  }
+  double longest_detour() const override { return shortest_range_; }
+
+  void amplitudes(std::size_t, const ElementFrame& frame, Vec3 point, const FrequencyNodes& nodes, Workspace&,
+                  double* real, double* imaginary) const override {
     std::fill_n(real, nodes.size(), 0.0);
     std::fill_n(imaginary, nodes.size(), 0.0);
-    if (local.z <= 0) return;
-    const double v_centre = dimensions_ == 3 ? local.y : 0;
-    const double centre_range = std::hypot(local.x, v_centre, local.z);
+    const Vec3 from_centre = point - frame.position;
+    const double centre_range = norm(from_centre);
     const double subs = static_cast<double>(across_ * along_);
     double mean_range = 0;
     for (std::size_t i = 0; i < across_; ++i)
       for (std::size_t j = 0; j < along_; ++j) {
-        const double u = local.x - ((2 * static_cast<double>(i) + 1) * half_strip_ - width_ / 2);
-        const double v = planar_ ? local.y - ((2 * static_cast<double>(j) + 1) * half_height_ - height_ / 2) : v_centre;
-        const double full = std::hypot(u, v, local.z), range = std::max(full, shortest_range_);
-        const double angle_range = planar_ ? full : std::hypot(u, local.z);
-        const double cosine = local.z / angle_range, sine_u = u / angle_range, sine_v = v / angle_range;
+        const double across = (2 * static_cast<double>(i) + 1) * half_strip_ - width_ / 2;
+        const double along = planar_ ? (2 * static_cast<double>(j) + 1) * half_height_ - height_ / 2 : 0;
+        Vec3 d = from_centre - across * frame.lateral - along * frame.vertical;
+        if (!planar_) d.z = std::abs(d.z);
+        const double u = dot(d, frame.lateral), v = dimensions_ == 3 ? dot(d, frame.vertical) : 0,
+                     w = dot(d, frame.normal);
+        const double full = std::hypot(u, v, w), range = std::max(full, shortest_range_);
+        mean_range += range / subs;
+        const double angle_range = planar_ ? full : std::hypot(u, w);
+        const double cosine = angle_range > 0 ? w / angle_range : 1;
+        if (cosine <= 0) continue;
+        const double sine_u = angle_range > 0 ? u / angle_range : 0, sine_v = angle_range > 0 ? v / angle_range : 0;
         double amplitude = std::isinf(baffle_) ? cosine : (baffle_ > 0 ? cosine / (cosine + baffle_) : 1);
         amplitude /= (dimensions_ == 3 ? range : std::sqrt(range)) * subs;
         if (!full_directivity_) amplitude *= directivity(centre_wavenumber_, sine_u, sine_v);
-        mean_range += range / subs;
         for (std::size_t m = 0; m < nodes.size(); ++m) {
           const double k = nodes.wavenumber[m];
           double value = amplitude * std::exp(-nodes.attenuation[m] * (range - centre_range));
@@ -83,7 +107,8 @@ class SimusResponse : public SmoothResponse {
       }
     if (!lens_) return;
     for (std::size_t m = 0; m < nodes.size(); ++m) {
-      const auto value = std::complex<double>(real[m], imaginary[m]) * std::conj(elevation(nodes.wavenumber[m], mean_range, local.y));
+      const auto value = std::complex<double>(real[m], imaginary[m]) *
+                         std::conj(elevation(nodes.wavenumber[m], mean_range, dot(from_centre, frame.vertical)));
       real[m] = value.real(), imaginary[m] = value.imag();
     }
   }
@@ -113,6 +138,8 @@ class SimusResponse : public SmoothResponse {
   double baffle_, height_, focus_, centre_wavenumber_, shortest_range_;
   std::size_t across_ = 1, along_ = 1;
   double half_strip_ = 0, half_height_ = 0, width_ = 0;
+  double face_ = 0, reach_ = 0;  // largest z of any part, farthest that one is from its element's centre [m]
+  std::vector<Vec3> centres_;
   std::vector<Part> parts_, frequency_parts_;
 };
 

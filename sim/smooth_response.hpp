@@ -58,9 +58,13 @@ class SmoothResponse {
   /// ... and over frequencies.
   virtual const std::vector<Part>& frequency_parts(std::size_t kind) const { return parts(kind); }
   virtual std::unique_ptr<Workspace> workspace() const = 0;
-  /// A at a point in the axes of an element of this kind, at the nodes. 0 behind the element.
-  virtual void amplitudes(std::size_t kind, Vec3 local, const FrequencyNodes& nodes, Workspace& workspace, double* real,
-                          double* imaginary) const = 0;
+  /// Whether A is smooth over the cell and from element to element; where it is not, nothing may be interpolated.
+  virtual bool is_smooth(const Cell&) const { return true; }
+  /// How much longer paths may count there than they are [m].
+  virtual double longest_detour() const { return 0; }
+  /// A of an element of this kind at a point, at the nodes. 0 behind the element.
+  virtual void amplitudes(std::size_t kind, const ElementFrame& frame, Vec3 point, const FrequencyNodes& nodes,
+                          Workspace& workspace, double* real, double* imaginary) const = 0;
 };
 
 /// The Rayleigh integral over the element (three dimensions), or the integral of -(i/2) H0^(2) sqrt(f / fc) over its
