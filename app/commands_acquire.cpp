@@ -128,6 +128,7 @@ int run_command(const CommandLine& line) {
   write_zea(folder / "acquisition.hdf5", result.file);
   write_pictures(folder, result.file.images, find_label(result.file.labels, "segmentation"), experiment.config.image.dynamic_range);
   report_json(folder / "report.json", result.report(), line.json);
+  if (!result.engine_error.warning.empty()) log_warning(result.engine_error.warning);
   if (!line.json) {
     print_metrics(result.metrics);
     if (!line.quiet) std::cout << "wrote " << listing(folder, {"acquisition.hdf5", "bmode.png", "overlay.png", "report.json"}) << "\n";
@@ -148,6 +149,7 @@ int simulate_command(const CommandLine& line) {
   ZeaFile content;
   content.acquisition = experiment.simulate();
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  const EngineError engine_error = experiment.engine_error();
   content.config = experiment.resolved;
   content.seed = static_cast<std::uint64_t>(experiment.config.seed);
   content.factors = experiment.factors;
@@ -157,14 +159,19 @@ int simulate_command(const CommandLine& line) {
   content.subject_id = std::to_string(experiment.config.patient);
   write_zea(file, content);
   const auto& rf = content.acquisition;
+  if (!engine_error.warning.empty()) log_warning(engine_error.warning);
   if (line.json) {
+    nlohmann::ordered_json warnings = nlohmann::ordered_json::array();
+    if (!engine_error.warning.empty()) warnings.push_back(engine_error.warning);
     std::cout << nlohmann::ordered_json{{"file", file.string()},
                                         {"frames", rf.frames()},
                                         {"transmits", rf.transmits()},
                                         {"channels", rf.channels()},
                                         {"samples", rf.samples_per_channel()},
                                         {"seconds", seconds},
-                                        {"engine_relative_l2", experiment.config.engine->predicted_error()}}
+                                        {"engine_relative_l2", engine_error.predicted},
+                                        {"error_budget", engine_error.json()},
+                                        {"warnings", warnings}}
                      .dump(2)
               << "\n";
   } else if (!line.quiet) {

@@ -1,8 +1,10 @@
 #include "app/experiment.hpp"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cmath>
+#include <cstdio>
 #include <limits>
 
 #include <nlohmann/json.hpp>
@@ -209,6 +211,32 @@ Acquisition Experiment::simulate() const {
   return acquisition;
 }
 
+EngineError Experiment::engine_error() const {
+  const RandomStream random(static_cast<std::uint64_t>(config.seed), static_cast<std::uint64_t>(config.patient), "engine error");
+  return judge(config.engine.type, config.engine->predicted_error(),
+               config.engine->measured_error({phantom, probe, *pulse, sequence, *config.receive}, random));
+}
+
+EngineError judge(const std::string& engine, double predicted, std::optional<MeasuredError> measured) {
+  EngineError error{predicted, measured, {}};
+  if (!measured || measured->relative_l2 <= predicted) return error;
+  std::array<char, 16> found{};
+  std::snprintf(found.data(), found.size(), "%.2e", measured->relative_l2);
+  error.warning = "engine " + engine + " promised echoes within " + format_number(predicted) + " of engine exact, but a sample of " +
+                  std::to_string(measured->scatterers) + " scatterers is " + found.data() +
+                  " away (relative L2). Trust these echoes no further than that; ask for a smaller 'engine.accuracy', or write 'engine: {type: exact}'";
+  return error;
+}
+
+nlohmann::ordered_json EngineError::json() const {
+  nlohmann::ordered_json json{{"engine_relative_l2", predicted}};
+  if (measured) {
+    json["engine_relative_l2_measured"] = measured->relative_l2;
+    json["engine_sample"] = {{"scatterers", measured->scatterers}, {"transmits", measured->transmits}};
+  }
+  return json;
+}
+
 PixelGrid Experiment::grid(const Acquisition& acquisition) const { return image_grid(config.image, acquisition); }
 
 PixelGrid image_grid(const ImageConfig& image, const Acquisition& acquisition) {
@@ -352,7 +380,7 @@ RunResult run(const Experiment& e) {
     file.scatterer_positions.push_back(e.phantom.scatterers.positions[i]);
     file.scatterer_amplitudes.push_back(e.phantom.scatterers.amplitudes[i]);
   }
-  result.predicted_error = e.config.engine->predicted_error();
+  result.engine_error = timed(result.seconds, "measure_engine_error", [&] { return e.engine_error(); });
   result.versions = {{"sonoforge", SONOFORGE_VERSION}, {"engine", e.config.engine.type}, {"compiler", __VERSION__}};
   return result;
 }
@@ -376,7 +404,9 @@ nlohmann::ordered_json RunResult::report() const {
     if (factor.numeric) json["factors"][name] = {{"value", factor.value}, {"unit", factor.unit}};
     else json["factors"][name] = {{"value", factor.text}};
   }
-  json["error_budget"] = {{"engine_relative_l2", predicted_error}};
+  json["error_budget"] = engine_error.json();
+  json["warnings"] = nlohmann::ordered_json::array();
+  if (!engine_error.warning.empty()) json["warnings"].push_back(engine_error.warning);
   json["seconds"] = seconds;
   json["scatterers"] = file.scatterer_positions.size();
   const auto& rf = file.acquisition;

@@ -69,6 +69,16 @@ struct ExperimentConfig : Configurable {
   void fields(FieldVisitor& visit) override;
 };
 
+/// What an engine promises, what it was found to keep, and a warning where the two do not agree.
+struct EngineError {
+  double predicted = 0;
+  std::optional<MeasuredError> measured;
+  std::string warning;
+  nlohmann::ordered_json json() const;
+};
+/// `engine`: its name, for the warning.
+EngineError judge(const std::string& engine, double predicted, std::optional<MeasuredError> measured);
+
 /// Everything a config describes, built: the one scene that RF, image, label and numbers share.
 struct Experiment {
   ExperimentConfig config;
@@ -83,6 +93,8 @@ struct Experiment {
   static Experiment build(const ConfigTree& tree, const std::vector<std::string>& needs, Factors factors = {});
 
   Acquisition simulate() const;
+  /// How far the engine's echoes are from those without shortcuts: of a sample that the seed draws.
+  EngineError engine_error() const;
   PixelGrid grid(const Acquisition& acquisition) const;
 };
 
@@ -95,7 +107,7 @@ struct RunResult {
   std::vector<MetricValue> metrics;
   nlohmann::ordered_json report() const;
   std::map<std::string, double> seconds;  ///< wall time of each step
-  double predicted_error = 0;
+  EngineError engine_error;
   std::map<std::string, std::string> versions;
 };
 

@@ -1,10 +1,12 @@
 #pragma once
 #include <complex>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "core/fields.hpp"
 #include "core/image.hpp"
+#include "core/random.hpp"
 #include "phantoms/phantom.hpp"
 #include "transducers/acquisition.hpp"
 #include "transducers/pulse.hpp"
@@ -39,6 +41,12 @@ struct FieldResult {
   std::vector<std::complex<double>> continuous;     ///< [point] complex pressure (time factor exp(+i w t))
 };
 
+/// How far an engine's echoes are from those of the model computed without shortcuts.
+struct MeasuredError {
+  double relative_l2 = 0;
+  std::size_t scatterers = 0, transmits = 0;  ///< that were compared, on all elements
+};
+
 /// A way to compute echoes and fields from the same linear (or not) physics.
 class Engine : public Configurable {
  public:
@@ -48,6 +56,9 @@ class Engine : public Configurable {
   virtual FieldResult field(const SimulationInput& input, const FieldRequest& request, std::size_t transmit, FieldOutput output) const = 0;
   /// For report.json: estimated relative L2 error of the RF against the model computed without shortcuts.
   virtual double predicted_error() const { return 0; }
+  /// The same, measured on a sample of the input that `random` draws; missing where this engine is the yardstick
+  /// itself, or nothing is there to measure.
+  virtual std::optional<MeasuredError> measured_error(const SimulationInput&, const RandomStream&) const { return {}; }
 };
 
 /// exact (and scatterers, full_wave: refused as "not in this version").

@@ -21,10 +21,14 @@ void Exact::fields(FieldVisitor& visit) {
                {.key = "propagation",
                 .doc = "uniform: the background's sound speed and attenuation everywhere; straight: their integrals "
                        "along straight rays through the regions; eikonal: first arrivals along bent rays."});
-  visit(accuracy, {.key = "accuracy",
-                   .doc = "Relative error allowed in the integrals over elements and frequencies.",
-                   .min = 1e-10,
-                   .max = 0.1});
+  visit(accuracy, accuracy_field());
+}
+
+Field Exact::accuracy_field() const {
+  return {.key = "accuracy",
+          .doc = "Relative error allowed in the integrals over elements and frequencies.",
+          .min = 1e-10,
+          .max = 0.1};
 }
 
 void Exact::check() const {

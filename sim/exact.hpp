@@ -23,6 +23,9 @@ struct Exact : Engine {
   FieldResult field(const SimulationInput& input, const FieldRequest& request, std::size_t transmit,
                     FieldOutput output) const override;
   double predicted_error() const override { return model == Model::physical ? accuracy : 0; }
+
+ protected:
+  virtual Field accuracy_field() const;
 };
 
 }  // namespace sonoforge

@@ -102,25 +102,43 @@ EchoModel simus_echo_model(const SimulationInput& input, const ScattererEngine& 
   return model;
 }
 
+/// What the fast sums work on, and why they cannot; empty if they can.
+struct Task {
+  EchoModel model;
+  SimusOptions simus;
+  EchoRecord record;
+  std::vector<ScattererGroup> at_start;
+  std::string hindrance;
+
+  Task(const SimulationInput& input, const ScattererEngine& engine)
+      : model(engine.model == Exact::Model::physical ? physical_model(input, engine) : simus_echo_model(input, engine)),
+        simus{.dimensions = static_cast<int>(engine.dimensions),
+              .full_frequency_directivity = engine.full_frequency_directivity},
+        record{input.receive.sampling_rate, record_start(input), record_samples(input), input.sequence.receive_delays},
+        at_start(groups_of(input, engine, simus, 0)) {
+    const Probe::Kind kind = input.probe.kind;
+    const bool in_line = kind == Probe::Kind::linear || kind == Probe::Kind::phased || kind == Probe::Kind::curved;
+    if (engine.propagation != PropagationKind::uniform)
+      hindrance = "media that vary are not in the fast sums yet";
+    else if (engine.model == Exact::Model::simus && engine.dimensions == 3 && in_line)
+      hindrance = "model simus holds its elevation factor over blocks of frequencies: its echoes are not short";
+    else
+      hindrance = why_not_fast(model, at_start, input.sequence.transmits, record, engine.accuracy);
+  }
+};
+
 }  // namespace
+
+bool ScattererEngine::is_fast(const SimulationInput& input) const {
+  return Task(input, *this).hindrance.empty();
+}
 
 Acquisition ScattererEngine::simulate(const SimulationInput& input) const {
   check();
-  const bool in_line = input.probe.kind == Probe::Kind::linear || input.probe.kind == Probe::Kind::phased || input.probe.kind == Probe::Kind::curved;
-  const EchoModel echo_model = model == Model::physical ? physical_model(input, *this) : simus_echo_model(input, *this);
-  const SimusOptions simus{.dimensions = static_cast<int>(dimensions),
-                           .full_frequency_directivity = full_frequency_directivity};
-  const auto at_start = groups_of(input, *this, simus, 0);
-  const EchoRecord record{input.receive.sampling_rate, record_start(input), record_samples(input),
-                          input.sequence.receive_delays};
-  const std::string hindrance =
-      propagation != PropagationKind::uniform ? "media that vary are not in the fast sums yet"
-      : model == Model::simus && dimensions == 3 && in_line
-          ? "model simus holds its elevation factor over blocks of frequencies: its echoes are not short"
-          : why_not_fast(echo_model, at_start, input.sequence.transmits, record, accuracy);
-  if (!hindrance.empty()) {
+  const Task task(input, *this);
+  if (!task.hindrance.empty()) {
     Acquisition exact = Exact::simulate(input);
-    exact.notes.push_back("Computed by engine exact: " + hindrance + ".");
+    exact.notes.push_back("Computed by engine exact: " + task.hindrance + ".");
     return exact;
   }
   const Sequence& sequence = input.sequence;
@@ -133,9 +151,10 @@ Acquisition ScattererEngine::simulate(const SimulationInput& input) const {
                             std::size_t count, double time) {
     const auto part = std::span(sequence.transmits).subspan(first, count);
     std::vector<double> scales(count, 1);
-    if (model == Model::simus) scales = simus_echo_scales(input, simus, first, count, time);
-    add_fast_echoes(echo_model, groups, part, scales, record, accuracy, [&](std::size_t n) { progress.advance(n); },
-                    [&](std::size_t t, std::size_t m) { return acquisition.samples.row(frame, first + t, m); });
+    if (model == Model::simus) scales = simus_echo_scales(input, task.simus, first, count, time);
+    add_fast_echoes(
+        task.model, groups, part, scales, task.record, accuracy, [&](std::size_t n) { progress.advance(n); },
+        [&](std::size_t t, std::size_t m) { return acquisition.samples.row(frame, first + t, m); });
     if (model == Model::physical) return;
     const std::size_t size = input.probe.size() * acquisition.samples_per_channel();
     for (std::size_t t = first; t < first + count; ++t)
@@ -145,11 +164,11 @@ Acquisition ScattererEngine::simulate(const SimulationInput& input) const {
     for (std::size_t frame = 0; frame < frames; ++frame)
       for (std::size_t t = 0; t < transmits; ++t) {
         const double time = firing_time(sequence, frame, t);
-        simulate(groups_of(input, *this, simus, time), frame, t, 1, time);
+        simulate(groups_of(input, *this, task.simus, time), frame, t, 1, time);
       }
     return acquisition;
   }
-  simulate(at_start, 0, 0, transmits, 0);
+  simulate(task.at_start, 0, 0, transmits, 0);
   const auto all = acquisition.samples.flat();
   const std::size_t size = all.size() / frames;
   for (std::size_t frame = 1; frame < frames; ++frame)

@@ -9,6 +9,13 @@ struct ScattererEngine : Exact {
   ScattererEngine() { accuracy = 1e-3; }
   Acquisition simulate(const SimulationInput& input) const override;
   double predicted_error() const override { return accuracy; }
+  std::optional<MeasuredError> measured_error(const SimulationInput& input, const RandomStream& random) const override;
+
+  /// Whether the fast sums can keep the promise for this input; engine exact works out what they cannot.
+  bool is_fast(const SimulationInput& input) const;
+
+ protected:
+  Field accuracy_field() const override;
 };
 
 }  // namespace sonoforge

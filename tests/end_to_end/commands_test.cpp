@@ -80,6 +80,24 @@ TEST(Commands, AMetricWithoutPixelsLosesNothingElse) {
   EXPECT_TRUE(report["metrics"][1]["value"].is_number());
 }
 
+TEST(Commands, ReportTellsTheEnginesErrorPromisedAndMeasured) {
+  const TestFolder folder;
+  folder.write("small.yaml", small);
+  const std::string engine = " --set engine.type=scatterers";
+  ASSERT_EQ(sonoforge_command(folder, "run small.yaml -o a" + engine).code, 0);
+  const auto report = nlohmann::json::parse(folder.read("a/report.json"));
+  const auto simulated =
+      nlohmann::json::parse(sonoforge_command(folder, "simulate small.yaml -o a.hdf5 --json" + engine).out);
+  const auto& budget = report["error_budget"];
+  EXPECT_EQ(budget, simulated["error_budget"]);
+  EXPECT_EQ(budget["engine_relative_l2"], 1e-3);
+  EXPECT_GT(budget["engine_relative_l2_measured"], 0);
+  EXPECT_LE(budget["engine_relative_l2_measured"], 1e-3);
+  EXPECT_GT(budget["engine_sample"]["scatterers"], 0);
+  EXPECT_TRUE(report["warnings"].empty());
+  EXPECT_TRUE(simulated["warnings"].empty());
+}
+
 TEST(Commands, QuietLeavesResultsAlone) {
   const TestFolder folder;
   folder.write("small.yaml", small);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "io/hdf5.hpp"
+#include "sim/scatterer_engine.hpp"
 #include "tests/sim/physical_scene.hpp"
 
 // The physical model against closed forms and independent quadratures, read from the folder of reference results.
@@ -249,6 +250,24 @@ TEST_P(TransientArray, FieldAndEchoes) {
     EXPECT_LE(difference / largest, previous);
     previous = difference / largest;
     record("echoes at " + format_number(tolerance), previous);
+  }
+
+  // The fast engine at the accuracies that it promises.
+  const auto fast_difference = [&](double accuracy) {
+    ScattererEngine engine;
+    engine.accuracy = accuracy;
+    const auto echoes = engine.simulate({scene.phantom, scene.probe, pulse, scene.sequence, scene.receive});
+    double error = 0, size = 0;
+    for (std::size_t i = 0; i < rf.size(); ++i) {
+      const double fast = 2 * pi / (width * height) * static_cast<double>(echoes.samples.flat()[i]);
+      error += (fast - rf[i]) * (fast - rf[i]), size += rf[i] * rf[i];
+    }
+    return std::sqrt(error / size);
+  };
+  for (double accuracy : {1e-2, 1e-3, 1e-4}) {
+    const double found = fast_difference(accuracy);
+    record("echoes of engine scatterers at " + format_number(accuracy), found);
+    EXPECT_LT(found, accuracy);
   }
 }
 INSTANTIATE_TEST_SUITE_P(Baffles, TransientArray, ::testing::Values("rigid", "soft"));

@@ -300,5 +300,29 @@ TEST(ScattererEngine, SameBitsForAnyNumberOfThreads) {
   set_thread_count(0);
 }
 
+// What the report says of the engine's own error: measured on a sample that the seed alone draws.
+TEST(ScattererEngine, MeasuresItsErrorOnASampleTheSameForAnyNumberOfThreads) {
+  set_quiet(true);
+  const Setting scene = dense_scene("L11-5v", 3, Exact::Model::physical, 1e-3);
+  const RandomStream random(3, 0, "engine error");
+  set_thread_count(1);
+  const auto one = scene.engine.measured_error(scene.input(), random);
+  ASSERT_TRUE(one);
+  EXPECT_GT(one->relative_l2, 0);
+  EXPECT_LE(one->relative_l2, 1e-3);
+  EXPECT_GE(one->scatterers, 4);
+  EXPECT_EQ(one->transmits, 2);
+  for (const int threads : {2, 7}) {
+    set_thread_count(threads);
+    EXPECT_EQ(scene.engine.measured_error(scene.input(), random)->relative_l2, one->relative_l2) << threads;
+  }
+  set_thread_count(0);
+  EXPECT_NE(scene.engine.measured_error(scene.input(), random.child("another"))->relative_l2, one->relative_l2);
+  EXPECT_FALSE(Exact().measured_error(scene.input(), random)) << "the yardstick";
+  Setting empty = scene;
+  empty.phantom.scatterers = {};
+  EXPECT_FALSE(empty.engine.measured_error(empty.input(), random));
+}
+
 }  // namespace
 }  // namespace sonoforge

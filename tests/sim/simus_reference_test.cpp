@@ -5,6 +5,7 @@
 
 #include "core/parallel.hpp"
 #include "io/hdf5.hpp"
+#include "sim/scatterer_engine.hpp"
 #include "sim/simus_model.hpp"
 #include "transducers/burst.hpp"
 
@@ -142,6 +143,41 @@ INSTANTIATE_TEST_SUITE_P(All, SimusEchoReference,
                            std::replace(name.begin(), name.end(), '.', '_');
                            return name;
                          });
+
+// What users get: samples of an engine, at MUST's own times.
+template <class SimusEngine>
+double difference_of_engine(const std::string& name, SimusEngine engine) {
+  Case test(folder() / (name + ".h5"));
+  const auto shape = test.file.shape("out/RF");
+  test.receive.samples = static_cast<std::int64_t>(shape[0]);
+  // A rate a hair below the one that MUST comes to comes to that same one.
+  test.receive.sampling_rate = test.file.read_scalar<double>("out/fs_effective") * (1 - 1e-12);
+  engine.model = Exact::Model::simus;
+  engine.dimensions = test.options.dimensions;
+  engine.full_frequency_directivity = test.options.full_frequency_directivity;
+  const Acquisition echoes = engine.simulate(test.input());
+  const auto expected = test.file.read<double>("out/RF");
+  double error = 0, norm = 0;
+  for (std::size_t i = 0; i < shape[0]; ++i)
+    for (std::size_t e = 0; e < shape[1]; ++e) {
+      const double wanted = expected[i * shape[1] + e];
+      const double difference = static_cast<double>(echoes.samples(0, 0, e, i)) - wanted;
+      error += difference * difference;
+      norm += wanted * wanted;
+    }
+  std::cout << name << ": relative L2 " << std::sqrt(error / norm) << '\n';
+  return std::sqrt(error / norm);
+}
+
+TEST_P(SimusEchoReference, IsReproducedByEngineExact) {
+  EXPECT_LT(difference_of_engine(GetParam(), Exact()), 3e-4);  // as above
+}
+// Its accuracy and the digits of the reference together.
+TEST_P(SimusEchoReference, IsReproducedByEngineScatterersWithinItsAccuracy) {
+  ScattererEngine engine;
+  engine.accuracy = 1e-3;
+  EXPECT_LT(difference_of_engine(GetParam(), engine), 1e-3);
+}
 
 TEST_P(SimusPressureReference, IsReproducedUnscaled) {
   const Case test(folder() / (std::string(GetParam()) + ".h5"));
