@@ -110,7 +110,7 @@ std::size_t Cohort::samples_per_patient() const {
 }
 
 const std::vector<std::string>& dataset_sections() {
-  static const std::vector<std::string> sections{"dataset", "visits", "twins"};
+  static const std::vector<std::string> sections{"dataset", "store", "visits", "twins"};
   return sections;
 }
 

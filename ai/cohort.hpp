@@ -47,7 +47,7 @@ struct Cohort {
   std::size_t samples_per_patient() const;
 };
 
-/// Top-level sections that describe a data set and not one acquisition: dataset, visits, twins.
+/// Top-level sections that describe a data set and not one acquisition: dataset, store, visits, twins.
 const std::vector<std::string>& dataset_sections();
 
 /// All samples of a patient: for each visit the plain one, then its twins. Distributions of `tree` are replaced by values of the

@@ -66,9 +66,9 @@ std::string data_card(const GenerateRequest& request, const Manifest& manifest, 
   }
   text += "| all | " + std::to_string(all_patients) + " | " + std::to_string(manifest.rows.size()) + " |\n\n";
   std::string parts;
-  for (const auto& part : request.config.store) parts += (parts.empty() ? "" : ", ") + part;
+  for (const auto& part : request.store.parts) parts += (parts.empty() ? "" : ", ") + part;
   text += "- Files: `samples/PATIENT/NAME.hdf5` in the zea layout, " + cell(static_cast<double>(bytes) / 1e6) +
-          " MB, holding " + parts + ".\n";
+          " MB, holding " + parts + (request.store.type == StoreConfig::Type::int16 ? " as int16 with a scale" : "") + ".\n";
   text += "- `manifest.csv`: one row a sample with split, seed, SHA-256 and factors (SI units).\n";
   text += "- `dataset.yaml`: the config with its distributions; seed " + std::to_string(request.seed) + ", SHA-256 `" +
           sha256(request.text) + "`.\n";

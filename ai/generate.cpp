@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cmath>
 #include <cstdlib>
 #include <map>
 #include <mutex>
@@ -21,25 +22,52 @@ namespace sonoforge {
 
 namespace fs = std::filesystem;
 
+namespace {
+const std::vector<std::string> known_parts{"rf", "iq", "beamformed", "image", "labels"};
+
+void check_parts(const std::vector<std::string>& parts, const std::string& key) {
+  for (const auto& part : parts)
+    if (std::find(known_parts.begin(), known_parts.end(), part) == known_parts.end()) {
+      const auto near = nearest_word(part, known_parts);
+      throw ConfigError(key, "unknown part '" + part + "' (known: rf, iq, beamformed, image, labels). " +
+                                 (near.empty() ? "Use these" : "Did you mean '" + near + "'?"));
+    }
+  const std::set<std::string> set(parts.begin(), parts.end());
+  if (set.size() != parts.size()) throw ConfigError(key, "a part is named twice (once is enough). Remove one");
+  if (parts.empty()) throw ConfigError(key, "nothing would be stored (files would be empty). Write for example '[image, labels]'");
+  if (set.contains("rf") && set.contains("iq"))
+    throw ConfigError(key, "rf and iq would both be the file's channel data (iq follows from rf). Choose one");
+}
+}  // namespace
+
+void StoreConfig::fields(FieldVisitor& visit) {
+  visit(parts, {.key = "parts", .doc = "What each file holds: rf or iq, beamformed, image, labels.", .max_items = 5});
+  visit.choice(type, {"float32", "int16"},
+               {.key = "type", .doc = "Of samples, images and truth maps; int16 has a scale, the attribute scale_factor."});
+  visit(compression, {.key = "compression",
+                      .doc = "Deflate 1 to 9 of all arrays, or none; by default samples none, values of maps 1, masks 4.",
+                      .min = 0,
+                      .max = 9,
+                      .words = {{"none", 0}}});
+}
+
+void StoreConfig::check() const {
+  check_parts(parts, "parts");
+  if (compression && *compression != std::floor(*compression))
+    throw ConfigError("compression", "compression is no whole number (levels of deflate are 1 to 9). Write for example 'compression: 4'");
+}
+
+bool StoreConfig::holds(const std::string& part) const { return std::find(parts.begin(), parts.end(), part) != parts.end(); }
+
 void DatasetConfig::fields(FieldVisitor& visit) {
   visit(patients, {.key = "patients", .doc = "How many patients to draw.", .min = 1, .max = 1e7});
   visit.object(split, {.key = "split", .doc = "Shares of patients for training, validation and test."});
-  visit(store, {.key = "store", .doc = "What each file holds: image, labels, rf.", .max_items = 3});
+  visit(store, {.key = "store", .doc = "What each file holds, as 'parts' of the section 'store'.", .max_items = 5});
 }
 
 void DatasetConfig::check() const {
-  const std::vector<std::string> known{"image", "labels", "rf"};
-  for (const auto& part : store)
-    if (std::find(known.begin(), known.end(), part) == known.end()) {
-      const auto near = nearest_word(part, known);
-      throw ConfigError("store", "unknown part '" + part + "' (known: image, labels, rf). " + (near.empty() ? "Use these" : "Did you mean '" + near + "'?"));
-    }
-  if (std::set<std::string>(store.begin(), store.end()).size() != store.size())
-    throw ConfigError("store", "a part is named twice (once is enough). Remove one");
-  if (store.empty()) throw ConfigError("store", "nothing would be stored (files would be empty). Write for example 'store: [image, labels]'");
+  if (store) check_parts(*store, "store");
 }
-
-bool DatasetConfig::stores(const std::string& part) const { return std::find(store.begin(), store.end(), part) != store.end(); }
 
 std::string patient_name(std::uint64_t patient) {
   std::string digits = std::to_string(patient);

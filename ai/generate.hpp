@@ -17,20 +17,31 @@
 
 namespace sonoforge {
 
+/// The top-level section `store:`, what each file of a data set holds and how.
+struct StoreConfig : Configurable {
+  std::vector<std::string> parts{"image", "labels"};  ///< rf, iq, beamformed, image, labels
+  enum class Type { float32, int16 };
+  Type type = Type::float32;
+  std::optional<double> compression;  ///< 0 to 9; missing: what suits each part
+  void fields(FieldVisitor& visit) override;
+  void check() const override;
+  bool holds(const std::string& part) const;
+};
+
 /// The top-level section `dataset:` of a config with distributions.
 struct DatasetConfig : Configurable {
   std::int64_t patients = 100;
   SplitShares split;
-  std::vector<std::string> store{"image", "labels"};  ///< parts of each sample's file: image, labels, rf
+  std::optional<std::vector<std::string>> store;  ///< short for `parts` of the section `store`
 
   void fields(FieldVisitor& visit) override;
   void check() const override;
-  bool stores(const std::string& part) const;
 };
 
 /// What `generate_dataset` does.
 struct GenerateRequest {
   DatasetConfig config;
+  StoreConfig store;
   std::string text;          ///< the whole config, distributions included; tells data sets apart
   std::map<std::string, std::string> inputs = {};  ///< files the config names, and their SHA-256; so do these
   std::uint64_t seed = 1;    ///< of the data set

@@ -13,7 +13,9 @@
 #include "app/commands.hpp"
 #include "app/experiment.hpp"
 #include "core/error.hpp"
+#include "core/parallel.hpp"
 #include "core/progress.hpp"
+#include "recon/iq.hpp"
 
 namespace sonoforge {
 
@@ -32,38 +34,70 @@ std::pair<std::int64_t, std::int64_t> parse_shard(const std::string& text) {
   return {i, n};
 }
 
-struct DatasetSection : Configurable {
+struct DatasetSections : Configurable {
   DatasetConfig dataset;
-  void fields(FieldVisitor& visit) override { visit.object(dataset, {.key = "dataset", .doc = "How many patients, their split, and what is stored."}); }
+  StoreConfig store;
+  void fields(FieldVisitor& visit) override {
+    visit.object(dataset, {.key = "dataset", .doc = "How many patients, and their split."});
+    visit.object(store, {.key = "store", .doc = "What each file holds, and how."});
+  }
 };
 
-// All keys but `dataset` belong to the experiment.
-DatasetConfig read_dataset(const ConfigTree& tree) {
+// All other keys belong to the experiment.
+DatasetSections read_dataset(const ConfigTree& tree) {
   std::vector<std::string> others;
   for (const auto& entry : tree.root().entries)
-    if (entry.key != "dataset") others.push_back(entry.key);
-  DatasetSection section;
-  tree.read(section, others);
-  return section.dataset;
+    if (entry.key != "dataset" && entry.key != "store") others.push_back(entry.key);
+  DatasetSections sections;
+  tree.read(sections, others);
+  if (sections.dataset.store) {
+    const ConfigNode* twice = tree.root().find("store");
+    if (twice && twice->find("parts"))
+      throw UserError(Problem{twice->find("parts")->where, "both dataset.store and store.parts are given (they mean the same). Remove one"});
+    sections.store.parts = *sections.dataset.store;
+  }
+  return sections;
 }
 
-ImagePrint make_sample(const std::string& config_file, const DatasetConfig& dataset, std::uint64_t patient, const SampleSpec& sample, const std::filesystem::path& file) {
+/// The quadrature components of all records, at the same sampling rate.
+void demodulate(Acquisition& acquisition) {
+  acquisition.demodulation_frequency = acquisition.centre_frequency;
+  acquisition.components.clear();
+  acquisition.samples_q = NdArray<float, 4>(acquisition.samples.shape());
+  const Demodulator<float> demodulator({acquisition.sampling_rate, acquisition.centre_frequency}, acquisition.samples_per_channel());
+  const std::size_t length = acquisition.samples_per_channel();
+  parallel_for(acquisition.samples.size() / length, [&](std::size_t record) {
+    const auto rf = acquisition.samples.flat().subspan(record * length, length);
+    const auto q = acquisition.samples_q.flat().subspan(record * length, length);
+    std::vector<std::complex<float>> iq(length);
+    demodulator(rf, iq);
+    for (std::size_t i = 0; i < length; ++i) rf[i] = iq[i].real(), q[i] = iq[i].imag();
+  });
+}
+
+ImagePrint make_sample(const std::string& config_file, const StoreConfig& store, std::uint64_t patient, const SampleSpec& sample,
+                       const std::filesystem::path& file) {
   const Experiment experiment = Experiment::build(ConfigTree::parse(sample.config, config_file), {"phantom", "probe", "sequence", "receive"}, sample.factors);
-  RunResult result = run(experiment);
-  const ImagePrint print = image_print(result.file.images.front());
-  if (!dataset.stores("rf")) {
-    result.file.acquisition.samples = {};
-    result.file.acquisition.samples_q = {};
-    result.file.scatterer_positions.clear();
-    result.file.scatterer_amplitudes.clear();
+  RunResult result = run(experiment, false);
+  ZeaFile& content = result.file;
+  const ImagePrint print = image_print(content.images.front());
+  if (store.holds("iq")) demodulate(content.acquisition);
+  if (!store.holds("rf") && !store.holds("iq")) {
+    content.acquisition.samples = {};
+    content.acquisition.components.clear();
+    content.scatterer_positions.clear();
+    content.scatterer_amplitudes.clear();
   }
-  if (!dataset.stores("labels")) result.file.labels.clear();
-  if (!dataset.stores("image")) {
-    result.file.images.clear();
-    result.file.image_grid.reset();
+  if (store.holds("beamformed")) content.beamformed = std::move(result.beamformed);
+  if (!store.holds("labels")) content.labels.clear();
+  if (!store.holds("image")) {
+    content.images.clear();
+    if (!store.holds("beamformed")) content.image_grid.reset();
   }
-  result.file.subject_id = patient_name(patient);
-  write_zea(file, result.file);
+  content.subject_id = patient_name(patient);
+  ZeaStorage storage{store.type == StoreConfig::Type::int16, std::nullopt};
+  if (store.compression) storage.compression = static_cast<int>(*store.compression);
+  write_zea(file, content, storage);
   return print;
 }
 
@@ -111,9 +145,9 @@ void check_acquisition(const ConfigTree& tree, const CommandLine& line) {
     }
   };
   const ConfigNode& root = tree.root();
-  if (root.find("dataset"))
+  if (root.find("dataset") || root.find("store"))
     attempt([&] {
-      const DatasetConfig dataset = read_dataset(tree);
+      const DatasetConfig dataset = read_dataset(tree).dataset;
       if (!dataset.split.stratify.empty()) check_splits(tree, dataset, seed_of(tree));
     });
   if (problems.empty() && (root.find("visits") || root.find("twins"))) attempt([&] { draw_samples(tree, seed_of(tree), 0); });
@@ -153,7 +187,9 @@ int generate_command(const CommandLine& line) {
   for (const auto& assignment : line.sets) tree.set(assignment);
   if (line.seed) tree.set("seed=" + std::to_string(*line.seed));
   GenerateRequest request;
-  request.config = read_dataset(tree);
+  const DatasetSections sections = read_dataset(tree);
+  request.config = sections.dataset;
+  request.store = sections.store;
   request.text = tree.text();
   request.seed = seed_of(tree);
   request.folder = output_folder(line);
@@ -171,7 +207,7 @@ int generate_command(const CommandLine& line) {
   request.inputs = hashes_of_inputs(tree);
   request.draw = [&](std::uint64_t patient) { return draw_samples(tree, request.seed, patient); };
   request.simulate = [&](std::uint64_t patient, const SampleSpec& sample, const std::filesystem::path& file) {
-    return make_sample(line.inputs[0], request.config, patient, sample, file);
+    return make_sample(line.inputs[0], request.store, patient, sample, file);
   };
   const GenerateResult result = generate_dataset(request);
   if (!result.checks.clean())

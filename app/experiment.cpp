@@ -358,7 +358,7 @@ void refuse_unmeasured(const std::vector<MetricValue>& metrics, const std::strin
   if (!problems.empty()) throw UserError(problems);
 }
 
-RunResult run(const Experiment& e) {
+RunResult run(const Experiment& e, bool judge_engine) {
   RunResult result;
   ZeaFile& file = result.file;
   file.acquisition = timed(result.seconds, "simulate", [&] { return e.simulate(); });
@@ -371,6 +371,7 @@ RunResult run(const Experiment& e) {
   result.metrics = timed(result.seconds, "measure", [&] {
     return measure(e.config.metrics, maps.front(), file.images.front(), metric_classes(e.phantom, grid));
   });
+  result.beamformed = std::move(maps);
   file.measurements = true_measurements(e.phantom);
   file.config = e.resolved;
   file.seed = static_cast<std::uint64_t>(e.config.seed);
@@ -380,7 +381,8 @@ RunResult run(const Experiment& e) {
     file.scatterer_positions.push_back(e.phantom.scatterers.positions[i]);
     file.scatterer_amplitudes.push_back(e.phantom.scatterers.amplitudes[i]);
   }
-  result.engine_error = timed(result.seconds, "measure_engine_error", [&] { return e.engine_error(); });
+  if (judge_engine)
+    result.engine_error = timed(result.seconds, "measure_engine_error", [&] { return e.engine_error(); });
   result.versions = {{"sonoforge", SONOFORGE_VERSION}, {"engine", e.config.engine.type}, {"compiler", __VERSION__}};
   return result;
 }

@@ -104,6 +104,7 @@ PixelGrid image_grid(const ImageConfig& image, const Acquisition& acquisition);
 /// What `run` makes.
 struct RunResult {
   ZeaFile file;
+  std::vector<ComplexMap> beamformed;  ///< what the images show, before detection
   std::vector<MetricValue> metrics;
   nlohmann::ordered_json report() const;
   std::map<std::string, double> seconds;  ///< wall time of each step
@@ -112,7 +113,8 @@ struct RunResult {
 };
 
 /// Simulate, reconstruct, label, measure.
-RunResult run(const Experiment& experiment);
+/// `judge_engine`: also measure the engine's error on a sample, at the price of a part of the simulation.
+RunResult run(const Experiment& experiment, bool judge_engine = true);
 
 /// Multiplies each pixel by the gain that undoes the loss on the way to its depth and back.
 void compensate_loss(std::vector<ComplexMap>& maps, const Attenuation& loss, const Acquisition& acquisition);

@@ -53,7 +53,7 @@ const Command commands[] = {
     {"check", "report every mistake in a config, run nothing", "CONFIG", 1, 1, true, nullptr, "sonoforge check configs/quickstart.yaml", check_command},
     {"describe", "what exists, with keys, units, ranges and defaults", "[KIND[.TYPE]]", 0, 1, false, nullptr, "sonoforge describe probe.L11-5v", describe_command},
     {"info", "what is in a file", "FILE", 1, 1, false, nullptr, "sonoforge info out/quickstart/acquisition.hdf5", info_command},
-    {"convert", "between file formats", "IN OUT", 2, 2, false, nullptr, "sonoforge convert out/quickstart/acquisition.hdf5 image.nii.gz", convert_command},
+    {"convert", "between file formats; a data set into a layout of others", "IN OUT", 2, 2, false, nullptr, "sonoforge convert out/quickstart/acquisition.hdf5 image.nii.gz", convert_command},
 };
 
 const Command* find_command(const std::string& name) {
@@ -116,6 +116,8 @@ void add_command(CLI::App& app, const Command& command, CommandLine& line) {
     sub->add_option("--shard", line.shard, "make part i of n, i from 1")->option_text("i/n");
     sub->add_flag("--dry-run", line.dry_run, "only say how many, how large and how long");
   }
+  if (name == "convert")
+    sub->add_option("--to", line.layout, "layout to which a whole data set is exported: nnunet, coco, webdataset or nifti")->option_text("LAYOUT");
   if (name == "train") sub->add_flag("--resume", line.resume, "go on from the last checkpoint");
   if (name == "lab") sub->add_option("--port", line.port, "port on 127.0.0.1")->check(CLI::Range(1, 65535))->option_text("N");
   sub->footer(std::string("Every command also takes --threads N, --json and --quiet.\nExample: ") + command.example);

@@ -205,6 +205,7 @@ AnyQuantity parse_any_quantity(std::string_view text) {
     for (const auto& spelling : spellings(unit))
       if (number.rest == spelling.text)
         return {to_double(number, spelling.power_of_ten) * spelling.factor + spelling.offset, unit};
+  if (number.rest == unit_symbol(Unit::attenuation)) return {to_double(number, 0), Unit::attenuation};
   throw std::invalid_argument(quoted(trimmed(text)) + " has the unit " + quoted(number.rest) +
                               " (no unit of that name is known). Write for example '4 mm'");
 }
@@ -253,7 +254,8 @@ std::string format_number(double value) {
 }
 
 std::string format_quantity(double value, Unit unit) {
-  if (unit == Unit::none || unit == Unit::attenuation || !std::isfinite(value)) return format_number(value);
+  if (unit == Unit::none || !std::isfinite(value)) return format_number(value);
+  if (unit == Unit::attenuation) return format_number(value) + " " + std::string(unit_symbol(unit));
   std::string best;
   // Digits count, and a number between 0.1 and 1000 reads best.
   double best_cost = std::numeric_limits<double>::infinity();

@@ -56,6 +56,19 @@ json describe_sequence(const Acquisition& acquisition) {
   return described;
 }
 
+/// How the large arrays are stored: "image/values": {"type": "int16", "scale": 0.0018}.
+void describe_storage(const Hdf5Reader& reader, const std::string& group, json& described) {
+  if (!reader.is_group(group)) return;
+  for (const std::string& name : reader.children(group)) {
+    const std::string dataset = reader.is_group(group + "/" + name) ? name + "/values" : name;
+    if (!reader.has(group + "/" + dataset)) continue;
+    json& entry = described["stored"][dataset];
+    entry["type"] = reader.type_name(group + "/" + dataset);
+    if (reader.has_attribute(group + "/" + dataset, "scale_factor"))
+      entry["scale"] = reader.number_attribute(group + "/" + dataset, "scale_factor");
+  }
+}
+
 }  // namespace
 
 json describe_file(const std::filesystem::path& file) {
@@ -82,6 +95,7 @@ json describe_file(const std::filesystem::path& file) {
     if (acquisition.is_iq()) described["data"]["demodulation_frequency"] = acquisition.demodulation_frequency;
   }
   described["images"] = content.images.size();
+  if (!content.beamformed.empty()) described["beamformed"] = content.beamformed.size();
   if (content.image_grid) described["image_grid"] = describe_grid(*content.image_grid);
   json labels = json::array();
   for (const LabelMap& label : content.labels)
@@ -102,6 +116,7 @@ json describe_file(const std::filesystem::path& file) {
   if (!content.subject_id.empty()) described["subject"] = content.subject_id;
   if (format == "zea") {
     const Hdf5Reader reader(file);
+    describe_storage(reader, "tracks/track_0/data", described);
     for (const char* name : {"zea_version", "sonoforge_version"})
       if (reader.has_attribute("/", name)) described[name] = reader.text_attribute("/", name);
     if (reader.has_attribute("/", "sonoforge_seed")) described["seed"] = content.seed;

@@ -22,6 +22,7 @@ struct Measurement {
 struct ZeaFile {
   Acquisition acquisition;                       ///< samples may be empty (image-only files)
   std::vector<RealMap> images;                   ///< one a frame, dB <= 0
+  std::vector<ComplexMap> beamformed;            ///< one a frame: what the images were made of, before detection
   std::optional<PixelGrid> image_grid;
   std::vector<LabelMap> labels;                  ///< "segmentation", "sound_speed" (stored as sos_map), ...
   std::string config;                            ///< resolved YAML
@@ -33,9 +34,17 @@ struct ZeaFile {
   std::string subject_id;                        ///< metadata/subject/id
 };
 
+/// How large arrays of numbers stand in a file.
+struct ZeaStorage {
+  /// Samples, images and truth maps as int16: value = stored * attribute `scale_factor`, the largest value being 32767.
+  bool int16 = false;
+  /// Deflate 0 (none) to 9 of all arrays; usual: samples none, values of maps 1, masks and coordinates 4.
+  std::optional<int> compression = {};
+};
+
 /// Layout: FORMATS of zea 0.1.6. Atomic.
-void write_zea(const std::filesystem::path& file, const ZeaFile& content);
-/// Ours or anyone's, also older layouts. What had to be assumed stands in acquisition.notes.
+void write_zea(const std::filesystem::path& file, const ZeaFile& content, const ZeaStorage& storage = {});
+/// Ours or anyone's, also older layouts; scaled integers become what they stand for. What had to be assumed stands in acquisition.notes.
 ZeaFile read_zea(const std::filesystem::path& file);
 
 }  // namespace sonoforge

@@ -114,12 +114,23 @@ class ZeaReading {
     }
   }
 
+  /// Values as they are meant: integers times their `scale_factor`, where there is one.
+  std::vector<float> scaled(const std::string& dataset) {
+    auto values = reader_.read<float>(dataset);
+    if (reader_.has_attribute(dataset, "scale_factor")) {
+      const double scale = reader_.number_attribute(dataset, "scale_factor");
+      if (!std::isfinite(scale)) refuse("attribute 'scale_factor' of '" + dataset + "' is not a number. The file is damaged");
+      for (float& v : values) v = static_cast<float>(static_cast<double>(v) * scale);
+    }
+    return values;
+  }
+
   void read_samples() {
     const std::size_t frames = shape_[0], transmits = shape_[1], samples = shape_[2], channels = shape_[3];
     const std::size_t parts = shape_[4], record = channels * samples;
     check_memory(reader_.file(), "dataset '" + data("raw_data") + "'",
                  2 * sizeof(float) * frames * transmits * record * parts);
-    const auto values = reader_.read<float>(data("raw_data"));
+    const auto values = scaled(data("raw_data"));
     acquisition().samples = NdArray<float, 4>({frames, transmits, channels, samples});
     if (parts == 2) acquisition().samples_q = NdArray<float, 4>({frames, transmits, channels, samples});
     constexpr std::size_t block = 32;  // keeps both sides of the transposition in the cache
@@ -396,7 +407,7 @@ class ZeaReading {
       return std::nullopt;
     }
     map.grid = *grid;
-    map.values = reader_.read<float>(dataset);
+    map.values = scaled(dataset);
     return map;
   }
 
@@ -427,6 +438,21 @@ class ZeaReading {
       content_.images.push_back(std::move(image));
     }
     content_.image_grid = map->grid;
+  }
+
+  void read_beamformed() {
+    auto map = read_map("beamformed_data", "sonoforge/image_grid");
+    if (!map) return;
+    if (map->channels != 2) return note("'" + data("beamformed_data") + "' has no I and Q: it is left out");
+    for (std::size_t f = 0; f < map->frames; ++f) {
+      ComplexMap frame(map->grid);
+      for (std::size_t z = 0; z < map->grid.z.count; ++z)
+        for (std::size_t y = 0; y < map->grid.y.count; ++y)
+          for (std::size_t x = 0; x < map->grid.x.count; ++x)
+            frame.values(z, y, x) = {map->at(f, 0, z, y, x), map->at(f, 1, z, y, x)};
+      content_.beamformed.push_back(std::move(frame));
+    }
+    if (!content_.image_grid) content_.image_grid = map->grid;
   }
 
   void read_label(const std::string& name) {
@@ -473,7 +499,9 @@ class ZeaReading {
         note("'" + data(name) + "' is a plain array without coordinates: it is left out");
       else if (name == "image")
         read_image();
-      else if (name == "beamformed_data" || name == "envelope_data" || name == "aligned_data")
+      else if (name == "beamformed_data")
+        read_beamformed();
+      else if (name == "envelope_data" || name == "aligned_data")
         note("'" + data(name) + "' is left out");
       else
         read_label(name);

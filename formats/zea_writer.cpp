@@ -44,8 +44,43 @@ void transpose(std::span<const float> from, std::size_t channels, std::size_t sa
           to[(s * channels + c) * step] = from[c * samples + s];
 }
 
+/// Writes arrays as `ZeaStorage` asks.
+class ArrayWriter {
+ public:
+  ArrayWriter(Hdf5Writer& writer, const ZeaStorage& storage) : writer_(writer), storage_(storage) {}
+
+  /// `meaning.deflate` is the usual one.
+  void write(const std::string& dataset, const std::vector<float>& values, const std::vector<std::size_t>& shape,
+             Hdf5Storage meaning) {
+    meaning.deflate = storage_.compression.value_or(meaning.deflate);
+    if (!storage_.int16) return writer_.write<float>(dataset, values, shape, meaning);
+    float most = 0;
+    for (float v : values)
+      if (std::isfinite(v)) most = std::max(most, std::abs(v));
+    const double scale = most > 0 ? static_cast<double>(most) / 32767 : 1;
+    std::vector<std::int16_t> stored;
+    stored.reserve(values.size());
+    for (float v : values)  // -inf, an image's nothing, becomes the least that there is
+      stored.push_back(std::isfinite(v) ? static_cast<std::int16_t>(std::lround(static_cast<double>(v) / scale))
+                                        : static_cast<std::int16_t>(v < 0 ? -32768 : 32767));
+    writer_.write<std::int16_t>(dataset, stored, shape, meaning);
+    writer_.attribute(dataset, "scale_factor", scale);
+  }
+  void write_masks(const std::string& dataset, const std::vector<std::uint8_t>& values,
+                   const std::vector<std::size_t>& shape, Hdf5Storage meaning) {
+    meaning.deflate = storage_.compression.value_or(meaning.deflate);
+    writer_.write_bools(dataset, values, shape, meaning);
+  }
+  int deflate(int usual) const { return storage_.compression.value_or(usual); }
+  Hdf5Writer& plain() { return writer_; }
+
+ private:
+  Hdf5Writer& writer_;
+  const ZeaStorage& storage_;
+};
+
 /// Samples [frame, transmit, channel, sample] in zea's order [frame, transmit, sample, channel, 1].
-void write_components(Hdf5Writer& writer, const fs::path& file, const Acquisition& acquisition) {
+void write_components(ArrayWriter& writer, const fs::path& file, const Acquisition& acquisition) {
   std::set<std::string> taken;
   for (const SignalComponent& component : acquisition.components) {
     check_name(file, "component", component.name, taken);
@@ -56,12 +91,12 @@ void write_components(Hdf5Writer& writer, const fs::path& file, const Acquisitio
     const std::size_t record = channels * samples;
     for (std::size_t i = 0; i < frames * transmits; ++i)
       transpose(component.samples.flat().subspan(i * record, record), channels, samples, values.data() + i * record, 1);
-    writer.write<float>("sonoforge/components/" + component.name, values, {frames, transmits, samples, channels, 1},
+    writer.write("sonoforge/components/" + component.name, values, {frames, transmits, samples, channels, 1},
                         {"-", "Part of raw_data; the parts sum to the whole."});
   }
 }
 
-void write_samples(Hdf5Writer& writer, const fs::path& file, const Acquisition& acquisition) {
+void write_samples(ArrayWriter& writer, const fs::path& file, const Acquisition& acquisition) {
   const std::size_t parts = acquisition.is_iq() ? 2 : 1;
   const auto [frames, transmits, channels, samples] = acquisition.samples.shape();
   check_memory(file, "writing the samples", acquisition.samples.size() * parts * sizeof(float));
@@ -72,7 +107,7 @@ void write_samples(Hdf5Writer& writer, const fs::path& file, const Acquisition& 
     transpose(acquisition.samples.flat().subspan(i * record, record), channels, samples, to, parts);
     if (parts == 2) transpose(acquisition.samples_q.flat().subspan(i * record, record), channels, samples, to + 1, 2);
   }
-  writer.write<float>(std::string(track) + "data/raw_data", values, {frames, transmits, samples, channels, parts},
+  writer.write(std::string(track) + "data/raw_data", values, {frames, transmits, samples, channels, parts},
                       {"-", "Raw channel data."});
 }
 
@@ -179,7 +214,8 @@ struct MapTexts {
   std::vector<std::string> labels;
 };
 
-void write_map_texts(Hdf5Writer& writer, const std::string& group, const PixelGrid& grid, const MapTexts& texts) {
+void write_map_texts(ArrayWriter& arrays, const std::string& group, const PixelGrid& grid, const MapTexts& texts) {
+  Hdf5Writer& writer = arrays.plain();
   std::vector<float> coordinates;
   coordinates.reserve(3 * grid.size());
   for (std::size_t z = 0; z < grid.z.count; ++z)
@@ -191,7 +227,7 @@ void write_map_texts(Hdf5Writer& writer, const std::string& group, const PixelGr
   std::vector<std::size_t> shape{grid.z.count, grid.x.count, grid.y.count, 3};
   // Without an elevation axis the values have none either; masks always do.
   if (grid.y.count == 1 && texts.labels.empty()) shape.erase(shape.begin() + 2);
-  writer.write<float>(group + "coordinates", coordinates, shape, {"m", "Position (x, y, z) of each pixel.", strong});
+  writer.write<float>(group + "coordinates", coordinates, shape, {"m", "Position (x, y, z) of each pixel.", arrays.deflate(strong)});
   if (!texts.labels.empty()) writer.write_texts(group + "labels", texts.labels, {"-", "Name of each channel."});
   writer.write_text(group + "description", texts.description, {"-", "What the map shows."});
   writer.write_text(group + "unit", texts.unit.empty() ? "-" : texts.unit, {"-", "Unit of the values."});
@@ -206,7 +242,7 @@ void write_range(Hdf5Writer& writer, const std::string& group, std::span<const f
   writer.write_scalar(group + "max", most, {unit, "Largest finite value."});
 }
 
-void write_images(Hdf5Writer& writer, const fs::path& file, const ZeaFile& content) {
+void write_images(ArrayWriter& writer, const fs::path& file, const ZeaFile& content) {
   const std::string group = std::string(track) + "data/image/";
   const PixelGrid& grid = content.images.front().grid;
   if (content.image_grid && !(*content.image_grid == grid))
@@ -226,12 +262,32 @@ void write_images(Hdf5Writer& writer, const fs::path& file, const ZeaFile& conte
   }
   std::vector<std::size_t> shape{content.images.size(), grid.z.count, grid.x.count, grid.y.count};
   if (grid.y.count == 1) shape.pop_back();
-  writer.write<float>(group + "values", values, shape, {"dB", "Log-compressed image; 0 dB is the brightest.", light});
+  writer.write(group + "values", values, shape, {"dB", "Log-compressed image; 0 dB is the brightest.", light});
   write_map_texts(writer, group, grid, {"dB", "B-mode image", {}});
-  write_range(writer, group, values, "dB");
+  write_range(writer.plain(), group, values, "dB");
 }
 
-void write_label(Hdf5Writer& writer, const fs::path& file, const LabelMap& label, std::size_t frames) {
+void write_beamformed(ArrayWriter& writer, const fs::path& file, const ZeaFile& content) {
+  const std::string group = std::string(track) + "data/beamformed_data/";
+  const PixelGrid& grid = content.beamformed.front().grid;
+  std::vector<float> values;
+  values.reserve(2 * content.beamformed.size() * grid.size());
+  for (const ComplexMap& map : content.beamformed) {
+    if (!(map.grid == grid)) refuse(file, "its beamformed frames lie on different grids. Store them on one grid");
+    for (std::size_t z = 0; z < grid.z.count; ++z)
+      for (std::size_t x = 0; x < grid.x.count; ++x)
+        for (std::size_t y = 0; y < grid.y.count; ++y) {
+          values.push_back(map.values(z, y, x).real());
+          values.push_back(map.values(z, y, x).imag());
+        }
+  }
+  std::vector<std::size_t> shape{content.beamformed.size(), grid.z.count, grid.x.count, grid.y.count, 2};
+  if (grid.y.count == 1) shape.erase(shape.begin() + 3);
+  writer.write(group + "values", values, shape, {"-", "Beamformed samples before detection.", light});
+  write_map_texts(writer, group, grid, {"-", "Beamformed samples", {"I", "Q"}});
+}
+
+void write_label(ArrayWriter& writer, const fs::path& file, const LabelMap& label, std::size_t frames) {
   const std::string group = std::string(track) + "data/" + label_dataset(label.name) + "/";
   const PixelGrid& grid = label.grid;
   const bool masks = label.name == "segmentation";
@@ -259,21 +315,22 @@ void write_label(Hdf5Writer& writer, const fs::path& file, const LabelMap& label
     values.reserve(one.size() * frames);
     for (std::size_t f = 0; f < frames; ++f)
       for (float v : one) values.push_back(v > 0.5F ? 1 : 0);
-    writer.write_bools(group + "values", values, shape, storage);
+    writer.write_masks(group + "values", values, shape, storage);
   } else {
     std::vector<float> values;
     values.reserve(one.size() * frames);
     for (std::size_t f = 0; f < frames; ++f) values.insert(values.end(), one.begin(), one.end());
-    writer.write<float>(group + "values", values, shape, storage);
+    writer.write(group + "values", values, shape, storage);
   }
   const bool speed = label.name == "sound_speed";
   write_map_texts(writer, group, grid, {speed ? "m/s" : label.unit, label.description, label.channels});
-  if (!masks) write_range(writer, group, one, speed ? "m/s" : storage.unit);
+  if (!masks) write_range(writer.plain(), group, one, speed ? "m/s" : storage.unit);
 }
 
-void write_own(Hdf5Writer& writer, const fs::path& file, const ZeaFile& content) {
+void write_own(ArrayWriter& arrays, const fs::path& file, const ZeaFile& content) {
+  Hdf5Writer& writer = arrays.plain();
   writer.group("sonoforge");
-  if (!content.acquisition.samples.empty()) write_components(writer, file, content.acquisition);
+  if (!content.acquisition.samples.empty()) write_components(arrays, file, content.acquisition);
   if (!content.config.empty())
     writer.write_text("sonoforge/config", content.config, {"-", "resolved configuration (YAML)"});
   if (!content.acquisition.notes.empty())
@@ -281,6 +338,8 @@ void write_own(Hdf5Writer& writer, const fs::path& file, const ZeaFile& content)
   if (!content.acquisition.probe.elements.empty()) write_exact_acquisition(writer, content.acquisition);
   if (!content.images.empty())
     write_grid(writer, "sonoforge/image_grid", content.images.front().grid);
+  else if (!content.beamformed.empty())
+    write_grid(writer, "sonoforge/image_grid", content.beamformed.front().grid);
   else if (content.image_grid)
     write_grid(writer, "sonoforge/image_grid", *content.image_grid);
   std::int64_t index = 0;
@@ -343,7 +402,7 @@ void check_acquisition(const fs::path& file, const Acquisition& acquisition) {
 
 }  // namespace
 
-void write_zea(const fs::path& file, const ZeaFile& content) {
+void write_zea(const fs::path& file, const ZeaFile& content, const ZeaStorage& storage) {
   const Acquisition& acquisition = content.acquisition;
   check_acquisition(file, acquisition);
   std::set<std::string> taken{"raw_data", "aligned_data", "image", "envelope_data", "beamformed_data"};
@@ -352,9 +411,13 @@ void write_zea(const fs::path& file, const ZeaFile& content) {
     check_name(file, "label", label_dataset(label.name), taken);
   }
   const bool has_samples = !acquisition.samples.empty();
-  if (!has_samples && content.images.empty() && content.labels.empty())
+  if (!has_samples && content.images.empty() && content.beamformed.empty() && content.labels.empty())
     refuse(file, "it has neither samples nor images nor labels (one is needed)");
-  std::size_t frames = has_samples ? acquisition.frames() : std::max<std::size_t>(content.images.size(), 1);
+  std::size_t frames = has_samples ? acquisition.frames()
+                                   : std::max<std::size_t>({content.images.size(), content.beamformed.size(), 1});
+  if (!content.beamformed.empty() && content.beamformed.size() != frames)
+    refuse(file, "it has " + std::to_string(frames) + " frames and " + std::to_string(content.beamformed.size()) +
+                     " beamformed ones (one each is needed)");
   if (!content.images.empty() && content.images.size() != frames)
     refuse(file, "it has " + std::to_string(frames) + " frames of samples and " +
                      std::to_string(content.images.size()) + " images (one a frame is needed)");
@@ -370,13 +433,15 @@ void write_zea(const fs::path& file, const ZeaFile& content) {
   else
     writer.attribute("", "sonoforge_seed", std::to_string(content.seed));
   if (!acquisition.probe.elements.empty()) write_probe(writer, acquisition.probe);
-  if (has_samples) write_samples(writer, file, acquisition);
-  if (!content.images.empty()) write_images(writer, file, content);
-  for (const LabelMap& label : content.labels) write_label(writer, file, label, frames);
+  ArrayWriter arrays(writer, storage);
+  if (has_samples) write_samples(arrays, file, acquisition);
+  if (!content.images.empty()) write_images(arrays, file, content);
+  if (!content.beamformed.empty()) write_beamformed(arrays, file, content);
+  for (const LabelMap& label : content.labels) write_label(arrays, file, label, frames);
   if (!acquisition.probe.elements.empty() && !acquisition.sequence.transmits.empty())
     write_scan(writer, acquisition, frames);
   if (!content.subject_id.empty()) writer.write_text("metadata/subject/id", content.subject_id, {"-", "Subject ID."});
-  write_own(writer, file, content);
+  write_own(arrays, file, content);
   writer.commit();
 }
 

@@ -29,12 +29,36 @@ StarContour::StarContour(std::vector<Harmonic> harmonics, std::vector<Spicule> s
   for (const auto& s : spicules_) spikes += s.length;
   least_ = 1 - waves;
   most_ = 1 + waves + spikes;
+  // Between two samples the radius changes by the steepest slope at most: that of a spicule is length / (width sqrt(e)).
+  constexpr std::size_t samples = 16;
+  const double step = turn / static_cast<double>(sectors * samples);
+  double steepest = 0;
+  for (const auto& h : harmonics_) steepest += h.order * std::abs(h.amplitude);
+  for (const auto& s : spicules_) steepest += s.length / s.width;
+  const double slack = steepest * step / 2;
+  for (std::size_t i = 0; i < sectors; ++i) {
+    double low = most_, high = least_;
+    for (std::size_t j = 0; j < samples; ++j) {
+      const double r = radius((static_cast<double>(i * samples + j) + 0.5) * step - turn / 2);
+      low = std::min(low, r), high = std::max(high, r);
+    }
+    low_.push_back(low - slack);
+    high_.push_back(high + slack);
+  }
+}
+
+std::size_t StarContour::sector(double angle) {
+  const double index = (angle / turn + 0.5) * static_cast<double>(sectors);
+  return static_cast<std::size_t>(std::clamp(index, 0.0, static_cast<double>(sectors - 1)));
 }
 
 double StarContour::radius(double angle) const {
   double r = 1;
   for (const auto& h : harmonics_) r += h.amplitude * std::cos(h.order * angle - h.phase);
-  for (const auto& s : spicules_) r += s.length * std::exp((std::cos(angle - s.angle) - 1) / (s.width * s.width));
+  for (const auto& s : spicules_) {
+    const double power = (std::cos(angle - s.angle) - 1) / (s.width * s.width);
+    if (power > -45) r += s.length * std::exp(power);  // less is beyond the last digit
+  }
   return r;
 }
 
@@ -55,15 +79,25 @@ double StarContour::area_ratio() const {
 StarBody::StarBody(Vec3 centre, Vec3 radii, double tilt, StarContour contour)
     : centre_(centre), radii_(radii), cos_(std::cos(tilt)), sin_(std::sin(tilt)), contour_(std::move(contour)) {}
 
-double StarBody::relative_radius(Vec3 p) const {
+std::pair<double, double> StarBody::polar(Vec3 p) const {
   const Vec3 d = p - centre_;
   const double y = d.y / radii_.y, shrink2 = 1 - y * y;
-  if (shrink2 <= 0) return shrink2 == 0 && d.x == 0 && d.z == 0 ? 1 : std::numeric_limits<double>::infinity();
+  if (shrink2 <= 0) return {shrink2 == 0 && d.x == 0 && d.z == 0 ? 1 : std::numeric_limits<double>::infinity(), 0};
   const double u = (cos_ * d.x + sin_ * d.z) / radii_.x, v = (-sin_ * d.x + cos_ * d.z) / radii_.z;
-  const double r = std::sqrt((u * u + v * v) / shrink2);
-  // Far points need no angle.
-  if (r > contour_.most()) return r / contour_.most();
-  return r / contour_.radius(std::atan2(v, u));
+  return {std::sqrt((u * u + v * v) / shrink2), std::atan2(v, u)};
+}
+
+double StarBody::relative_radius(Vec3 p) const {
+  const auto [r, angle] = polar(p);
+  if (std::isinf(r)) return r;
+  const double high = contour_.most_near(angle);  // far points need no contour
+  return r / (r > high ? high : contour_.radius(angle));
+}
+
+bool StarBody::contains(Vec3 p) const {
+  const auto [r, angle] = polar(p);
+  if (r > contour_.most_near(angle)) return false;
+  return r < contour_.least_near(angle) || r <= contour_.radius(angle);
 }
 
 Vec3 StarBody::point_at(double angle) const {

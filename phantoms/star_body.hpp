@@ -1,4 +1,5 @@
 #pragma once
+#include <utility>
 #include <vector>
 
 #include "phantoms/shape.hpp"
@@ -23,6 +24,9 @@ class StarContour {
   /// Bounds of `radius` from the size of its terms.
   double least() const { return least_; }
   double most() const { return most_; }
+  /// Tighter ones near an angle in [-pi, pi].
+  double least_near(double angle) const { return low_[sector(angle)]; }
+  double most_near(double angle) const { return high_[sector(angle)]; }
   /// Area over that of the unit circle.
   double area_ratio() const;
 
@@ -30,6 +34,9 @@ class StarContour {
   std::vector<Harmonic> harmonics_;
   std::vector<Spicule> spicules_;
   double least_, most_;
+  static constexpr std::size_t sectors = 256;
+  std::vector<double> low_, high_;  ///< bounds in each sector, from -pi on
+  static std::size_t sector(double angle);
 };
 
 /// A body whose every section across y is the same star-shaped curve, stretched by `radii`, turned about y and shrunk
@@ -38,9 +45,9 @@ class StarBody : public Shape {
  public:
   /// `tilt` turns x towards z about the y axis [rad].
   StarBody(Vec3 centre, Vec3 radii, double tilt, StarContour contour);
-  /// Distance from the middle over that of the surface in the same direction: 1 on the surface.
+  /// Distance from the middle over that of the surface in the same direction: 1 on the surface; far outside any value above 1.
   double relative_radius(Vec3 point) const;
-  bool contains(Vec3 point) const override { return relative_radius(point) <= 1; }
+  bool contains(Vec3 point) const override;
   Bounds bounds() const override;
   double volume() const override;
   double section_area(double y) const override;
@@ -52,6 +59,8 @@ class StarBody : public Shape {
   double height() const;            ///< along z [m]
 
  private:
+  /// Distance from the middle in radii of the ellipse, and direction in its frame; infinite beyond the ends along y.
+  std::pair<double, double> polar(Vec3 point) const;
   Vec3 point_at(double angle) const;
   double span(double direction) const;  ///< extent of the section along (cos, sin)(direction) in x-z
   Vec3 centre_, radii_;

@@ -1,6 +1,7 @@
 #include "sim/exact.hpp"
 
 #include "sim/linear_models.hpp"
+#include "sim/shadow.hpp"
 
 namespace sonoforge {
 
@@ -17,10 +18,12 @@ void Exact::fields(FieldVisitor& visit) {
   visit(full_frequency_directivity,
         {.key = "full_frequency_directivity",
          .doc = "Model simus: directivity at every frequency instead of at the centre frequency."});
-  visit.choice(propagation, {"uniform", "straight", "eikonal"},
+  visit.choice(propagation, {"uniform", "straight", "eikonal", "shadow"},
                {.key = "propagation",
                 .doc = "uniform: the background's sound speed and attenuation everywhere; straight: their integrals "
-                       "along straight rays through the regions; eikonal: first arrivals along bent rays."});
+                       "along straight rays through the regions; eikonal: first arrivals along bent rays; shadow: as "
+                       "uniform, each echo "
+                       "weakened by the mean loss on its way at the pulse's frequency."});
   visit(accuracy, accuracy_field());
 }
 
@@ -43,6 +46,12 @@ void Exact::check() const {
 
 Acquisition Exact::simulate(const SimulationInput& input) const {
   check();
+  if (propagation == PropagationKind::shadow) {
+    Exact uniform = *this;
+    uniform.propagation = PropagationKind::uniform;
+    const Phantom phantom = shadowed(input);
+    return uniform.Exact::simulate({phantom, input.probe, input.pulse, input.sequence, input.receive});
+  }
   if (model == Model::simus)
     return simulate_simus(input, {.dimensions = static_cast<int>(dimensions),
                                   .full_frequency_directivity = full_frequency_directivity,

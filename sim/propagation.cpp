@@ -60,7 +60,7 @@ Bounds bounds_of(std::span<const Vec3> points) {
 
 std::unique_ptr<const Propagation> make_propagation(PropagationKind kind, const Phantom& phantom, const Probe& probe,
                                                     const Bounds& region, int dimensions) {
-  if (kind == PropagationKind::uniform) return nullptr;
+  if (kind == PropagationKind::uniform || kind == PropagationKind::shadow) return nullptr;
   Propagation::Options options;
   options.kind = kind;
   options.dimensions = dimensions;

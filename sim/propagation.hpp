@@ -14,6 +14,7 @@ enum class PropagationKind {
   uniform,   ///< the background's everywhere
   straight,  ///< integrals of slowness and attenuation along straight rays
   eikonal,   ///< first arrivals, and attenuation along the rays they came by
+  shadow,    ///< uniform, with echoes weakened by the mean loss before them (sim/shadow.hpp); fields are those of uniform
 };
 
 /// What the way from element n to a point adds to the uniform background. With one power law of attenuation j for each

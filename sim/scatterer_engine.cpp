@@ -10,6 +10,7 @@
 #include "sim/echo_engine.hpp"
 #include "sim/linear_models.hpp"
 #include "sim/record.hpp"
+#include "sim/shadow.hpp"
 #include "sim/signal_grid.hpp"
 
 namespace sonoforge {
@@ -118,7 +119,7 @@ struct Task {
         at_start(groups_of(input, engine, simus, 0)) {
     const Probe::Kind kind = input.probe.kind;
     const bool in_line = kind == Probe::Kind::linear || kind == Probe::Kind::phased || kind == Probe::Kind::curved;
-    if (engine.propagation != PropagationKind::uniform)
+    if (engine.propagation != PropagationKind::uniform && engine.propagation != PropagationKind::shadow)
       hindrance = "media that vary are not in the fast sums yet";
     else if (engine.model == Exact::Model::simus && engine.dimensions == 3 && in_line)
       hindrance = "model simus holds its elevation factor over blocks of frequencies: its echoes are not short";
@@ -135,6 +136,12 @@ bool ScattererEngine::is_fast(const SimulationInput& input) const {
 
 Acquisition ScattererEngine::simulate(const SimulationInput& input) const {
   check();
+  if (propagation == PropagationKind::shadow) {
+    ScattererEngine uniform = *this;
+    uniform.propagation = PropagationKind::uniform;
+    const Phantom phantom = shadowed(input);
+    return uniform.simulate({phantom, input.probe, input.pulse, input.sequence, input.receive});
+  }
   const Task task(input, *this);
   if (!task.hindrance.empty()) {
     Acquisition exact = Exact::simulate(input);

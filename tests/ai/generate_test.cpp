@@ -205,6 +205,9 @@ TEST(SplitTest, SharesHoldAlsoForFewPatientsAndDependOnTheSeed) {
   DatasetConfig config;
   config.store = {"image", "lables"};
   EXPECT_THROW(config.check(), ConfigError);
+  StoreConfig store;
+  store.parts = {"rf", "iq"};
+  EXPECT_THROW(store.check(), ConfigError);
 }
 
 }  // namespace

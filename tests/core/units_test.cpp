@@ -74,5 +74,12 @@ TEST(Units, WritesFamiliarUnits) {
   EXPECT_EQ(format_quantity(0, Unit::metre), "0 mm");
 }
 
+TEST(Units, AnAttenuationIsAQuantityOfItsOwn) {
+  const AnyQuantity loss = parse_any_quantity("0.7 dB/cm/MHz");
+  EXPECT_EQ(loss.value, 0.7);
+  EXPECT_EQ(loss.unit, Unit::attenuation);
+  EXPECT_EQ(format_quantity(0.7, Unit::attenuation), "0.7 dB/cm/MHz");
+}
+
 }  // namespace
 }  // namespace sonoforge
