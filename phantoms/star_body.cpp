@@ -128,28 +128,38 @@ double StarBody::perimeter() const {
   });
 }
 
-double StarBody::span(double direction) const {
+std::vector<Vec3> StarBody::outline() const {
+  std::vector<Vec3> points;
+  for (int i = 0; i < steps; ++i) points.push_back(point_at(turn * i / steps));
+  return points;
+}
+
+namespace {
+/// Extent along (cos, sin)(direction) in x-z.
+double span(const std::vector<Vec3>& points, double direction) {
+  const double x = std::cos(direction), z = std::sin(direction);
   double low = 1e300, high = -1e300;
-  for (int i = 0; i < steps; ++i) {
-    const Vec3 p = point_at(turn * i / steps);
-    const double along = p.x * std::cos(direction) + p.z * std::sin(direction);
+  for (const Vec3& p : points) {
+    const double along = p.x * x + p.z * z;
     low = std::min(low, along), high = std::max(high, along);
   }
   return high - low;
 }
+}  // namespace
 
 double StarBody::width() const {
-  return span(0);
+  return span(outline(), 0);
 }
 double StarBody::height() const {
-  return span(std::numbers::pi / 2);
+  return span(outline(), std::numbers::pi / 2);
 }
 
 /// The longest diameter is the largest extent over all directions. A direction half a step of 0.5 deg away loses its
 /// cosine, 1e-5.
 double StarBody::longest_diameter() const {
+  const std::vector<Vec3> points = outline();
   double longest = 0;
-  for (int i = 0; i < 360; ++i) longest = std::max(longest, span(std::numbers::pi * i / 360));
+  for (int i = 0; i < 360; ++i) longest = std::max(longest, span(points, std::numbers::pi * i / 360));
   return longest;
 }
 

@@ -62,7 +62,7 @@ class StarBody : public Shape {
   /// Distance from the middle in radii of the ellipse, and direction in its frame; infinite beyond the ends along y.
   std::pair<double, double> polar(Vec3 point) const;
   Vec3 point_at(double angle) const;
-  double span(double direction) const;  ///< extent of the section along (cos, sin)(direction) in x-z
+  std::vector<Vec3> outline() const;  ///< of the section through the middle
   Vec3 centre_, radii_;
   double cos_, sin_;
   StarContour contour_;
