@@ -26,6 +26,12 @@ void FocusedBeams::fields(FieldVisitor& visit) {
                 .doc = "Number of beams side by side, from the first to the last element; or give angles.",
                 .min = 1,
                 .max = 100'000});
+  visit(span,
+        {.key = "span",
+         .doc = "Distance from the first to the last of the lines, about the middle of the face; by default all of it.",
+         .unit = Unit::metre,
+         .min = 0,
+         .max = 10});
   visit(lines_y,
         {.key = "lines_y", .doc = "On a matrix array: number of rows of lines along y.", .min = 1, .max = 100'000});
   visit(angles, {.key = "angles",
@@ -51,6 +57,8 @@ void FocusedBeams::check() const {
     throw ConfigError("lines",
                       "both lines and angles are given (beams stand side by side or fan out from the centre). "
                       "Remove one of the two");
+  if (!lines && span)
+    throw ConfigError("span", "span goes with lines (beams at angles all leave the centre). Remove it or give lines");
   if (!lines) {
     if (angles.empty())
       throw ConfigError("lines",
@@ -90,6 +98,15 @@ std::vector<Transmit> FocusedBeams::beams_across(const Probe& probe, double soun
     const double along = curved ? std::atan2(element.normal.x, element.normal.z) : element.position.x;
     first = std::min(first, along), last = std::max(last, along);
     first_y = std::min(first_y, element.position.y), last_y = std::max(last_y, element.position.y);
+  }
+  if (span) {
+    const double width = curved ? *span / probe.curvature_radius : *span, middle = (first + last) / 2;
+    if (width > (last - first) * (1 + 1e-9))
+      throw ConfigError("span",
+                        "span = " + format_quantity(*span, Unit::metre) + " is wider than the array (" +
+                            format_quantity((last - first) * (curved ? probe.curvature_radius : 1), Unit::metre) +
+                            " from the first element to the last). Make it narrower or leave it out");
+    first = middle - width / 2, last = middle + width / 2;
   }
   std::vector<Transmit> transmits;
   for (std::size_t row = 0; row < rows; ++row)

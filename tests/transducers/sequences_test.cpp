@@ -223,6 +223,30 @@ TEST(FocusedBeams, LinesReachFromTheFirstToTheLastElement) {
   }
 }
 
+TEST(FocusedBeams, LinesMayCoverTheMiddleOfTheFace) {
+  for (const char* name : {"L11-5v", "C5-2v"}) {
+    const Probe probe = library_probe(name);
+    FocusedBeams config;
+    config.focus = 30_mm;
+    config.lines = 11;
+    config.span = 20_mm;
+    const Sequence sequence = config.build(probe, 1540);
+    const auto along = [&](const Transmit& transmit) {
+      return std::isfinite(probe.curvature_radius)
+                 ? probe.curvature_radius * std::atan2(transmit.direction.x, transmit.direction.z)
+                 : transmit.origin.x;
+    };
+    for (std::size_t i = 0; i < 11; ++i)
+      EXPECT_NEAR(along(sequence.transmits[i]), -10_mm + 2_mm * static_cast<double>(i), 1e-12) << name;
+    config.span = 80_mm;
+    EXPECT_EQ(error_key([&] { config.build(probe, 1540); }), "span");
+    config.span = 20_mm;
+    config.lines.reset();
+    config.angles = {0};
+    EXPECT_EQ(error_key([&] { config.build(probe, 1540); }), "span");
+  }
+}
+
 TEST(FocusedBeams, ApertureFollowsTheFNumber) {
   const Probe probe = library_probe("L11-5v");
   FocusedBeams config;
