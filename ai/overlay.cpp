@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "recon/scan_conversion.hpp"
+#include "core/scan_conversion.hpp"
 
 namespace sonoforge {
 

@@ -1,6 +1,10 @@
+#include <algorithm>
+#include <cctype>
 #include <cmath>
+#include <complex>
 #include <iomanip>
 #include <iostream>
+#include <numbers>
 #include <sstream>
 
 #include <nlohmann/json.hpp>
@@ -52,7 +56,8 @@ std::string listing(const std::filesystem::path& folder, const std::vector<std::
   return folder.string() + "/{" + names + "}";
 }
 
-// A picture of an earlier run that this one does not draw would be taken for its own.
+// A picture of an earlier run that this one did not draw would be taken for its own. Called once everything else is written, so that
+// a full disk leaves what was there.
 void remove_old(const std::filesystem::path& file) {
   std::error_code error;
   std::filesystem::remove(file, error);
@@ -91,12 +96,15 @@ LabelMap middle_plane(const LabelMap& map) {
 }
 
 void write_pictures(const std::filesystem::path& folder, const std::vector<RealMap>& images, const LabelMap* segmentation, double dynamic_range) {
-  for (const char* name : {"bmode.png", "overlay.png"}) remove_old(folder / name);
   if (images.empty()) return;
   const RealMap first = middle_plane(images.front());
   write_png(folder / "bmode.png", draw_bmode(first, dynamic_range));
   if (segmentation && !segmentation->channels.empty())
     write_png(folder / "overlay.png", draw_overlay(first, middle_plane(*segmentation), dynamic_range));
+}
+
+void remove_stale_overlay(const std::filesystem::path& folder, const LabelMap* segmentation) {
+  if (!segmentation || segmentation->channels.empty()) remove_old(folder / "overlay.png");
 }
 
 void report_json(const std::filesystem::path& file, const nlohmann::ordered_json& json, bool print) {
@@ -129,6 +137,7 @@ int run_command(const CommandLine& line) {
   write_pictures(folder, result.file.images, find_label(result.file.labels, "segmentation"), experiment.config.image.dynamic_range);
   report_json(folder / "report.json", result.report(), line.json);
   if (!result.engine_error.warning.empty()) log_warning(result.engine_error.warning);
+  remove_stale_overlay(folder, find_label(result.file.labels, "segmentation"));
   if (!line.json) {
     print_metrics(result.metrics);
     if (!line.quiet) std::cout << "wrote " << listing(folder, {"acquisition.hdf5", "bmode.png", "overlay.png", "report.json"}) << "\n";
@@ -144,6 +153,10 @@ int simulate_command(const CommandLine& line) {
   if (file.empty()) file = output_folder(line) / "acquisition.hdf5";
   if (std::filesystem::is_directory(file))
     throw UserError(Problem{{file.string(), 0, 0}, "this is a folder (simulate writes one file). Write for example '-o " + (file / "rf.hdf5").string() + "'"});
+  std::string ending = file.extension().string();
+  std::transform(ending.begin(), ending.end(), ending.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  if (!ending.empty() && ending != ".hdf5" && ending != ".h5")
+    throw UserError(Problem{{file.string(), 0, 0}, "simulate writes zea files (its name says '" + ending + "'). Write .hdf5, then 'sonoforge convert' makes other formats of it"});
   make_place_for(file);
   const auto start = std::chrono::steady_clock::now();
   ZeaFile content;
@@ -217,7 +230,6 @@ int field_command(const CommandLine& line) {
   const SimulationInput input{e.phantom, e.probe, *e.pulse, e.sequence, receive};
   const auto transmit = static_cast<std::size_t>(field.transmit);
   make_folder(folder);
-  for (const char* name : {"field.png", "field.apng"}) remove_old(folder / name);
   Hdf5Writer writer(folder / "field.hdf5");
   const char* pressure_unit = e.pulse->in_pascal() ? "Pa" : "-";  // relative where the drive has no pressure
   nlohmann::ordered_json summary{{"folder", folder.string()}, {"points", request.points.size()}};
@@ -254,9 +266,16 @@ int field_command(const CommandLine& line) {
     }
     write_png(folder / "field.png", draw_curves(curves, "Time [us]", "Pressure"));
   } else if (request.frequency > 0) {
-    const auto result = e.config.engine->field(input, request, transmit, Engine::FieldOutput::maps);
+    auto result = e.config.engine->field(input, request, transmit, Engine::FieldOutput::maps);
+    // In Pa where the drive is: the faces move so that the pressure on them has that amplitude (`drive_in_pascal`).
+    const bool pascal = e.config.pulse->pressure.has_value();
+    if (pascal) {
+      const std::complex<double> drive(0, 2 * std::numbers::pi * request.frequency * *e.config.pulse->pressure / e.phantom.background.sound_speed);
+      for (auto& value : result.continuous) value *= drive;
+    }
+    const char* relative = "per unit velocity times density times sound speed, over i k";
     const std::vector<std::size_t> shape = field.points ? std::vector<std::size_t>{request.points.size()} : map_shape;
-    writer.write<std::complex<double>>("pressure", result.continuous, shape, {.unit = "per unit velocity times density times sound speed, over i k", .description = "complex pressure, time factor exp(+i w t)"});
+    writer.write<std::complex<double>>("pressure", result.continuous, shape, {.unit = pascal ? "Pa" : relative, .description = "complex pressure, time factor exp(+i w t)"});
     if (field.points) {
       Curve levels;
       for (std::size_t p = 0; p < request.points.size(); ++p) levels.x.push_back(static_cast<double>(p)), levels.y.push_back(std::abs(result.continuous[p]));
@@ -298,6 +317,7 @@ int field_command(const CommandLine& line) {
   }
   writer.write_text("sonoforge/config", e.resolved);
   writer.commit();
+  if (field.movie_frames == 0 || field.points || request.frequency > 0) remove_old(folder / "field.apng");
   if (line.json) std::cout << summary.dump(2) << "\n";
   else if (!line.quiet) std::cout << "wrote " << listing(folder, {"field.hdf5", "field.png", "field.apng"}) << "\n";
   return 0;
@@ -308,9 +328,21 @@ int reconstruct_command(const CommandLine& line) {
   ZeaFile file = read_any(input);
   if (file.acquisition.samples.empty())
     throw UserError(Problem{{input.string(), 0, 0}, "holds no channel data (an image cannot be made from it). Give a file with RF or IQ data"});
-  ConfigTree tree = ConfigTree::parse("sonoforge: 1");
-  if (line.inputs.size() > 1) tree = ConfigTree::load(line.inputs[1]);
-  else if (!file.config.empty()) tree = ConfigTree::parse(file.config, input.string() + "/sonoforge/config");
+  // The file's own config says what the data are; sections of the one given take the place of its sections.
+  ConfigTree tree = ConfigTree::parse(file.config.empty() ? "sonoforge: 1" : file.config, input.string() + "/sonoforge/config");
+  if (line.inputs.size() > 1) {
+    ConfigTree given = ConfigTree::load(line.inputs[1]);
+    if (const ConfigNode* stored = tree.root().find("phantom"); stored && !given.root().find("phantom")) {
+      given.root().entries.push_back({"phantom", stored->where, *stored});
+      for (const char* key : {"seed", "patient", "visit"})
+        if (const ConfigNode* value = tree.root().find(key); value && !given.root().find(key)) given.root().entries.push_back({key, value->where, *value});
+    }
+    for (const auto& entry : tree.root().entries)
+      if (!given.root().find(entry.key) && (entry.key == "description" || entry.key == "sound_speed" || entry.key == "probe" || entry.key == "pulse" ||
+                                             entry.key == "sequence" || entry.key == "receive" || entry.key == "engine"))
+        given.root().entries.push_back(entry);
+    tree = std::move(given);
+  }
   for (const auto& assignment : line.sets) tree.set(assignment);
   if (line.seed) tree.set("seed=" + std::to_string(*line.seed));
   draw_config(tree, 0);
@@ -337,17 +369,19 @@ int reconstruct_command(const CommandLine& line) {
   std::vector<LabelMap> kept;
   std::optional<LabelMap> classes;
   if (config.phantom) {
-    const Phantom phantom = Experiment::build(tree, {"phantom"}).phantom;
+    const Phantom phantom = Experiment::build_phantom(config, tree);
     kept = rasterize_labels(phantom, grid, config.labels);
     if (!config.metrics.empty()) classes = metric_classes(phantom, grid);
   } else {
-    for (auto& label : result.file.labels)
+    for (auto& label : result.file.labels) {
       if (label.grid == grid) kept.push_back(std::move(label));
+      else log_warning("label '" + label.name + "' stands on another grid than this image and is left out");
+    }
   }
   result.file.labels = std::move(kept);
   result.file.image_grid = grid;
   const LabelMap* segmentation = find_label(result.file.labels, "segmentation");
-  if (!classes && segmentation) classes = *segmentation;
+  if (!classes && segmentation) classes = with_background(*segmentation, "", {});
   tree.locate("metrics", [&] { result.metrics = measure(config.metrics, maps.front(), result.file.images.front(), classes); });
   result.file.config = dump_config(config);
   write_pictures(folder, result.file.images, segmentation, config.image.dynamic_range);
@@ -356,6 +390,7 @@ int reconstruct_command(const CommandLine& line) {
   result.file.acquisition.samples_q = {};
   write_zea(folder / "image.hdf5", result.file);
   report_json(folder / "report.json", report, line.json);
+  remove_stale_overlay(folder, segmentation);
   if (!line.json) {
     print_metrics(result.metrics);
     if (!line.quiet) std::cout << "wrote " << listing(folder, {"image.hdf5", "bmode.png", "overlay.png", "report.json"}) << "\n";

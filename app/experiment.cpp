@@ -133,6 +133,10 @@ static void check_metric_label(const Phantom& phantom, const std::string& label,
                              (near.empty() ? "Known: " + all : "Did you mean '" + near + "'?"));
 }
 
+static RandomStream phantom_stream(const ExperimentConfig& config) {
+  return RandomStream(static_cast<std::uint64_t>(config.seed), static_cast<std::uint64_t>(config.patient), "phantom");
+}
+
 Experiment Experiment::build(const ConfigTree& tree, const std::vector<std::string>& needs, Factors factors) {
   std::vector<Problem> problems;
   Experiment e;
@@ -162,7 +166,7 @@ Experiment Experiment::build(const ConfigTree& tree, const std::vector<std::stri
       return false;
     }
   };
-  const RandomStream random(static_cast<std::uint64_t>(e.config.seed), static_cast<std::uint64_t>(e.config.patient), "phantom");
+  const RandomStream random = phantom_stream(e.config);
   if (e.config.probe) attempt("probe", [&] { e.probe = e.config.probe->build(); });
   const bool have_probe = !e.probe.elements.empty();
   if (have_probe && e.config.pulse) attempt("pulse", [&] { e.pulse = e.config.pulse->build(e.probe); });
@@ -200,6 +204,12 @@ Experiment Experiment::build(const ConfigTree& tree, const std::vector<std::stri
   e.resolved = dump_config(e.config);
   e.factors = std::move(factors);
   return e;
+}
+
+Phantom Experiment::build_phantom(const ExperimentConfig& config, const ConfigTree& tree) {
+  Phantom phantom;
+  tree.locate("phantom", [&] { phantom = config.phantom->build(phantom_stream(config)); });
+  return phantom;
 }
 
 Acquisition Experiment::simulate() const {
@@ -314,9 +324,18 @@ std::vector<RealMap> make_images(const std::vector<ComplexMap>& maps) {
 LabelMap metric_classes(const Phantom& phantom, const PixelGrid& grid) {
   LabelMap classes = rasterize_labels(phantom, grid, {"segmentation"}).front();
   const std::string& background = phantom.background.name;
-  if (background.empty() || std::find(classes.channels.begin(), classes.channels.end(), background) != classes.channels.end()) return classes;
+  return with_background(std::move(classes), background, [&](Vec3 point) { return phantom.region_at(point) < 0; });
+}
+
+LabelMap with_background(LabelMap classes, const std::string& name, const std::function<bool(Vec3)>& is_background) {
+  const auto has = [&](const std::string& one) { return one.empty() || std::find(classes.channels.begin(), classes.channels.end(), one) != classes.channels.end(); };
+  std::vector<std::string> added;
+  for (const std::string& one : {name, std::string("background")})
+    if (!has(one)) added.push_back(one);
+  if (added.empty()) return classes;
+  const PixelGrid& grid = classes.grid;
   const std::size_t pixels = grid.size(), channels = classes.channels.size();
-  NdArray<float, 4> values({channels + 1, grid.z.count, grid.y.count, grid.x.count});
+  NdArray<float, 4> values({channels + added.size(), grid.z.count, grid.y.count, grid.x.count});
   for (std::size_t i = 0; i < pixels; ++i) {
     bool labelled = false;
     for (std::size_t c = 0; c < channels; ++c) {
@@ -324,9 +343,10 @@ LabelMap metric_classes(const Phantom& phantom, const PixelGrid& grid) {
       labelled |= classes.values.flat()[c * pixels + i] != 0;
     }
     const auto ix = i % grid.x.count, iy = i / grid.x.count % grid.y.count, iz = i / (grid.x.count * grid.y.count);
-    values.flat()[channels * pixels + i] = !labelled && phantom.region_at(grid.position(iz, iy, ix)) < 0;
+    for (std::size_t k = 0; k < added.size(); ++k)
+      values.flat()[(channels + k) * pixels + i] = !labelled && (!is_background || is_background(grid.position(iz, iy, ix)));
   }
-  classes.channels.push_back(background);
+  classes.channels.insert(classes.channels.end(), added.begin(), added.end());
   classes.values = std::move(values);
   return classes;
 }
@@ -341,9 +361,10 @@ std::vector<MetricValue> measure(const std::vector<Typed<MetricConfig>>& metrics
     try {
       measured = metric->measure({levels, decibels, classes ? &*classes : nullptr});
     } catch (const UserError& error) {
-      measured = {{metric.type, std::numeric_limits<double>::quiet_NaN(), "", "", error.what()}};
+      measured = {{metric.type, std::numeric_limits<double>::quiet_NaN(), "", "", error.what(), true}};
     }
     for (auto& value : measured) {
+      if (!std::isfinite(value.value) && value.problem.empty()) value.problem = "has no finite value on this image (the profile does not fall far enough, or the region holds one level only)";
       value.subject = metric->subject();
       values.push_back(std::move(value));
     }
@@ -354,7 +375,7 @@ std::vector<MetricValue> measure(const std::vector<Typed<MetricConfig>>& metrics
 void refuse_unmeasured(const std::vector<MetricValue>& metrics, const std::string& where) {
   std::vector<Problem> problems;
   for (const auto& metric : metrics)
-    if (!metric.problem.empty()) problems.push_back({{where, 0, 0}, "metrics: " + metric.name + " (" + metric.subject + "): " + metric.problem});
+    if (metric.mistake) problems.push_back({{where, 0, 0}, "metrics: " + metric.name + " (" + metric.subject + "): " + metric.problem});
   if (!problems.empty()) throw UserError(problems);
 }
 

@@ -1,4 +1,5 @@
 #pragma once
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -92,6 +93,9 @@ struct Experiment {
   /// Reads and builds. `needs`: top-level keys this command cannot do without. Throws `UserError` with every mistake.
   static Experiment build(const ConfigTree& tree, const std::vector<std::string>& needs, Factors factors = {});
 
+  /// The phantom alone, drawn as `build` draws it.
+  static Phantom build_phantom(const ExperimentConfig& config, const ConfigTree& tree);
+
   Acquisition simulate() const;
   /// How far the engine's echoes are from those without shortcuts: of a sample that the seed draws.
   EngineError engine_error() const;
@@ -123,6 +127,8 @@ std::vector<RealMap> make_images(const std::vector<ComplexMap>& maps);
 
 /// The segmentation that metrics see: the labelled classes, and the background under the name of its tissue.
 LabelMap metric_classes(const Phantom& phantom, const PixelGrid& grid);
+/// The classes and, under `name` and as "background", the pixels that have none and of which `is_background` (if given) holds.
+LabelMap with_background(LabelMap classes, const std::string& name, const std::function<bool(Vec3)>& is_background);
 /// A metric that the image does not allow (a region without pixels) has a `problem` instead of a value.
 std::vector<MetricValue> measure(const std::vector<Typed<MetricConfig>>& metrics, const ComplexMap& pixels, const RealMap& decibels,
                                  const std::optional<LabelMap>& classes);

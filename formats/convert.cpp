@@ -4,9 +4,12 @@
 #include <cmath>
 
 #include "core/error.hpp"
+#include "core/scan_conversion.hpp"
+#include "core/units.hpp"
 #include "formats/must.hpp"
 #include "formats/reader.hpp"
 #include "formats/uff.hpp"
+#include "io/config.hpp"
 #include "io/file_checks.hpp"
 #include "io/nifti.hpp"
 #include "io/png.hpp"
@@ -17,8 +20,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr float dynamic_range = 60;  ///< of exported pictures [dB]
-
 std::string ending_of(const fs::path& file) {
   std::string name = file.filename().string();
   std::transform(name.begin(), name.end(), name.begin(),
@@ -27,22 +28,53 @@ std::string ending_of(const fs::path& file) {
   return fs::path(name).extension().string();
 }
 
-/// The image's middle plane in grey, a point for a pixel: 0 dB white, -60 dB black.
-Picture grey_picture(const RealMap& image) {
-  const PixelGrid& grid = image.grid;
+/// The levels that pictures show [dB]: those of the file's config.
+double dynamic_range_of(const ZeaFile& content) {
+  constexpr double usual = 60;
+  if (content.config.empty()) return usual;
+  const ConfigTree tree = ConfigTree::parse(content.config, "config");
+  const ConfigNode* image = tree.root().find("image");
+  const ConfigNode* range = image ? image->find("dynamic_range") : nullptr;
+  if (!range) return usual;
+  try {
+    return std::max(parse_quantity(range->scalar, Unit::decibel), 1.0);
+  } catch (const std::invalid_argument&) {
+    return usual;
+  }
+}
+
+/// The grid of a picture to scale: square pixels, Cartesian, the middle plane.
+PixelGrid picture_grid(const PixelGrid& grid) {
+  PixelGrid picture = grid;
+  picture.y = {grid.y.at(grid.y.count / 2), 1, 1};
+  if (grid.kind == PixelGrid::Kind::polar) return enclosing_grid(picture);
+  constexpr double most_pixels = 4096;
+  const double across = std::abs(grid.x.step) * static_cast<double>(grid.x.count - 1);
+  const double down = std::abs(grid.z.step) * static_cast<double>(grid.z.count - 1);
+  if (!(across > 0) || !(down > 0)) return picture;
+  const double step = std::max(std::min(std::abs(grid.x.step), std::abs(grid.z.step)), std::max(across, down) / most_pixels);
+  const auto count = [&](double length) { return static_cast<std::size_t>(std::lround(length / step)) + 1; };
+  picture.x = {grid.x.from, std::copysign(step, grid.x.step), count(across)};
+  picture.z = {grid.z.from, std::copysign(step, grid.z.step), count(down)};
+  return picture;
+}
+
+/// The image's middle plane in grey, to scale: 0 dB white, the lowest level shown black.
+Picture grey_picture(const RealMap& image, double dynamic_range) {
+  const PixelGrid grid = picture_grid(image.grid);
+  const RealMap map = scan_convert(image, grid, static_cast<float>(-dynamic_range));
   Picture picture{grid.x.count, grid.z.count, 1, std::vector<std::uint8_t>(grid.x.count * grid.z.count)};
-  for (std::size_t z = 0; z < grid.z.count; ++z)
-    for (std::size_t x = 0; x < grid.x.count; ++x) {
-      const float level = 1 + image.values(z, grid.y.count / 2, x) / dynamic_range;
-      picture.values[z * grid.x.count + x] =
-          static_cast<std::uint8_t>(std::lround(255 * std::clamp(level, 0.0F, 1.0F)));
-    }
+  for (std::size_t i = 0; i < picture.values.size(); ++i) {
+    const double level = 1 + static_cast<double>(map.values.flat()[i]) / dynamic_range;
+    picture.values[i] = static_cast<std::uint8_t>(std::lround(255 * std::clamp(level, 0.0, 1.0)));
+  }
   return picture;
 }
 
 void write_pictures(const fs::path& file, const ZeaFile& content) {
   std::vector<Picture> pictures;
-  for (const RealMap& image : content.images) pictures.push_back(grey_picture(image));
+  const double range = dynamic_range_of(content);
+  for (const RealMap& image : content.images) pictures.push_back(grey_picture(image, range));
   const double rate = content.acquisition.sequence.frame_rate;
   if (pictures.size() == 1)
     write_png(file, pictures.front());
@@ -79,6 +111,9 @@ void write_any(const fs::path& file, const ZeaFile& content) {
   if (content.images.empty())
     refuse_file(file, "there is no image to export (the input holds channel data only). Reconstruct an image first");
   if (ending == ".png") return write_pictures(file, content);
+  if (content.images.size() > 1)
+    refuse_file(file, "a NIfTI volume holds one frame (there are " + std::to_string(content.images.size()) +
+                          "). Write .png for a movie, or .hdf5 for all frames");
   write_volume(file, content.images.front());
 }
 

@@ -1,5 +1,6 @@
 #include "formats/info.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -7,7 +8,10 @@
 #include "core/error.hpp"
 #include "formats/exact_store.hpp"
 #include "formats/reader.hpp"
+#include "io/byte_order.hpp"
+#include "io/file_checks.hpp"
 #include "io/hdf5.hpp"
+#include "io/nifti.hpp"
 
 namespace sonoforge {
 namespace {
@@ -69,9 +73,37 @@ void describe_storage(const Hdf5Reader& reader, const std::string& group, json& 
   }
 }
 
+bool is_nifti(const std::filesystem::path& file) {
+  const std::string name = file.filename().string();
+  return name.ends_with(".nii") || name.ends_with(".nii.gz");
+}
+
+json describe_volume(const std::filesystem::path& file) {
+  const NiftiVolume volume = read_nifti(file);
+  const auto [least, most] = std::minmax_element(volume.values.begin(), volume.values.end());
+  json described{{"file", file.string()}, {"format", "nifti"}, {"size", volume.size}, {"spacing", volume.spacing}, {"affine", volume.affine}};
+  if (!volume.values.empty()) described["values"] = {*least, *most};
+  return described;
+}
+
+/// Size and kind of a PNG, from its first chunk.
+json describe_png(const std::filesystem::path& file, const std::string& start) {
+  constexpr std::size_t header_bytes = 33;
+  if (start.size() < header_bytes || start.substr(12, 4) != "IHDR") refuse_file(file, "the PNG is cut off. Take an intact copy");
+  const auto number = [&](std::size_t at) { return load<std::uint32_t>(start, at, true); };
+  const std::map<int, std::string> kinds{{0, "grey"}, {2, "colour"}, {3, "indexed"}, {4, "grey with alpha"}, {6, "colour with alpha"}};
+  const auto kind = kinds.find(static_cast<unsigned char>(start[25]));
+  return {{"file", file.string()}, {"format", "png"}, {"width", number(16)}, {"height", number(20)},
+          {"bit_depth", static_cast<int>(static_cast<unsigned char>(start[24]))}, {"kind", kind == kinds.end() ? "unknown" : kind->second}};
+}
+
 }  // namespace
 
 json describe_file(const std::filesystem::path& file) {
+  regular_file_size(file);
+  const std::string start = read_file_start(file, 33);
+  if (start.starts_with("\x89PNG\r\n\x1a\n")) return describe_png(file, start);
+  if (is_nifti(file)) return describe_volume(file);
   const std::string format = detect_format(file);
   const ZeaFile content = read_any(file);
   const Acquisition& acquisition = content.acquisition;

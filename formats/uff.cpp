@@ -1,9 +1,11 @@
 #include "formats/uff.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 
 #include "core/error.hpp"
+#include "core/progress.hpp"
 #include "formats/foreign.hpp"
 #include "io/file_checks.hpp"
 #include "io/hdf5.hpp"
@@ -295,6 +297,13 @@ void write_uff(const fs::path& file, const ZeaFile& content) {
     if (transmit.wave == Transmit::Wave::custom || transmit.laws.size() != 1)
       refuse("a transmit is no plane, spherical or focused wave (UFF holds no delays). Write .hdf5 instead");
 
+  for (const Transmit& transmit : acquisition.sequence.transmits) {
+    const auto& weights = transmit.laws.front().apodization;
+    if (std::all_of(weights.begin(), weights.end(), [](double w) { return w == 1; })) continue;
+    log_warning(file.string() + ": transmit apodization has no place in UFF and is left out (delays of silent elements are those of the wave)");
+    break;
+  }
+
   UffWriting writing(file);
   const std::string group = "channel_data/";
   writing.object("channel_data", "uff.channel_data");
@@ -345,8 +354,9 @@ void write_uff(const fs::path& file, const ZeaFile& content) {
       writing.point(path + "/source", transmit.direction, std::numeric_limits<double>::infinity());
     else
       writing.point(path + "/source", distance > 0 ? transmit.focus / distance : Vec3{0, 0, 1}, distance);
+    // Zero is what USTB writes where no origin is set: the coordinate origin itself stands a picometre in front of it.
     const double away = norm(transmit.origin);
-    writing.point(path + "/origin", away > 0 ? transmit.origin / away : Vec3{0, 0, 1}, away);
+    writing.point(path + "/origin", away > 0 ? transmit.origin / away : Vec3{0, 0, 1}, std::max(away, 1e-12));
   }
   const auto extents = acquisition.samples.shape();
   const std::vector<std::size_t> shape(extents.begin(), extents.end());

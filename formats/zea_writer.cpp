@@ -295,6 +295,7 @@ void write_label(ArrayWriter& writer, const fs::path& file, const LabelMap& labe
   if (label.values.shape() != NdArray<float, 4>::Shape{channels, grid.z.count, grid.y.count, grid.x.count})
     refuse(file, "label '" + label.name + "' does not have the shape of its grid");
   const bool scalar = !masks && label.channels.empty();
+  if (masks && channels == 0) return;  // nothing is labelled: zea has no masks without channels
   if (scalar ? channels != 1 : channels != label.channels.size())
     refuse(file, "label '" + label.name + "' has " + std::to_string(channels) + " channels and " +
                      std::to_string(label.channels.size()) + " channel names");

@@ -284,13 +284,20 @@ std::shared_ptr<const Volume> read_volume(const ImagePhantom& config) {
     volume->values.assign(image.values.begin(), image.values.end());
   } else if (extension == ".nii" || extension == ".gz") {
     const NiftiVolume image = read_nifti(config.file);
-    // i is lateral, j is depth, k is elevation.
+    // i is lateral; j is depth and k elevation, or, as in the volumes that `convert` writes, the other way round. A volume of one
+    // voxel along j is a plane of the latter kind.
+    const bool depth_last = config.axes == ImagePhantom::Axes::xyz || (image.size[1] == 1 && image.size[2] > 1);
+    if (depth_last) {
+      volume->nx = image.size[0], volume->ny = image.size[1], volume->nz = image.size[2];
+      volume->values = image.values;
+    } else {
     volume->nx = image.size[0], volume->nz = image.size[1], volume->ny = image.size[2];
     volume->values.resize(image.values.size());
     for (std::size_t k = 0; k < volume->ny; ++k)
       for (std::size_t j = 0; j < volume->nz; ++j)
         for (std::size_t i = 0; i < volume->nx; ++i)
           volume->values[(j * volume->ny + k) * volume->nx + i] = image.values[(k * volume->nz + j) * volume->nx + i];
+    }
   } else {
     const Hdf5Reader reader(config.file);
     const auto shape = reader.shape(config.dataset);
@@ -315,7 +322,8 @@ ImagePhantom::ImagePhantom() : background(tissue("soft_tissue")) {}
 
 void ImagePhantom::fields(FieldVisitor& visit) {
   background_field(visit, background);
-  visit(file, {.key = "file", .doc = "PNG (rows are depth), NIfTI (i lateral, j depth, k elevation) or HDF5", .required = true});
+  visit(file, {.key = "file", .doc = "PNG (rows are depth), NIfTI (see axes) or HDF5", .required = true});
+  visit.choice(axes, {"xzy", "xyz"}, {.key = "axes", .doc = "What the axes of a NIfTI volume are: x lateral, y elevation, z depth; one voxel along the second axis means xyz."});
   visit(dataset, {.key = "dataset", .doc = "HDF5 only: the array, [z, x] or [z, y, x]."});
   visit.object(extent, {.key = "extent", .doc = "What the picture covers, edge to edge."});
   visit.list(classes, {.key = "classes", .doc = "What each label number means; others are background.", .max_items = 65536});
@@ -327,6 +335,11 @@ void ImagePhantom::fields(FieldVisitor& visit) {
 void ImagePhantom::check() const {
   if (classes.empty() == !echogenicity.has_value())
     throw ConfigError("", "exactly one of classes (label numbers) and echogenicity (grey levels) is needed. Write for example 'echogenicity: [-60 dB, 0 dB]'");
+  for (std::size_t i = 0; i < classes.size(); ++i)
+    for (std::size_t k = 0; k < i; ++k)
+      if (classes[i].value == classes[k].value)
+        throw ConfigError("classes." + std::to_string(i) + ".value",
+                          "two classes have the value " + std::to_string(classes[i].value) + " (a pixel has one class). Give each its own");
 }
 
 Phantom ImagePhantom::build(const RandomStream& random) const {

@@ -81,6 +81,8 @@ struct ImageClassConfig : Configurable {
 struct ImagePhantom : PhantomConfig {
   Typed<Tissue> background;
   std::filesystem::path file;
+  enum class Axes { xzy, xyz };
+  Axes axes = Axes::xzy;                                 ///< of a NIfTI volume
   std::string dataset = "image";                         ///< HDF5: where in the file; [z, x] or [z, y, x]
   ExtentConfig extent;                                   ///< what the picture covers, edge to edge
   std::vector<ImageClassConfig> classes;                 ///< of a label map

@@ -95,7 +95,8 @@ class RecordPreparation {
 
 void DelayAndSum::fields(FieldVisitor& visit) {
   visit(f_number, {.key = "f_number",
-                   .doc = "Depth over receive aperture; 0 uses all elements, auto follows the element directivity.",
+                   .doc = "Depth over receive aperture; 0 uses all elements, auto follows the element directivity. By default "
+                          "1.5, and 0 on a phased array, whose sector is wider than the cone of an f-number.",
                    .min = 0,
                    .max = 100,
                    .words = {{"auto", auto_f_number}}});
@@ -128,7 +129,7 @@ void DelayAndSum::fields(FieldVisitor& visit) {
 }
 
 void DelayAndSum::check() const {
-  if (!(f_number >= 0) && f_number != auto_f_number)
+  if (f_number && !(*f_number >= 0) && *f_number != auto_f_number)
     throw ConfigError("f_number",
                       "f_number is negative (an aperture cannot be). Write 0 for all elements or for example 1.5");
   if (decimation < 1) throw ConfigError("decimation", "decimation is below 1 (1 keeps all samples). Write 1");
@@ -208,7 +209,8 @@ std::vector<ComplexMap> DelayAndSum::beamform(const Acquisition& acquisition, co
   geometry.sampling_rate = acquisition.sampling_rate / static_cast<double>(step);
   geometry.rotation_frequency = rotate ? frequency : 0;
   geometry.sound_speed = speed;
-  geometry.f_number = f_number == auto_f_number ? directivity_f_number(acquisition.probe, speed) : f_number;
+  const double wanted = f_number.value_or(acquisition.probe.kind == Probe::Kind::phased ? 0.0 : 1.5);
+  geometry.f_number = wanted == auto_f_number ? directivity_f_number(acquisition.probe, speed) : wanted;
   geometry.window = window;
   geometry.interpolation = interpolation;
   geometry.mean = normalization == Normalization::weights;

@@ -14,7 +14,9 @@ struct DelayAndSum : Beamformer {
   enum class Compounding { coherent, incoherent };
   enum class Normalization { none, weights };
 
-  double f_number = 1.5;  ///< depth over aperture; 0 = all elements, `auto_f_number` = from the element directivity
+  /// Depth over aperture; 0 = all elements, `auto_f_number` = from the element directivity. By default 1.5, and 0 on a phased array,
+  /// whose sector is far wider than the cone of any f-number.
+  std::optional<double> f_number;
   Window window = Window::none;
   Interpolation interpolation = Interpolation::linear;
   Signal signal = Signal::iq;

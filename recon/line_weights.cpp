@@ -9,8 +9,8 @@ namespace sonoforge {
 void line_weights(std::span<const Vec3> origins, std::span<const Vec3> directions, Vec3 x, std::span<double> weights) {
   constexpr double infinity = std::numeric_limits<double>::infinity();
   std::fill(weights.begin(), weights.end(), 0.0);
-  const bool flat = std::all_of(directions.begin(), directions.end(), [](Vec3 d) { return d.y == 0; }) &&
-                    std::all_of(origins.begin(), origins.end(), [&](Vec3 o) { return o.y == origins[0].y; });
+  const bool flat = std::all_of(directions.begin(), directions.end(), [](Vec3 d) { return std::abs(d.y) < 1e-9; }) &&
+                    std::all_of(origins.begin(), origins.end(), [&](Vec3 o) { return std::abs(o.y - origins[0].y) < 1e-9; });
   std::size_t left = origins.size(), right = left, nearest = left;
   double left_distance = infinity, right_distance = infinity, least = infinity;
   for (std::size_t k = 0; k < origins.size(); ++k) {

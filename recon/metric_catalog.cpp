@@ -198,6 +198,8 @@ struct PointProfiles : MetricConfig {
       throw UserError(
           "no pixel lies near the point target (it is outside the image or the radius is below a pixel). "
           "Check position, radius and image grid");
+    if (!(values.flat()[best] > -150))
+      throw UserError("nothing is bright near the point target (the image is empty there). Check its position and the aperture, which may not see it");
     const std::size_t ix = best % grid.x.count, iy = best / grid.x.count % grid.y.count,
                       iz = best / (grid.x.count * grid.y.count);
     Profiles p;

@@ -80,6 +80,7 @@ struct MetricValue {
   std::string unit;          ///< "dB", "m", or "" for ratios
   std::string subject = {};  ///< what was measured, as "cyst, liver": set by whoever asked for it
   std::string problem = {};  ///< why there is no value (it is NaN then)
+  bool mistake = false;      ///< of the config: the metric cannot be measured on this image at all
 };
 
 class MetricConfig : public Configurable {

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <complex>
 
 #include <nlohmann/json.hpp>
 
@@ -80,6 +81,7 @@ TEST(Commands, AMetricWithoutPixelsLosesNothingElse) {
   EXPECT_TRUE(report["metrics"][1]["value"].is_number());
 }
 
+
 TEST(Commands, ReportTellsTheEnginesErrorPromisedAndMeasured) {
   const TestFolder folder;
   folder.write("small.yaml", small);
@@ -96,6 +98,61 @@ TEST(Commands, ReportTellsTheEnginesErrorPromisedAndMeasured) {
   EXPECT_GT(budget["engine_sample"]["scatterers"], 0);
   EXPECT_TRUE(report["warnings"].empty());
   EXPECT_TRUE(simulated["warnings"].empty());
+}
+
+// A phantom without labels has an empty segmentation: its file reads back, and metrics still know the background, by either name.
+TEST(Commands, PhantomsWithoutLabelsAreWholeFiles) {
+  const TestFolder folder;
+  folder.write("small.yaml", small);
+  const auto result = sonoforge_command(folder, "run small.yaml -o a --set phantom.regions='[]' --set metrics='[{type: speckle_snr}, {type: speckle_snr, target: liver}]' --json");
+  ASSERT_EQ(result.code, 0) << result.err;
+  const auto json = nlohmann::json::parse(result.out);
+  EXPECT_EQ(json["metrics"][0]["value"], json["metrics"][1]["value"]);
+  EXPECT_EQ(sonoforge_command(folder, "info a/acquisition.hdf5").code, 0);
+  const auto again = sonoforge_command(folder, "reconstruct a/acquisition.hdf5 -o b --json");
+  ASSERT_EQ(again.code, 0) << again.err;
+  EXPECT_EQ(nlohmann::json::parse(again.out)["metrics"][0]["value"], json["metrics"][0]["value"]);
+}
+
+// What a config for `reconstruct` leaves out stays as the file has it: the phantom with its seed makes the labels on a new grid.
+TEST(Commands, ReconstructKeepsWhatTheConfigLeavesOut) {
+  const TestFolder folder;
+  folder.write("small.yaml", small);
+  folder.write("image.yaml", "image: {x: [-6 mm, 6 mm, 0.3 mm], z: [9 mm, 20 mm, 0.2 mm]}\nmetrics: [{type: gcnr, target: cyst}]\n");
+  ASSERT_EQ(sonoforge_command(folder, "run small.yaml -o a").code, 0);
+  const auto result = sonoforge_command(folder, "reconstruct a/acquisition.hdf5 image.yaml -o b");
+  ASSERT_EQ(result.code, 0) << result.err;
+  const ZeaFile file = read_zea(folder.path() / "b/image.hdf5");
+  ASSERT_EQ(file.labels.size(), 1u);
+  EXPECT_EQ(file.labels[0].channels, std::vector<std::string>{"cyst"});
+  EXPECT_EQ(file.labels[0].grid.x.count, 41u);
+  EXPECT_NE(file.config.find("seed: 3"), std::string::npos) << file.config;
+}
+
+TEST(Commands, SimulateWritesZeaUnderItsNameOnly) {
+  const TestFolder folder;
+  folder.write("small.yaml", small);
+  const auto result = sonoforge_command(folder, "simulate small.yaml -o a.mat");
+  EXPECT_EQ(result.code, 2);
+  EXPECT_NE(result.err.find("sonoforge convert"), std::string::npos);
+  EXPECT_FALSE(std::filesystem::exists(folder.path() / "a.mat"));
+}
+
+// With a drive in Pa also continuous waves are in Pa: far from a face that is small against the wavelength, p = k p0 A / (2 pi r)
+// for a rigid baffle. Its size of a tenth of a wavelength changes that by (k a)^2 / 8 < 1.3 %.
+TEST(Commands, ContinuousWavesFollowTheDrivesPressure) {
+  const TestFolder folder;
+  folder.write("cw.yaml",
+               "phantom: {type: points, background: {sound_speed: 1500 m/s, density: 1000 kg/m^3}, positions: [[0 mm, 0 mm, 5 mm]], amplitudes: [1]}\n"
+               "probe: {type: linear_array, frequency: 1 MHz, elements: 1, pitch: 0.2 mm, width: 0.15 mm, height: 0.15 mm, baffle: rigid, response: none}\n"
+               "pulse: {cycles: 2, pressure: 100 kPa}\nsequence: {type: plane_waves, angles: [0 deg]}\nengine: {type: exact}\n"
+               "field: {x: [0 mm, 1 mm, 1 mm], z: [50 mm, 51 mm, 1 mm], frequency: 1 MHz}\n");
+  const auto result = sonoforge_command(folder, "field cw.yaml -o cw");
+  ASSERT_EQ(result.code, 0) << result.err;
+  const Hdf5Reader file(folder.path() / "cw/field.hdf5");
+  EXPECT_EQ(file.text_attribute("pressure", "unit"), "Pa");
+  const double expected = 2 * M_PI * 1e6 / 1500 * 100e3 * 0.15e-3 * 0.15e-3 / (2 * M_PI * 0.05);
+  EXPECT_NEAR(std::abs(file.read<std::complex<double>>("pressure")[0]) / expected, 1, 0.013);
 }
 
 TEST(Commands, QuietLeavesResultsAlone) {

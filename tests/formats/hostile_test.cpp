@@ -242,19 +242,26 @@ TEST_F(Hostile, ConversionsByEnding) {
   write_zea(in, content);
   convert_file(in, folder / "out.h5");
   EXPECT_EQ(bytes(in), bytes(folder / "out.h5"));
-  convert_file(in, folder / "out.nii.gz");
   convert_file(in, folder / "out.png");
   ZeaFile one = content;
   one.acquisition.samples = test::numbered(1, 5, 6, 4);
   one.images.resize(1);
   write_any(folder / "one.png", one);
   const GreyImage grey = read_grey_png(folder / "one.png");
-  EXPECT_EQ(grey.width, 7U);
+  // Square pixels of the finer step, a seventh of 50 um: 6 steps of 100 / 3 um across are 28 of them.
+  EXPECT_EQ(grey.width, 29U);
   EXPECT_EQ(grey.height, 5U);
   EXPECT_EQ(grey.values[0], 255);
-  EXPECT_EQ(grey.values[1], 128);  // half of 60 dB: 127.5 rounded
+  EXPECT_EQ(grey.values[1], 228);  // 3 / 14 of the way to -30 dB: 255 (1 - 30 * 3 / 14 / 60) = 227.7
+  one.config = "image: {dynamic_range: 30 dB}";
+  write_any(folder / "one.png", one);
+  EXPECT_EQ(read_grey_png(folder / "one.png").values[1], 200);  // 255 (1 - 3 / 14) = 200.4
+  write_any(folder / "out.nii.gz", one);
+  EXPECT_EQ(describe_file(folder / "out.nii.gz").at("size"), (std::vector<std::size_t>{7, 1, 5}));
+  EXPECT_EQ(describe_file(folder / "one.png").at("width"), 29);
   const std::size_t before = files();
   EXPECT_NE(error_of([&] { convert_file(in, folder / "out.mat"); }).find("transmits"), std::string::npos);
+  EXPECT_NE(error_of([&] { convert_file(in, folder / "out.nii.gz"); }).find("one frame"), std::string::npos);
   EXPECT_NE(error_of([&] { convert_file(in, folder / "out.xyz"); }).find("unknown ending"), std::string::npos);
   EXPECT_NE(error_of([&] { convert_file(in, in); }).find("same file"), std::string::npos);
   EXPECT_NE(error_of([&] { convert_file(in, folder / "out.uff"); }).find("receive delays"), std::string::npos);

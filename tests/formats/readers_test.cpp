@@ -57,6 +57,29 @@ TEST_F(Readers, RotatingDiskOfMust) {
   EXPECT_NE(disk.notes.back().find("band-pass sampled"), std::string::npos);
 }
 
+// Beams of a sector leave the centre of the face; their angles must survive the way through UFF.
+TEST_F(Readers, SectorsSurviveUff) {
+  ZeaFile content;
+  Acquisition& acquisition = content.acquisition;
+  acquisition.probe = test::small_probe(16);
+  const std::vector<double> ones(16, 1.0);
+  for (double angle : {-0.4, 0.0, 0.3})
+    acquisition.sequence.transmits.push_back(focused_transmit(acquisition.probe, ones, {0.03 * std::sin(angle), 0, 0.03 * std::cos(angle)}, {}, 1540));
+  acquisition.sequence.lines = true;
+  acquisition.samples = test::numbered(1, 3, 16, 20);
+  acquisition.start.assign(3, 0.0);
+  acquisition.sampling_rate = 20e6;
+  acquisition.centre_frequency = 5e6;
+  write_uff(folder / "a.uff", content);
+  const ZeaFile again = read_any(folder / "a.uff");
+  const auto& transmits = again.acquisition.sequence.transmits;
+  ASSERT_EQ(transmits.size(), 3u);
+  for (std::size_t t = 0; t < 3; ++t) {
+    EXPECT_NEAR(transmits[t].angle, acquisition.sequence.transmits[t].angle, 1e-6);  // single precision
+    EXPECT_LT(norm(transmits[t].origin), 1e-6);
+  }
+}
+
 TEST_F(Readers, FilesWithoutChannelDataAreRefusedByWhatTheyHold) {
   const std::vector<std::pair<std::string, std::string>> cases{
       {"picmus_phantom_1.hdf5", "phantom"}, {"picmus_phantom_2.hdf5", "phantom"}, {"picmus_das_1.hdf5", "images"}};

@@ -3,7 +3,7 @@
 
 #include "recon/doppler.hpp"
 #include "recon/envelope.hpp"
-#include "recon/scan_conversion.hpp"
+#include "core/scan_conversion.hpp"
 #include "support.hpp"
 
 namespace sonoforge {

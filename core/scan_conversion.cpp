@@ -1,4 +1,4 @@
-#include "recon/scan_conversion.hpp"
+#include "core/scan_conversion.hpp"
 
 #include <algorithm>
 #include <cmath>
