@@ -10,6 +10,7 @@
 #include "ai/groups.hpp"
 #include "ai/hypothesis_tests.hpp"
 #include "ai/report_plots.hpp"
+#include "core/base64.hpp"
 
 namespace sonoforge {
 namespace {
@@ -26,18 +27,6 @@ const char* const style =
     "img{height:260px}figcaption{font-size:13px;max-width:400px}svg{max-width:100%;height:auto}"
     "pre{background:#f4f4f4;padding:1em;overflow:auto;font-size:13px;white-space:pre-wrap}@media "
     "print{body{margin:0;max-width:none}h2{break-after:avoid}figure,table,svg{break-inside:avoid}}";
-
-std::string base64(const std::string& bytes) {
-  static const char* digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string out;
-  for (std::size_t i = 0; i < bytes.size(); i += 3) {
-    std::uint32_t three = 0;
-    for (std::size_t k = 0; k < 3; ++k)
-      three = three << 8 | (i + k < bytes.size() ? static_cast<unsigned char>(bytes[i + k]) : 0u);
-    for (std::size_t k = 0; k < 4; ++k) out += i + k <= bytes.size() ? digits[three >> (18 - 6 * k) & 63] : '=';
-  }
-  return out;
-}
 
 /// A table, row by row; text cells are escaped, numbers stand to the right.
 class Table {

@@ -224,8 +224,4 @@ int convert_command(const CommandLine& line) {
   return 0;
 }
 
-int lab_command(const CommandLine&) {
-  throw UserError("the lab is not in this version (it comes later). Use 'sonoforge run' and 'sonoforge field' meanwhile");
-}
-
 }  // namespace sonoforge

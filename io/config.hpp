@@ -78,6 +78,9 @@ class ConfigTree {
   /// mapping; missing intermediate mappings are made. Throws `UserError` naming the assignment.
   void set(const std::string& assignment);
 
+  /// For configs from strangers: from now on every key that names a file is a mistake, told by `read` and `draw`.
+  void forbid_files() { files_ = false; }
+
   bool has_distributions() const;
   /// Replaces every distribution by a value. Each distribution has its own stream, named by its factor or else by its path in the file, so
   /// that adding, removing or forcing one changes no other but those that follow from it. `forced` gives factors a fixed value
@@ -102,6 +105,7 @@ class ConfigTree {
  private:
   ConfigNode root_;
   std::filesystem::path file_;
+  bool files_ = true;                     ///< may name files
   std::vector<Problem> problems_;         ///< found so far, for `read` to report
   std::shared_ptr<FactorTables> tables_;  ///< read once for all copies
 };

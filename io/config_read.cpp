@@ -51,7 +51,8 @@ bool holds_wrong(const ConfigNode& node) {
 // Assigns the values of one file to the members, noting every mistake on the way.
 class Reader : public FieldVisitor {
  public:
-  Reader(std::filesystem::path folder, std::vector<Problem>& problems) : folder_(std::move(folder)), problems_(problems) {}
+  Reader(std::filesystem::path folder, bool files, std::vector<Problem>& problems)
+      : folder_(std::move(folder)), files_(files), problems_(problems) {}
 
   void read_object(Configurable& object, const ConfigNode& node, const std::string& what, const std::vector<std::string>& ignored = {}) {
     if (node.kind != ConfigNode::Kind::mapping && node.kind != ConfigNode::Kind::null) {
@@ -112,6 +113,7 @@ class Reader : public FieldVisitor {
     const ConfigNode* node = scalar(field);
     if (!node) return;
     if (node->scalar.empty()) return note(node->where, name(field) + " is empty (needs a path). Write for example '" + std::string(field.key) + ": data.hdf5'");
+    if (!files_) return note(node->where, name(field) + " names a file (this place takes configs without files). Run it with the command line");
     const std::filesystem::path path = node->scalar;
     value = path.is_absolute() ? path : (folder_ / path).lexically_normal();
   }
@@ -471,6 +473,7 @@ class Reader : public FieldVisitor {
   }
 
   std::filesystem::path folder_;
+  bool files_;
   std::vector<Problem>& problems_;
   const ConfigNode* node_ = nullptr;   ///< the mapping being read
   const ConfigNode* item_ = nullptr;   ///< the list item that the next visit means
@@ -483,7 +486,7 @@ void ConfigTree::read(Configurable& target, const std::vector<std::string>& igno
   std::vector<Problem> problems = problems_;
   std::error_code error;
   std::filesystem::path folder = std::filesystem::absolute(file_, error).parent_path();
-  Reader(folder, problems).read_object(target, root_, "", ignored);
+  Reader(folder, files_, problems).read_object(target, root_, "", ignored);
   if (!problems.empty()) {
     std::vector<Problem> once;
     add_once(once, problems);

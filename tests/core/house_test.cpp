@@ -20,6 +20,7 @@ const std::map<std::string, std::set<std::string>> allowed{
     {"formats", {"core", "io", "transducers", "formats"}},
     {"ai", {"core", "io", "transducers", "phantoms", "recon", "formats", "ai"}},
     {"app", {"core", "io", "transducers", "phantoms", "sim", "recon", "formats", "ai", "app"}},
+    {"lab", {"core", "io", "transducers", "phantoms", "sim", "recon", "formats", "ai", "app", "lab"}},
 };
 
 TEST(House, FoldersIncludeOnlyWhatTheyMay) {

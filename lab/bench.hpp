@@ -1,0 +1,35 @@
+#pragma once
+#include <memory>
+#include <string>
+
+#include <nlohmann/json_fwd.hpp>
+
+namespace sonoforge::lab {
+
+/// Computes what the lab's page shows, with the engines of the command line. One bench keeps the last scene, so that looking at
+/// another stage of the same chain costs nothing anew.
+class Bench {
+ public:
+  Bench();
+  ~Bench();
+  /// `request`: {"view": NAME, "config": YAML, ...}. Views and what they need and return (SI; arrays of bytes are base64):
+  ///   image     -> image [z, x] bytes (0 = lowest level shown, 255 = 0 dB), labels [z, x] bytes (0 none, else 1 + class),
+  ///                facts about engine, speckle, times, and the metrics of the config
+  ///   rf        transmit -> samples of all channels [element, sample] bytes (128 = 0)
+  ///   channel   transmit, element -> one channel: samples, envelope, spectrum
+  ///   delays    transmit, x, z -> firing times, receive delays and weights for that point
+  ///   line      x -> the image's column: beamformed wave, envelope, level
+  ///   beam      -> map of the rms pressure of a transmit
+  ///   wave      transmit -> frames of the pressure field
+  ///   psf       x, z -> image of one scatterer at that place, with its widths
+  ///   point     x, z -> true tissue and measured level there
+  /// Mistakes come back as {"errors": [{"line", "column", "text"}]}; nothing else is thrown but bugs.
+  nlohmann::json answer(const nlohmann::json& request);
+
+ private:
+  struct Scene;
+  std::unique_ptr<Scene> scene_;
+  Scene& scene_of(const std::string& config);
+};
+
+}  // namespace sonoforge::lab

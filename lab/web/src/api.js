@@ -1,0 +1,32 @@
+// Talks to the server: each page numbers its requests, and only the newest answer of a view counts.
+const page = Array.from(crypto.getRandomValues(new Uint8Array(8)), (b) => b.toString(16).padStart(2, '0')).join('');
+let count = 0;
+
+export class Failure extends Error {
+  constructor(errors, replaced) {
+    super(errors.map((e) => (e.line ? `line ${e.line}, column ${e.column}: ${e.text}` : e.text)).join('\n'));
+    this.replaced = replaced;
+  }
+}
+
+async function json(response) {
+  const body = await response.json().catch(() => ({errors: [{text: `the server answered with ${response.status}`}]}));
+  if (body.errors) throw new Failure(body.errors, response.status === 409);
+  return body;
+}
+
+const send = (url, body) => fetch(url, {method: 'POST', headers: {'Content-Type': 'application/json'}, body: JSON.stringify(body)}).then(json);
+
+export const start = () => fetch('/api/start').then(json);
+/** `lane`: requests of one lane replace each other. */
+export const compute = (lane, request) => send(`/api/compute?page=${page}-${lane}&number=${++count}`, request);
+export const lesson = (name, seed) => fetch(`/api/lessons/${name}?seed=${seed}`).then(json);
+export const grade = (answers) => send('/api/grade', answers);
+
+export const job = {
+  start: (request) => send('/api/jobs', request),
+  status: (id) => fetch(`/api/jobs/${id}`).then(json),
+  cancel: (id) => fetch(`/api/jobs/${id}`, {method: 'DELETE'}).then(json),
+};
+
+export const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));

@@ -1,0 +1,32 @@
+import {useEffect, useRef} from 'preact/hooks';
+import uPlot from 'uplot';
+
+/** Curves over one axis: series [{name, values, colour, dash}]. */
+export function Plot({x, series, xLabel, yLabel, title, height = 220}) {
+  const place = useRef(null);
+  useEffect(() => {
+    const dark = matchMedia('(prefers-color-scheme: dark)').matches;
+    const ink = dark ? '#ddd' : '#222';
+    const lines = dark ? '#444' : '#ddd';
+    const axis = (label) => ({label, stroke: ink, grid: {stroke: lines, width: 1}, ticks: {stroke: lines}, labelSize: 22, font: '12px sans-serif', labelFont: '12px sans-serif'});
+    const plot = new uPlot(
+      {
+        width: place.current.clientWidth || 480,
+        height,
+        title,
+        scales: {x: {time: false}},
+        axes: [axis(xLabel), axis(yLabel)],
+        series: [{label: xLabel}, ...series.map((s) => ({label: s.name, stroke: s.colour, width: 1.5, dash: s.dash, points: {show: s.points ?? false}}))],
+      },
+      [x, ...series.map((s) => s.values)],
+      place.current,
+    );
+    const fit = new ResizeObserver(() => plot.setSize({width: place.current.clientWidth, height}));
+    fit.observe(place.current);
+    return () => {
+      fit.disconnect();
+      plot.destroy();
+    };
+  }, [x, series]);
+  return <div class="uplot-place" ref={place} role="img" aria-label={`${title ?? yLabel} over ${xLabel}`} />;
+}

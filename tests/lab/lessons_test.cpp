@@ -1,0 +1,122 @@
+#include "lab/lessons.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <numbers>
+#include <set>
+
+#include <nlohmann/json.hpp>
+
+#include "app/experiment.hpp"
+#include "lab/bench.hpp"
+
+namespace sonoforge::lab {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+TEST(Lessons, AtLeastTwelveWithDifferentTasks) {
+  const auto names = lesson_names();
+  EXPECT_GE(names.size(), 12u);
+  std::set<std::string> titles;
+  for (const auto& name : names) titles.insert(lesson(name, 1).title);
+  EXPECT_EQ(titles.size(), names.size());
+}
+
+// Every lesson, for several students: no place is left unfilled, the scene is a config that builds, the true answers are right
+// in the unit asked for, and answers off by twice the tolerance are not.
+TEST(Lessons, EveryStudentsLessonIsSound) {
+  for (const auto& name : lesson_names())
+    for (std::uint64_t seed : {1, 2, 3, 77, 4242}) {
+      const Lesson one = lesson(name, seed);
+      for (const std::string* text : {&one.predict, &one.observe, &one.explain}) {
+        EXPECT_EQ(text->find('{'), std::string::npos) << name;
+        EXPECT_GT(text->size(), 80u) << name;
+      }
+      ConfigTree tree = ConfigTree::parse(one.config, name);
+      EXPECT_NO_THROW(Experiment::build(tree, {"phantom", "probe", "sequence", "receive"})) << name << "\n" << one.config;
+      ASSERT_FALSE(one.tasks.empty()) << name;
+      Json answers{{"lesson", name}, {"seed", seed}, {"answers", Json::object()}}, wrong = answers;
+      for (const auto& task : one.tasks) {
+        EXPECT_EQ(task.ask.find('{'), std::string::npos) << name << ": " << task.ask;
+        ASSERT_TRUE(std::isfinite(task.answer)) << name;
+        answers["answers"][task.id] = format_quantity(task.answer, task.unit);
+        wrong["answers"][task.id] = format_quantity(task.answer * (1 + 2 * task.tolerance), task.unit);
+      }
+      EXPECT_EQ(grade(answers)["right"], one.tasks.size()) << name << answers.dump();
+      EXPECT_EQ(grade(wrong)["right"], 0) << name << wrong.dump();
+    }
+}
+
+TEST(Lessons, StudentsHaveNumbersOfTheirOwn) {
+  std::set<double> answers;
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) answers.insert(lesson("01_wavelength", seed).tasks[0].answer);
+  EXPECT_GT(answers.size(), 5u);
+  EXPECT_EQ(lesson("01_wavelength", 5).tasks[0].answer, lesson("01_wavelength", 5).tasks[0].answer);
+}
+
+TEST(Lessons, GradingTellsWhatIsWrong) {
+  const auto mark = [](const char* answer) { return grade({{"lesson", "01_wavelength"}, {"seed", 1u}, {"answers", {{"wavelength", answer}}}})["tasks"][0]; };
+  EXPECT_NE(mark("0.3")["problem"].get<std::string>().find("has no unit"), std::string::npos);
+  EXPECT_TRUE(mark("0.3 MHz").contains("problem"));
+  EXPECT_TRUE(grade({{"lesson", "01_wavelength"}, {"answers", Json::object()}})["tasks"][0].contains("problem"));
+  EXPECT_THROW(grade({{"lesson", "99_none"}, {"answers", Json::object()}}), UserError);
+  EXPECT_THROW(grade({{"lesson", "01_wavelength"}, {"answers", {{"other", "1 mm"}}}}), UserError);
+  EXPECT_THROW(grade(Json::array()), UserError);
+}
+
+TEST(Lessons, FormulasAgainstKnownValues) {
+  const auto value = [](std::string_view name, const std::map<std::string, double>& factors) {
+    for (const Formula& one : formulas())
+      if (one.name == name) return one.value(factors);
+    return std::nan("");
+  };
+  EXPECT_NEAR(value("wavelength", {{"sound_speed", 1540}, {"frequency", 5e6}}), 0.308e-3, 1e-9);
+  // Muscle to bone, from Z = 1.7 and 6.65 MRayl.
+  EXPECT_NEAR(value("reflected_energy", {{"density_1", 1000}, {"speed_1", 1700}, {"density_2", 1900}, {"speed_2", 3500}}), std::pow(4.95 / 8.35, 2), 1e-12);
+  EXPECT_NEAR(value("loss_there_and_back", {{"attenuation", 0.5}, {"frequency", 5e6}, {"depth", 0.04}}), 20, 1e-12);
+  EXPECT_NEAR(value("rayleigh_snr", {}), 1.9131, 1e-4);
+  EXPECT_NEAR(value("grating_lobe", {{"sound_speed", 1540}, {"frequency", 5.1333333333e6}, {"pitch", 0.6e-3}}), std::numbers::pi / 6, 1e-9);
+  EXPECT_NEAR(value("displayed_depth", {{"depth", 0.02}, {"assumed_speed", 1540}, {"true_speed", 1440}}), 0.0213889, 1e-7);
+  EXPECT_NEAR(value("doppler_shift", {{"frequency", 5e6}, {"velocity", 0.4}, {"angle", 0}, {"sound_speed", 1540}}), 2597.4, 0.1);
+  EXPECT_NEAR(value("detectability_auc", {{"distance", 1}}), 0.76025, 1e-5);
+  // Wilson's interval of 18 of 100: 0.1170 to 0.2667.
+  EXPECT_NEAR(value("wilson_low", {{"right", 18}, {"count", 100}}), 0.11697, 1e-4);
+}
+
+// What the lessons claim is what the bench shows.
+TEST(Lessons, TheBenchShowsWhatTheLessonsSay) {
+  Bench bench;
+  const auto ask = [&](const std::string& config, nlohmann::json request) {
+    request["config"] = config;
+    return bench.answer(request);
+  };
+  // Lesson 10: a wire appears at assumed over true speed times its depth, to the image's step of 0.08 mm and the place of the
+  // peak within a pulse of 0.2 mm.
+  const Lesson speed = lesson("10_sound_speed", 1);
+  std::string config = speed.config;
+  const auto at = config.find("1540 m/s");
+  ASSERT_NE(at, std::string::npos);
+  config.replace(at, 8, "1600 m/s");
+  auto line = ask(config, {{"view", "line"}, {"x", 0}});
+  ASSERT_FALSE(line.contains("errors")) << line.dump();
+  const double true_speed = ask(config, {{"view", "point"}, {"x", 0}, {"z", 0.02}})["sound_speed"];
+  const double expected = 0.015 * 1600 / true_speed;
+  double top = -1e9, place = 0;
+  for (std::size_t i = 0; i < line["level"].size(); ++i) {
+    const double z = line["z"]["from"].get<double>() + static_cast<double>(i) * line["z"]["step"].get<double>();
+    if (std::abs(z - expected) < 1.5e-3 && line["level"][i].get<double>() > top) top = line["level"][i], place = z;
+  }
+  EXPECT_NEAR(place, expected, 0.1e-3);
+
+  // Lesson 4: the lateral width is wavelength times f-number, within the factor 0.9 to 2 that taper and bandwidth make of it.
+  const auto psf = ask(lesson("04_resolution_cell", 1).config, {{"view", "psf"}, {"x", 0}, {"z", 0.015}});
+  ASSERT_FALSE(psf.contains("errors")) << psf.dump();
+  const double rule = true_speed / 7.6e6 * 1.5, width = psf["widths"]["lateral"];
+  EXPECT_GT(width, 0.9 * rule);
+  EXPECT_LT(width, 2 * rule);
+}
+
+}  // namespace
+}  // namespace sonoforge::lab
