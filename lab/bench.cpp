@@ -15,7 +15,7 @@
 
 #include "recon/envelope.hpp"
 #include "recon/metrics.hpp"
-#include "recon/scan_conversion.hpp"
+#include "core/scan_conversion.hpp"
 
 namespace sonoforge::lab {
 

@@ -110,12 +110,14 @@ TEST(Lessons, TheBenchShowsWhatTheLessonsSay) {
   }
   EXPECT_NEAR(place, expected, 0.1e-3);
 
-  // Lesson 4: the lateral width is wavelength times f-number, within the factor 0.9 to 2 that taper and bandwidth make of it.
+  // Lesson 4: with one plane wave and a Hann taper the half-amplitude width is 2 wavelengths times the f-number (the transform of
+  // that window falls to a half at 1 / aperture on either side). The attenuated middle of a wide band lies up to a fifth below the
+  // nominal frequency, which widens it by as much.
   const auto psf = ask(lesson("04_resolution_cell", 1).config, {{"view", "psf"}, {"x", 0}, {"z", 0.015}});
   ASSERT_FALSE(psf.contains("errors")) << psf.dump();
   const double rule = true_speed / 7.6e6 * 1.5, width = psf["widths"]["lateral"];
-  EXPECT_GT(width, 0.9 * rule);
-  EXPECT_LT(width, 2 * rule);
+  EXPECT_GT(width, 1.9 * rule);
+  EXPECT_LT(width, 2.5 * rule);
 }
 
 }  // namespace
