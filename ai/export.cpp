@@ -59,6 +59,11 @@ struct Sample {
   ZeaFile content;
 };
 
+std::string without_dots(std::string id) {
+  std::replace(id.begin(), id.end(), '.', '_');
+  return id;
+}
+
 class Exporter {
  public:
   Exporter(const fs::path& folder, const fs::path& out)
@@ -104,8 +109,7 @@ class Exporter {
   Sample load(const ManifestRow& row) const {
     Sample sample;
     sample.row = &row;
-    sample.id = row.id;
-    std::replace(sample.id.begin(), sample.id.end(), '.', '_');
+    sample.id = without_dots(row.id);
     sample.content = read_zea(folder_ / row.file);
     const auto labels = std::find_if(sample.content.labels.begin(), sample.content.labels.end(),
                                      [](const auto& l) { return l.name == "segmentation"; });
@@ -171,9 +175,7 @@ class Exporter {
     for (std::size_t c = 0; c < classes_.size(); ++c) data["labels"][classes_[c]] = c + 1;
     split["train"] = split["val"] = ordered_json::array();
     for (const auto& row : manifest_.rows) {
-      std::string id = row.id;
-      std::replace(id.begin(), id.end(), '.', '_');
-      if (row.split != "test") split[row.split == "train" ? "train" : "val"].push_back(id);
+      if (row.split != "test") split[row.split == "train" ? "train" : "val"].push_back(without_dots(row.id));
     }
     data["numTraining"] = split["train"].size() + split["val"].size();
     data["file_ending"] = ".nii.gz";
@@ -268,7 +270,7 @@ class Exporter {
           add(tar, sample.id + ".mask.npy", npy("|u1", height, width, sample.mask));
           progress.advance();
         }
-        put(tar, std::string(1024, '\0'));
+        tar.append(std::string(1024, '\0'));
         tar.commit();
       }
     }
@@ -344,15 +346,6 @@ class Exporter {
     return out;
   }
 
-  static void put(AtomicFile& file, std::string_view content) {
-    while (!content.empty()) {
-      const ssize_t written = ::write(file.descriptor(), content.data(), content.size());
-      if (written < 0 && errno == EINTR) continue;
-      if (written <= 0) file.fail("cannot write the file", written < 0 ? errno : ENOSPC);
-      content.remove_prefix(static_cast<std::size_t>(written));
-    }
-  }
-
   /// One entry of a ustar archive, without times and owners.
   static void add(AtomicFile& tar, const std::string& name, const std::string& content) {
     if (name.size() > 100)
@@ -381,9 +374,9 @@ class Exporter {
     std::size_t sum = 0;
     for (const char c : header) sum += static_cast<unsigned char>(c);
     field(148, 8, octal(sum, 6) + std::string("\0 ", 2));
-    put(tar, {header.data(), header.size()});
-    put(tar, content);
-    put(tar, std::string((512 - content.size() % 512) % 512, '\0'));
+    tar.append({header.data(), header.size()});
+    tar.append(content);
+    tar.append(std::string((512 - content.size() % 512) % 512, '\0'));
   }
 
   fs::path folder_, out_;

@@ -1,10 +1,7 @@
-#include <algorithm>
-#include <cctype>
 #include <cmath>
 #include <complex>
 #include <iomanip>
 #include <iostream>
-#include <numbers>
 #include <sstream>
 
 #include <nlohmann/json.hpp>
@@ -17,10 +14,12 @@
 #include "core/progress.hpp"
 #include "formats/reader.hpp"
 #include "io/atomic_file.hpp"
+#include "io/file_checks.hpp"
 #include "io/hdf5.hpp"
 #include "io/png.hpp"
 #include "recon/envelope.hpp"
 #include "sim/mechanical_index.hpp"
+#include "transducers/pressure_drive.hpp"
 
 namespace sonoforge {
 
@@ -134,10 +133,11 @@ int run_command(const CommandLine& line) {
   make_folder(folder);
   const RunResult result = run(experiment);
   write_zea(folder / "acquisition.hdf5", result.file);
-  write_pictures(folder, result.file.images, find_label(result.file.labels, "segmentation"), experiment.config.image.dynamic_range);
+  const LabelMap* segmentation = find_label(result.file.labels, "segmentation");
+  write_pictures(folder, result.file.images, segmentation, experiment.config.image.dynamic_range);
   report_json(folder / "report.json", result.report(), line.json);
   if (!result.engine_error.warning.empty()) log_warning(result.engine_error.warning);
-  remove_stale_overlay(folder, find_label(result.file.labels, "segmentation"));
+  remove_stale_overlay(folder, segmentation);
   if (!line.json) {
     print_metrics(result.metrics);
     if (!line.quiet) std::cout << "wrote " << listing(folder, {"acquisition.hdf5", "bmode.png", "overlay.png", "report.json"}) << "\n";
@@ -153,8 +153,7 @@ int simulate_command(const CommandLine& line) {
   if (file.empty()) file = output_folder(line) / "acquisition.hdf5";
   if (std::filesystem::is_directory(file))
     throw UserError(Problem{{file.string(), 0, 0}, "this is a folder (simulate writes one file). Write for example '-o " + (file / "rf.hdf5").string() + "'"});
-  std::string ending = file.extension().string();
-  std::transform(ending.begin(), ending.end(), ending.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  const std::string ending = ending_of(file);
   if (!ending.empty() && ending != ".hdf5" && ending != ".h5")
     throw UserError(Problem{{file.string(), 0, 0}, "simulate writes zea files (its name says '" + ending + "'). Write .hdf5, then 'sonoforge convert' makes other formats of it"});
   make_place_for(file);
@@ -270,7 +269,7 @@ int field_command(const CommandLine& line) {
     // In Pa where the drive is: the faces move so that the pressure on them has that amplitude (`drive_in_pascal`).
     const bool pascal = e.config.pulse->pressure.has_value();
     if (pascal) {
-      const std::complex<double> drive(0, 2 * std::numbers::pi * request.frequency * *e.config.pulse->pressure / e.phantom.background.sound_speed);
+      const auto drive = pressure_factor(request.frequency, *e.config.pulse->pressure, e.phantom.background.sound_speed);
       for (auto& value : result.continuous) value *= drive;
     }
     const char* relative = "per unit velocity times density times sound speed, over i k";
@@ -332,15 +331,13 @@ int reconstruct_command(const CommandLine& line) {
   ConfigTree tree = ConfigTree::parse(file.config.empty() ? "sonoforge: 1" : file.config, input.string() + "/sonoforge/config");
   if (line.inputs.size() > 1) {
     ConfigTree given = ConfigTree::load(line.inputs[1]);
-    if (const ConfigNode* stored = tree.root().find("phantom"); stored && !given.root().find("phantom")) {
-      given.root().entries.push_back({"phantom", stored->where, *stored});
-      for (const char* key : {"seed", "patient", "visit"})
-        if (const ConfigNode* value = tree.root().find(key); value && !given.root().find(key)) given.root().entries.push_back({key, value->where, *value});
-    }
-    for (const auto& entry : tree.root().entries)
-      if (!given.root().find(entry.key) && (entry.key == "description" || entry.key == "sound_speed" || entry.key == "probe" || entry.key == "pulse" ||
-                                             entry.key == "sequence" || entry.key == "receive" || entry.key == "engine"))
-        given.root().entries.push_back(entry);
+    const auto inherit = [&](std::initializer_list<const char*> keys) {
+      for (const char* key : keys)
+        if (const ConfigNode* stored = tree.root().find(key); stored && !given.root().find(key)) given.root().entries.push_back({key, stored->where, *stored});
+    };
+    // A phantom is drawn from its seed: both or neither.
+    if (tree.root().find("phantom") && !given.root().find("phantom")) inherit({"phantom", "seed", "patient", "visit"});
+    inherit({"description", "sound_speed", "probe", "pulse", "sequence", "receive", "engine"});
     tree = std::move(given);
   }
   for (const auto& assignment : line.sets) tree.set(assignment);

@@ -6,11 +6,11 @@
 
 #include <nlohmann/json.hpp>
 
+#include "ai/export.hpp"
 #include "ai/generate.hpp"
 #include "ai/train.hpp"
 #include "ai/validate.hpp"
 #include "app/catalogs.hpp"
-#include "ai/export.hpp"
 #include "app/commands.hpp"
 #include "app/experiment.hpp"
 #include "core/progress.hpp"

@@ -390,7 +390,9 @@ RunResult run(const Experiment& e, bool judge_engine) {
   file.image_grid = grid;
   file.labels = timed(result.seconds, "label", [&] { return rasterize_labels(e.phantom, grid, e.config.labels); });
   result.metrics = timed(result.seconds, "measure", [&] {
-    return measure(e.config.metrics, maps.front(), file.images.front(), metric_classes(e.phantom, grid));
+    std::optional<LabelMap> classes;
+    if (!e.config.metrics.empty()) classes = metric_classes(e.phantom, grid);
+    return measure(e.config.metrics, maps.front(), file.images.front(), classes);
   });
   result.beamformed = std::move(maps);
   file.measurements = true_measurements(e.phantom);

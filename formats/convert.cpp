@@ -20,14 +20,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-std::string ending_of(const fs::path& file) {
-  std::string name = file.filename().string();
-  std::transform(name.begin(), name.end(), name.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  if (name.ends_with(".nii.gz")) return ".nii.gz";
-  return fs::path(name).extension().string();
-}
-
 /// The levels that pictures show [dB]: those of the file's config.
 double dynamic_range_of(const ZeaFile& content) {
   constexpr double usual = 60;

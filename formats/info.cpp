@@ -73,11 +73,6 @@ void describe_storage(const Hdf5Reader& reader, const std::string& group, json& 
   }
 }
 
-bool is_nifti(const std::filesystem::path& file) {
-  const std::string name = file.filename().string();
-  return name.ends_with(".nii") || name.ends_with(".nii.gz");
-}
-
 json describe_volume(const std::filesystem::path& file) {
   const NiftiVolume volume = read_nifti(file);
   const auto [least, most] = std::minmax_element(volume.values.begin(), volume.values.end());
@@ -103,7 +98,7 @@ json describe_file(const std::filesystem::path& file) {
   regular_file_size(file);
   const std::string start = read_file_start(file, 33);
   if (start.starts_with("\x89PNG\r\n\x1a\n")) return describe_png(file, start);
-  if (is_nifti(file)) return describe_volume(file);
+  if (const std::string ending = ending_of(file); ending == ".nii" || ending == ".nii.gz") return describe_volume(file);
   const std::string format = detect_format(file);
   const ZeaFile content = read_any(file);
   const Acquisition& acquisition = content.acquisition;

@@ -297,12 +297,12 @@ void write_uff(const fs::path& file, const ZeaFile& content) {
     if (transmit.wave == Transmit::Wave::custom || transmit.laws.size() != 1)
       refuse("a transmit is no plane, spherical or focused wave (UFF holds no delays). Write .hdf5 instead");
 
-  for (const Transmit& transmit : acquisition.sequence.transmits) {
+  const auto is_tapered = [](const Transmit& transmit) {
     const auto& weights = transmit.laws.front().apodization;
-    if (std::all_of(weights.begin(), weights.end(), [](double w) { return w == 1; })) continue;
+    return std::any_of(weights.begin(), weights.end(), [](double w) { return w != 1; });
+  };
+  if (std::any_of(acquisition.sequence.transmits.begin(), acquisition.sequence.transmits.end(), is_tapered))
     log_warning(file.string() + ": transmit apodization has no place in UFF and is left out (delays of silent elements are those of the wave)");
-    break;
-  }
 
   UffWriting writing(file);
   const std::string group = "channel_data/";

@@ -64,6 +64,15 @@ void AtomicFile::commit() {
   close(descriptor);
 }
 
+void AtomicFile::append(std::string_view content) {
+  while (!content.empty()) {
+    const ssize_t put = write(descriptor_, content.data(), content.size());
+    if (put < 0 && errno == EINTR) continue;
+    if (put <= 0) fail("cannot write the file", put < 0 ? errno : ENOSPC);
+    content.remove_prefix(static_cast<std::size_t>(put));
+  }
+}
+
 void remove_unfinished_files(const fs::path& folder) {
   std::error_code ignored;
   for (const auto& entry : fs::directory_iterator(folder, ignored)) {
@@ -74,12 +83,7 @@ void remove_unfinished_files(const fs::path& folder) {
 
 void write_file_atomically(const fs::path& file, std::string_view content) {
   AtomicFile output(file);
-  while (!content.empty()) {
-    const ssize_t put = write(output.descriptor(), content.data(), content.size());
-    if (put < 0 && errno == EINTR) continue;
-    if (put <= 0) output.fail("cannot write the file", put < 0 ? errno : ENOSPC);
-    content.remove_prefix(static_cast<std::size_t>(put));
-  }
+  output.append(content);
   output.commit();
 }
 

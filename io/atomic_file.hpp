@@ -34,6 +34,8 @@ class AtomicFile {
 
   int descriptor() const { return descriptor_; }
   const std::filesystem::path& temporary() const { return temporary_; }
+  /// Appends all of it. Throws `UserError` (full disk).
+  void append(std::string_view content);
   void commit();
   /// Throws `UserError`: "`what` (reason of the system error number). Check free space ...".
   [[noreturn]] void fail(const std::string& what, int error) const;

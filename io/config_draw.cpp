@@ -55,12 +55,15 @@ struct FactorModel {
   std::optional<Outcome> outcome;
 
   /// Takes its sections out of the root.
-  FactorModel(ConfigNode& root, const std::filesystem::path& folder, FactorTables& cache) {
+  /// `files`: whether tables may be read.
+  FactorModel(ConfigNode& root, const std::filesystem::path& folder, bool files, FactorTables& cache) {
     auto correlations = take(root, "correlations");
     const auto outcome_section = take(root, "outcome");
     if (const auto section = take(root, "factors")) {
       if (section->kind != ConfigNode::Kind::mapping) refuse_node(*section, "factors is not a mapping. Write for example 'factors: {fat: {uniform: [5 mm, 30 mm]}}'");
       for (const auto& entry : section->entries) {
+        if (entry.key == "table" && !files)
+          refuse_node(entry.value, "tables of factors are files (this place takes configs without files). Run it with the command line");
         if (entry.key == "table") read_tables(entry.value, folder, cache);
         else if (entry.key == "correlations" && entry.value.kind == ConfigNode::Kind::list) correlations = entry.value;
         else declared[entry.key] = entry.value;
@@ -288,7 +291,7 @@ bool ConfigTree::has_distributions() const {
 Factors ConfigTree::draw(const RandomStream& random, const std::map<std::string, std::string>& forced, Visit visit) {
   Mistakes mistakes;
   std::optional<FactorModel> built;
-  if (!mistakes.pass([&] { built.emplace(root_, file_.parent_path(), *tables_); })) {
+  if (!mistakes.pass([&] { built.emplace(root_, file_.parent_path(), files_, *tables_); })) {
     for (const char* section : {"factors", "correlations", "outcome"}) take(root_, section);
     mark_distributions(root_);
     problems_.insert(problems_.end(), mistakes.found.begin(), mistakes.found.end());

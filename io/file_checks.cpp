@@ -2,12 +2,22 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+#include <cctype>
 #include <cstdio>
 #include <fstream>
 
 #include "core/error.hpp"
 
 namespace sonoforge {
+
+std::string ending_of(const std::filesystem::path& file) {
+  std::string name = file.filename().string();
+  std::transform(name.begin(), name.end(), name.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  if (name.ends_with(".nii.gz")) return ".nii.gz";
+  return std::filesystem::path(name).extension().string();
+}
 
 void refuse_file(const std::filesystem::path& file, const std::string& text) {
   Problem problem;

@@ -6,6 +6,9 @@
 
 namespace sonoforge {
 
+/// The ending of a name in small letters, ".nii.gz" as one; "" where there is none.
+std::string ending_of(const std::filesystem::path& file);
+
 /// Throws `UserError` with the text "problem (why). Suggestion" about a file.
 [[noreturn]] void refuse_file(const std::filesystem::path& file, const std::string& text);
 

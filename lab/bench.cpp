@@ -13,7 +13,7 @@
 #include "core/base64.hpp"
 #include "core/fft.hpp"
 
-#include "recon/envelope.hpp"
+#include "recon/iq.hpp"
 #include "recon/metrics.hpp"
 #include "core/scan_conversion.hpp"
 
@@ -68,25 +68,8 @@ double largest(std::span<const float> values) {
   return static_cast<double>(top);
 }
 
-std::vector<std::complex<double>> spectrum_of(std::span<const float> record) {
-  const std::vector<std::complex<double>> values(record.begin(), record.end());
-  std::vector<std::complex<double>> spectrum(values.size());
-  ComplexFft<double>(values.size()).forward(values, spectrum);
-  return spectrum;
-}
-
-/// The analytic signal of a real record, by the spectrum's positive half.
-std::vector<std::complex<double>> analytic(std::span<const float> record) {
-  const std::size_t n = record.size();
-  std::vector<std::complex<double>> values = spectrum_of(record);
-  for (std::size_t i = 1; i < n; ++i) {
-    if (2 * i < n) values[i] *= 2;
-    else if (2 * i > n) values[i] = 0;
-  }
-  std::vector<std::complex<double>> signal(n);
-  ComplexFft<double>(n).inverse(values, signal);
-  for (auto& value : signal) value /= static_cast<double>(n);
-  return signal;
+std::size_t nearest(const Axis& axis, double at) {
+  return static_cast<std::size_t>(std::clamp(std::lround(axis.index_of(at)), 0L, static_cast<long>(axis.count) - 1));
 }
 
 }  // namespace
@@ -97,6 +80,7 @@ struct Bench::Scene {
   Acquisition acquisition;
   PixelGrid grid;  ///< the beamformer's
   std::vector<ComplexMap> maps;
+  RealMap image;  ///< the first map's levels [dB]
   std::map<std::string, double> seconds;
 
   explicit Scene(const std::string& config) : text(config) {
@@ -110,8 +94,6 @@ struct Bench::Scene {
     timed("phantom", [&] {
       ConfigTree tree = ConfigTree::parse(config, "config");
       tree.forbid_files();
-      if (const auto* factors = tree.root().find("factors"); factors && factors->find("table"))
-        throw UserError(Problem{factors->find("table")->where, "tables of factors are files (the lab takes configs without files). Use the command line"});
       const Factors factors = draw_config(tree, 0);
       experiment = Experiment::build(tree, {"phantom", "probe", "sequence", "receive"}, factors);
     });
@@ -127,6 +109,7 @@ struct Bench::Scene {
     timed("reconstruct", [&] {
       maps = e.config.beamformer->beamform(acquisition, grid);
       compensate_loss(maps, e.config.image.compensation, acquisition);
+      image = make_images(maps).front();
     });
   }
 
@@ -138,8 +121,7 @@ struct Bench::Scene {
   /// Polar images are shown on the Cartesian grid that holds them.
   PixelGrid shown() const { return grid.kind == PixelGrid::Kind::cartesian ? grid : enclosing_grid(grid, grid.z.step * 2); }
   RealMap decibels() const {
-    const RealMap levels = make_images(maps).front();
-    return grid.kind == PixelGrid::Kind::cartesian ? levels : scan_convert(levels, shown(), -300.0F);
+    return grid.kind == PixelGrid::Kind::cartesian ? image : scan_convert(image, shown(), -300.0F);
   }
 };
 
@@ -225,9 +207,10 @@ Json Bench::answer(const Json& request) try {
     out["image"] = image_view(e, levels);
     const LabelMap classes = rasterize_labels(e.phantom, levels.grid, {"segmentation"}).front();
     out["labels"] = labels_view(classes);
-    const auto truth = metric_classes(e.phantom, scene.grid);
     out["metrics"] = Json::array();
-    for (const auto& m : measure(e.config.metrics, scene.maps.front(), make_images(scene.maps).front(), truth))
+    std::optional<LabelMap> truth;
+    if (!e.config.metrics.empty()) truth = metric_classes(e.phantom, scene.grid);
+    for (const auto& m : measure(e.config.metrics, scene.maps.front(), scene.image, truth))
       out["metrics"].push_back({{"name", m.name}, {"of", m.subject}, {"value", finite(m.value)}, {"unit", m.unit}, {"problem", m.problem}});
     out["facts"] = {{"scatterers", e.phantom.scatterers.size()}, {"elements", e.probe.size()}, {"transmits", e.sequence.transmits.size()},
                     {"engine", e.config.engine.type}, {"error", e.config.engine->predicted_error()}, {"seconds", scene.seconds},
@@ -248,14 +231,17 @@ Json Bench::answer(const Json& request) try {
   } else if (view == "channel") {
     const std::size_t t = index(request, "transmit", rf.transmits()), m = index(request, "element", rf.channels());
     const auto record = rf.samples.row(0, t, m);
-    const auto signal = analytic(record);
-    std::vector<double> levels;
+    std::vector<std::complex<float>> signal(record.size());
+    AnalyticSignal<float>{record.size()}(record, signal);
+    std::vector<float> levels;
     for (const auto& value : signal) levels.push_back(std::abs(value));
-    const auto spectrum = spectrum_of(record);
+    const RealFft<float> fft(record.size());
+    std::vector<std::complex<float>> spectrum(fft.bins());
+    fft.forward(record, spectrum);
     Json power = Json::array();
     double top = 0;
-    for (std::size_t i = 0; i <= spectrum.size() / 2; ++i) top = std::max(top, std::abs(spectrum[i]));
-    for (std::size_t i = 0; i <= spectrum.size() / 2; ++i) power.push_back(top > 0 ? std::max(20 * std::log10(std::abs(spectrum[i]) / top + 1e-10), -100.0) : -100.0);
+    for (const auto& bin : spectrum) top = std::max(top, static_cast<double>(std::abs(bin)));
+    for (const auto& bin : spectrum) power.push_back(top > 0 ? std::max(20 * std::log10(static_cast<double>(std::abs(bin)) / top + 1e-10), -100.0) : -100.0);
     out = {{"start", rf.start[t]}, {"sampling_rate", rf.sampling_rate}, {"samples", numbers(record)}, {"envelope", numbers(levels)}, {"spectrum", power}};
   } else if (view == "delays") {
     const std::size_t t = index(request, "transmit", rf.transmits());
@@ -271,17 +257,15 @@ Json Bench::answer(const Json& request) try {
   } else if (view == "line") {
     const double x = number(request, "x", 0);
     const PixelGrid& grid = scene.grid;
-    const double place = (x - grid.x.from) / grid.x.step;
-    const auto ix = static_cast<std::size_t>(std::clamp(std::lround(place), 0L, static_cast<long>(grid.x.count) - 1));
+    const std::size_t ix = nearest(grid.x, x);
     Json wave = Json::array(), levels = Json::array(), decibels = Json::array();
-    const RealMap image = make_images(scene.maps).front();
     for (std::size_t iz = 0; iz < grid.z.count; ++iz) {
       const std::complex<double> value(scene.maps.front().values(iz, std::size_t{0}, ix));
       // The carrier that the complex image has lost, at the two-way time of the depth.
       const double phase = 4 * std::numbers::pi * rf.centre_frequency * grid.z.at(iz) / rf.sound_speed;
       wave.push_back((value * std::polar(1.0, phase)).real());
       levels.push_back(std::abs(value));
-      decibels.push_back(static_cast<double>(image.values(iz, std::size_t{0}, ix)));
+      decibels.push_back(static_cast<double>(scene.image.values(iz, std::size_t{0}, ix)));
     }
     out = {{"x", grid.x.at(ix)}, {"z", axis(grid.z)}, {"wave", wave}, {"envelope", levels}, {"level", decibels}};
   } else if (view == "beam") {
@@ -313,11 +297,11 @@ Json Bench::answer(const Json& request) try {
     out = {{"x", axis(grid.x)}, {"z", axis(grid.z)}, {"frames", list}, {"times", times}};
   } else if (view == "psf") {
     const Vec3 point{number(request, "x", 0), 0, number(request, "z", 0.02)};
-    Phantom alone = e.phantom;
-    alone.scatterers = {};
-    alone.scatterers.positions = {point};
-    alone.scatterers.amplitudes = {1};
-    alone.scatterers.regions = {-1};
+    Scatterers target;
+    target.positions = {point};
+    target.amplitudes = {1};
+    target.regions = {-1};
+    const Phantom alone = e.phantom.with(std::move(target));
     Acquisition echoes = e.config.engine->simulate({alone, e.probe, *e.pulse, e.sequence, *e.config.receive});
     echoes.sound_speed = rf.sound_speed;
     const double wavelength = rf.sound_speed / e.probe.frequency;
@@ -338,9 +322,8 @@ Json Bench::answer(const Json& request) try {
     const Vec3 point{number(request, "x", 0), 0, number(request, "z", 0.02)};
     const Tissue& tissue = e.phantom.tissue_at(point);
     const RealMap levels = scene.decibels();
-    const auto pixel = [](const Axis& a, double at) { return static_cast<std::size_t>(std::clamp(std::lround((at - a.from) / a.step), 0L, static_cast<long>(a.count) - 1)); };
     out = {{"tissue", tissue.name}, {"sound_speed", tissue.sound_speed}, {"density", tissue.density},
-           {"level", finite(static_cast<double>(levels.values(pixel(levels.grid.z, point.z), std::size_t{0}, pixel(levels.grid.x, point.x))))}};
+           {"level", finite(static_cast<double>(levels.values(nearest(levels.grid.z, point.z), std::size_t{0}, nearest(levels.grid.x, point.x))))}};
     out["echogenicity"] = finite(e.phantom.echogenicity_at(point));
   } else {
     throw UserError("there is no view '" + view + "'. Known: image, rf, channel, delays, line, beam, wave, psf, point");

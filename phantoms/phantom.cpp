@@ -2,6 +2,18 @@
 
 namespace sonoforge {
 
+Phantom Phantom::with(Scatterers others) const {
+  Phantom phantom;
+  phantom.background = background;
+  phantom.regions = regions;
+  phantom.scatterers = std::move(others);
+  phantom.targets = targets;
+  phantom.echo_map = echo_map;
+  phantom.measurements = measurements;
+  phantom.extent = extent;
+  return phantom;
+}
+
 int Phantom::region_at(Vec3 point) const {
   for (std::size_t i = regions.size(); i-- > 0;)
     if (regions[i].shape->contains(point)) return static_cast<int>(i);

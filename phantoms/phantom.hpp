@@ -73,6 +73,9 @@ struct Phantom {
   std::vector<TrueMeasurement> measurements;  ///< beyond the volumes and areas that the shapes of labelled regions know
   Bounds extent;          ///< where scatterers and labels are meant to be [m]
 
+  /// The same but for its scatterers, which are not copied.
+  Phantom with(Scatterers others) const;
+
   /// Index of the region that holds a point, -1 for the background.
   int region_at(Vec3 point) const;
   const Tissue& tissue_at(Vec3 point) const;

@@ -287,17 +287,12 @@ std::shared_ptr<const Volume> read_volume(const ImagePhantom& config) {
     // i is lateral; j is depth and k elevation, or, as in the volumes that `convert` writes, the other way round. A volume of one
     // voxel along j is a plane of the latter kind.
     const bool depth_last = config.axes == ImagePhantom::Axes::xyz || (image.size[1] == 1 && image.size[2] > 1);
-    if (depth_last) {
-      volume->nx = image.size[0], volume->ny = image.size[1], volume->nz = image.size[2];
-      volume->values = image.values;
-    } else {
-    volume->nx = image.size[0], volume->nz = image.size[1], volume->ny = image.size[2];
-    volume->values.resize(image.values.size());
-    for (std::size_t k = 0; k < volume->ny; ++k)
-      for (std::size_t j = 0; j < volume->nz; ++j)
-        for (std::size_t i = 0; i < volume->nx; ++i)
-          volume->values[(j * volume->ny + k) * volume->nx + i] = image.values[(k * volume->nz + j) * volume->nx + i];
-    }
+    volume->nx = image.size[0], volume->ny = image.size[depth_last ? 1 : 2], volume->nz = image.size[depth_last ? 2 : 1];
+    const std::size_t across = depth_last ? volume->nx : volume->nx * volume->nz;  // from one elevation to the next
+    const std::size_t down = depth_last ? volume->nx * volume->ny : volume->nx;    // from one depth to the next
+    for (std::size_t z = 0; z < volume->nz; ++z)
+      for (std::size_t y = 0; y < volume->ny; ++y)
+        for (std::size_t x = 0; x < volume->nx; ++x) volume->values.push_back(image.values[z * down + y * across + x]);
   } else {
     const Hdf5Reader reader(config.file);
     const auto shape = reader.shape(config.dataset);

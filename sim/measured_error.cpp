@@ -48,15 +48,14 @@ std::optional<MeasuredError> ScattererEngine::measured_error(const SimulationInp
   for (std::size_t i = 0; i < all.size(); ++i)
     if (all.amplitudes[i] != 0) heard.push_back(i);
   if (heard.empty() || input.sequence.transmits.empty()) return {};
-  Phantom phantom = input.phantom;
-  Scatterers& some = phantom.scatterers;
-  some = {};
+  Scatterers some;
   for (std::size_t i :
        draw(random.child("scatterers"), heard.size(), sample_size(input, dimensions, model == Model::simus))) {
     some.positions.push_back(all.positions[heard[i]]);
     some.amplitudes.push_back(all.amplitudes[heard[i]]);
     if (!all.regions.empty()) some.regions.push_back(all.regions[heard[i]]);
   }
+  const Phantom phantom = input.phantom.with(std::move(some));
   Sequence sequence = input.sequence;
   sequence.frames = 1;
   sequence.transmits.clear();
@@ -75,7 +74,7 @@ std::optional<MeasuredError> ScattererEngine::measured_error(const SimulationInp
     error += (got - wanted) * (got - wanted), size += wanted * wanted;
   }
   if (!(size > 0)) return {};
-  return MeasuredError{std::sqrt(error / size), some.size(), sequence.transmits.size()};
+  return MeasuredError{std::sqrt(error / size), phantom.scatterers.size(), sequence.transmits.size()};
 }
 
 }  // namespace sonoforge

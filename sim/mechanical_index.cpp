@@ -14,8 +14,7 @@ MechanicalIndex mechanical_index(const Engine& engine, const SimulationInput& in
                                  std::size_t transmit) {
   MechanicalIndex index;
   if (points.empty()) return index;
-  Phantom water = input.phantom;
-  water.scatterers = {};
+  Phantom water = input.phantom.with({});
   water.background.attenuation = {};
   const SimulationInput free_field{water, input.probe, input.pulse, input.sequence, input.receive};
   const double frequency = input.pulse.frequency();

@@ -4,14 +4,19 @@
 #include <numbers>
 
 namespace sonoforge {
+
+std::complex<double> pressure_factor(double frequency, double pressure, double sound_speed) {
+  return {0, 2 * std::numbers::pi * pressure / sound_speed * frequency};
+}
+
 namespace {
 
 class PressureDrive final : public Pulse {
  public:
   PressureDrive(std::shared_ptr<const Pulse> pulse, double pressure, double sound_speed)
-      : pulse_(std::move(pulse)), scale_(2 * std::numbers::pi * pressure / sound_speed) {}
+      : pulse_(std::move(pulse)), pressure_(pressure), sound_speed_(sound_speed) {}
   std::complex<double> spectrum(double frequency, std::size_t element) const override {
-    return std::complex<double>(0, scale_ * frequency) * pulse_->spectrum(frequency, element);
+    return pressure_factor(frequency, pressure_, sound_speed_) * pulse_->spectrum(frequency, element);
   }
   double half_duration() const override { return pulse_->half_duration(); }
   double frequency() const override { return pulse_->frequency(); }
@@ -20,7 +25,7 @@ class PressureDrive final : public Pulse {
 
  private:
   std::shared_ptr<const Pulse> pulse_;
-  double scale_;  // [Pa s/m]
+  double pressure_, sound_speed_;
 };
 
 }  // namespace

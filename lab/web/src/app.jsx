@@ -111,7 +111,7 @@ function App() {
   };
 
   const runFull = async () => {
-    const exact = text(put(put(put(scene, 'engine', {type: 'exact', model: 'physical', dimensions: 3}), 'phantom', scene.phantom), 'seed', scene.seed ?? 1));
+    const exact = text(put(scene, 'engine', {type: 'exact', model: 'physical', dimensions: 3}));
     try {
       const {job: id} = await job.start({view: 'image', config: exact});
       setFull({id, percent: 0});

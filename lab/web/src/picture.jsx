@@ -30,8 +30,8 @@ function ticks(from, to, most) {
 }
 
 /**
- * map: {x: {from, step, count}, z: ..., values: base64}, lengths in m; marks: [{x, z, text}] in m; scaleX/scaleZ say what the
- * axes hold where that is not mm.
+ * map: {x: {from, step, count}, z: ..., values: base64 or bytes}, lengths in m unless `unit` (shown over held) says otherwise;
+ * marks: [{x, z, text, to}] in the same.
  */
 export function Picture({map, colours: kind = 'grey', overlay, marks = [], title, onPoint, onDrag, dragShape, xLabel = 'Lateral [mm]', zLabel = 'Depth [mm]', unit = 1e3, low, high, square = true, describe}) {
   const canvas = useRef(null);
