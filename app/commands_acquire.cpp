@@ -361,7 +361,9 @@ int reconstruct_command(const CommandLine& line) {
   result.seconds["reconstruct"] = seconds;
   result.versions = {{"sonoforge", SONOFORGE_VERSION}};
   result.file = std::move(file);
-  result.file.images = make_images(maps);
+  std::vector<RealMap> envelopes;
+  tree.locate("image", [&] { envelopes = detect(maps, config.image); });
+  result.file.images = make_images(envelopes);
   // Labels belong to the grid they were made for; the phantom makes them anew, if the config has one.
   std::vector<LabelMap> kept;
   std::optional<LabelMap> classes;
@@ -379,7 +381,7 @@ int reconstruct_command(const CommandLine& line) {
   result.file.image_grid = grid;
   const LabelMap* segmentation = find_label(result.file.labels, "segmentation");
   if (!classes && segmentation) classes = with_background(*segmentation, "", {});
-  tree.locate("metrics", [&] { result.metrics = measure(config.metrics, maps.front(), result.file.images.front(), classes); });
+  tree.locate("metrics", [&] { result.metrics = measure(config.metrics, envelopes.front(), result.file.images.front(), classes); });
   result.file.config = dump_config(config);
   write_pictures(folder, result.file.images, segmentation, config.image.dynamic_range);
   const auto report = result.report();

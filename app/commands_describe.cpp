@@ -206,19 +206,20 @@ int info_command(const CommandLine& line) {
 
 int convert_command(const CommandLine& line) {
   std::error_code error;
-  if (!line.layout.empty() || std::filesystem::is_directory(line.inputs[0], error)) {
+  const bool folder = std::filesystem::is_directory(line.inputs[0], error);
+  if (folder || (!line.layout.empty() && line.layout != "picmus")) {
     const auto& names = export_format_names();
     const auto found = std::find(names.begin(), names.end(), line.layout);
     if (found == names.end())
       throw UserError(line.layout.empty()
                           ? "'" + line.inputs[0] + "' is a folder: say in which layout its data set is wanted. Write for example '--to nnunet'"
-                          : "--to " + line.layout + " (known: nnunet, coco, webdataset, nifti). Write one of them");
+                          : "--to " + line.layout + " (known: nnunet, coco, webdataset, nifti for a data set; picmus for a file). Write one of them");
     const std::size_t samples = export_dataset(line.inputs[0], line.inputs[1], static_cast<ExportFormat>(found - names.begin()));
     if (line.json) std::cout << Json{{"folder", line.inputs[1]}, {"samples", samples}}.dump(2) << "\n";
     else if (!line.quiet) std::cout << "wrote " << samples << " samples to " << line.inputs[1] << "\n";
     return 0;
   }
-  convert_file(line.inputs[0], line.inputs[1]);
+  convert_file(line.inputs[0], line.inputs[1], line.layout);
   if (line.json) std::cout << Json{{"file", line.inputs[1]}}.dump(2) << "\n";
   else if (!line.quiet) std::cout << "wrote " << line.inputs[1] << "\n";
   return 0;

@@ -51,6 +51,7 @@ void ImageConfig::fields(FieldVisitor& visit) {
   visit(range, {.key = "range", .doc = "Polar images: distance from the apex (the centre of a convex array's arc, or of a flat probe's face).",
                 .unit = Unit::metre, .min = 0, .max = 10, .max_items = max_pixels_per_axis});
   visit(compensation, {.key = "compensation", .doc = "Depth gain that undoes this loss on the way there and back.", .unit = Unit::attenuation});
+  visit.list(filters, image_filter_catalog(), {.key = "filters", .doc = "Smoothing of the envelope, one after the other; metrics see the result, stored beamformed data do not.", .max_items = 20});
   visit(dynamic_range, {.key = "dynamic_range", .doc = "Levels shown in pictures.", .unit = Unit::decibel, .min = 1, .max = 300});
 }
 
@@ -311,13 +312,18 @@ void compensate_loss(std::vector<ComplexMap>& maps, const Attenuation& loss, con
     }
 }
 
-std::vector<RealMap> make_images(const std::vector<ComplexMap>& maps) {
+std::vector<RealMap> detect(const std::vector<ComplexMap>& maps, const ImageConfig& config) {
+  std::vector<RealMap> envelopes;
+  for (const auto& map : maps) envelopes.push_back(filtered(envelope(map), config.filters));
+  return envelopes;
+}
+
+std::vector<RealMap> make_images(const std::vector<RealMap>& envelopes) {
   // One reference level for all frames, so that a movie does not flicker.
-  float top = 0;
-  for (const auto& map : maps)
-    for (const auto& value : map.values.flat()) top = std::max(top, std::abs(value));
+  double top = 0;
+  for (const auto& map : envelopes) top = std::max(top, maximum(map));
   std::vector<RealMap> images;
-  for (const auto& map : maps) images.push_back(log_compress(envelope(map), static_cast<double>(top)));
+  for (const auto& map : envelopes) images.push_back(log_compress(map, top));
   return images;
 }
 
@@ -351,11 +357,10 @@ LabelMap with_background(LabelMap classes, const std::string& name, const std::f
   return classes;
 }
 
-std::vector<MetricValue> measure(const std::vector<Typed<MetricConfig>>& metrics, const ComplexMap& pixels, const RealMap& decibels,
+std::vector<MetricValue> measure(const std::vector<Typed<MetricConfig>>& metrics, const RealMap& levels, const RealMap& decibels,
                                  const std::optional<LabelMap>& classes) {
   std::vector<MetricValue> values;
   if (metrics.empty()) return values;
-  const RealMap levels = envelope(pixels);
   for (const auto& metric : metrics) {
     std::vector<MetricValue> measured;
     try {
@@ -386,13 +391,14 @@ RunResult run(const Experiment& e, bool judge_engine) {
   const PixelGrid grid = e.grid(file.acquisition);
   auto maps = timed(result.seconds, "reconstruct", [&] { return e.config.beamformer->beamform(file.acquisition, grid); });
   compensate_loss(maps, e.config.image.compensation, file.acquisition);
-  file.images = make_images(maps);
+  const auto envelopes = detect(maps, e.config.image);
+  file.images = make_images(envelopes);
   file.image_grid = grid;
   file.labels = timed(result.seconds, "label", [&] { return rasterize_labels(e.phantom, grid, e.config.labels); });
   result.metrics = timed(result.seconds, "measure", [&] {
     std::optional<LabelMap> classes;
     if (!e.config.metrics.empty()) classes = metric_classes(e.phantom, grid);
-    return measure(e.config.metrics, maps.front(), file.images.front(), classes);
+    return measure(e.config.metrics, envelopes.front(), file.images.front(), classes);
   });
   result.beamformed = std::move(maps);
   file.measurements = true_measurements(e.phantom);

@@ -13,6 +13,7 @@
 #include "io/config.hpp"
 #include "phantoms/phantom.hpp"
 #include "recon/beamformer.hpp"
+#include "recon/image_filter.hpp"
 #include "recon/metrics.hpp"
 #include "sim/engine.hpp"
 #include "transducers/probe.hpp"
@@ -28,6 +29,7 @@ struct ImageConfig : Configurable {
   std::optional<Axis> x, y, z;
   std::optional<Axis> angle, range;
   double dynamic_range = 60;  ///< of pictures [dB]
+  std::vector<Typed<ImageFilter>> filters;  ///< of the envelope, in this order
   Attenuation compensation;   ///< depth gain that undoes this loss on the way there and back, at the pulse's centre frequency
   void fields(FieldVisitor& visit) override;
   void check() const override;
@@ -122,15 +124,17 @@ RunResult run(const Experiment& experiment, bool judge_engine = true);
 
 /// Multiplies each pixel by the gain that undoes the loss on the way to its depth and back.
 void compensate_loss(std::vector<ComplexMap>& maps, const Attenuation& loss, const Acquisition& acquisition);
+/// The envelopes of all frames after the image's filters.
+std::vector<RealMap> detect(const std::vector<ComplexMap>& maps, const ImageConfig& config);
 /// Log-compressed images of all frames, in dB below the brightest pixel of all.
-std::vector<RealMap> make_images(const std::vector<ComplexMap>& maps);
+std::vector<RealMap> make_images(const std::vector<RealMap>& envelopes);
 
 /// The segmentation that metrics see: the labelled classes, and the background under the name of its tissue.
 LabelMap metric_classes(const Phantom& phantom, const PixelGrid& grid);
 /// The classes and, under `name` and as "background", the pixels that have none and of which `is_background` (if given) holds.
 LabelMap with_background(LabelMap classes, const std::string& name, const std::function<bool(Vec3)>& is_background);
-/// A metric that the image does not allow (a region without pixels) has a `problem` instead of a value.
-std::vector<MetricValue> measure(const std::vector<Typed<MetricConfig>>& metrics, const ComplexMap& pixels, const RealMap& decibels,
+/// `levels`: the envelope. A metric that the image does not allow (a region without pixels) has a `problem` instead of a value.
+std::vector<MetricValue> measure(const std::vector<Typed<MetricConfig>>& metrics, const RealMap& levels, const RealMap& decibels,
                                  const std::optional<LabelMap>& classes);
 
 /// Throws a `UserError` that names every metric with a problem: called once everything else is written.

@@ -7,6 +7,7 @@
 #include "core/scan_conversion.hpp"
 #include "core/units.hpp"
 #include "formats/must.hpp"
+#include "formats/picmus.hpp"
 #include "formats/reader.hpp"
 #include "formats/uff.hpp"
 #include "io/config.hpp"
@@ -109,11 +110,16 @@ void write_any(const fs::path& file, const ZeaFile& content) {
   write_volume(file, content.images.front());
 }
 
-void convert_file(const fs::path& in, const fs::path& out) {
+void convert_file(const fs::path& in, const fs::path& out, const std::string& format) {
   std::error_code error;
   if (fs::equivalent(in, out, error))
     refuse_file(out, "input and output are the same file (it would be overwritten). Choose another name");
-  write_any(out, read_any(in));
+  const ZeaFile content = read_any(in);
+  if (format.empty()) return write_any(out, content);
+  const std::string ending = ending_of(out);
+  if (ending != ".hdf5" && ending != ".h5")
+    refuse_file(out, "PICMUS files are HDF5 (the name ends in '" + ending + "'). Write .hdf5");
+  write_picmus(out, content);
 }
 
 }  // namespace sonoforge

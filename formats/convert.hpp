@@ -1,5 +1,6 @@
 #pragma once
 #include <filesystem>
+#include <string>
 
 #include "formats/zea.hpp"
 
@@ -10,7 +11,8 @@ namespace sonoforge {
 /// Cartesian grid). Throws `UserError` for other endings and where the content does not fit.
 void write_any(const std::filesystem::path& file, const ZeaFile& content);
 
-/// `write_any(out, read_any(in))`; refuses to write onto its own input.
-void convert_file(const std::filesystem::path& in, const std::filesystem::path& out);
+/// `write_any(out, read_any(in))`; refuses to write onto its own input. `format` "picmus" writes PICMUS's layout of HDF5
+/// instead of zea's; "" follows the ending.
+void convert_file(const std::filesystem::path& in, const std::filesystem::path& out, const std::string& format = "");
 
 }  // namespace sonoforge

@@ -80,6 +80,7 @@ struct Bench::Scene {
   Acquisition acquisition;
   PixelGrid grid;  ///< the beamformer's
   std::vector<ComplexMap> maps;
+  RealMap levels;  ///< the envelope, after the image's filters
   RealMap image;  ///< the first map's levels [dB]
   std::map<std::string, double> seconds;
 
@@ -109,7 +110,8 @@ struct Bench::Scene {
     timed("reconstruct", [&] {
       maps = e.config.beamformer->beamform(acquisition, grid);
       compensate_loss(maps, e.config.image.compensation, acquisition);
-      image = make_images(maps).front();
+      levels = detect(maps, e.config.image).front();
+      image = make_images({levels}).front();
     });
   }
 
@@ -210,7 +212,7 @@ Json Bench::answer(const Json& request) try {
     out["metrics"] = Json::array();
     std::optional<LabelMap> truth;
     if (!e.config.metrics.empty()) truth = metric_classes(e.phantom, scene.grid);
-    for (const auto& m : measure(e.config.metrics, scene.maps.front(), scene.image, truth))
+    for (const auto& m : measure(e.config.metrics, scene.levels, scene.image, truth))
       out["metrics"].push_back({{"name", m.name}, {"of", m.subject}, {"value", finite(m.value)}, {"unit", m.unit}, {"problem", m.problem}});
     out["facts"] = {{"scatterers", e.phantom.scatterers.size()}, {"elements", e.probe.size()}, {"transmits", e.sequence.transmits.size()},
                     {"engine", e.config.engine.type}, {"error", e.config.engine->predicted_error()}, {"seconds", scene.seconds},
@@ -309,7 +311,7 @@ Json Bench::answer(const Json& request) try {
     grid.x = {point.x - 12 * wavelength, wavelength / 6, 145};
     grid.z = {std::max(point.z - 6 * wavelength, wavelength / 2), wavelength / 12, 145};
     const auto maps = e.config.beamformer->beamform(echoes, grid);
-    const RealMap levels = make_images(maps).front();
+    const RealMap levels = make_images(detect(maps, e.config.image)).front();
     std::size_t top = 0;
     for (std::size_t i = 0; i < levels.values.size(); ++i)
       if (levels.values.flat()[i] > levels.values.flat()[top]) top = i;

@@ -111,7 +111,7 @@ TEST_F(Readers, FieldIIDataInPybfsLayout) {
 }
 
 /// A PICMUS file of `angles` with 4 elements at odd places, as its authors write it.
-void write_picmus(const fs::path& file, const std::vector<float>& angles, float modulation, bool iq,
+void write_picmus_by_hand(const fs::path& file, const std::vector<float>& angles, float modulation, bool iq,
                   const std::vector<float>& real, const std::vector<float>& imaginary, std::size_t samples) {
   const std::string group = "US/US_DATASET0000/";
   const std::vector<float> geometry{-3e-3F, -1e-3F, 1e-3F, 3e-3F, 0, 0, 0, 0, 0, 0, 0, 0};
@@ -135,7 +135,7 @@ TEST_F(Readers, PicmusTimesAreMovedToTheFirstFiring) {
   const std::vector<float> angles{-0.25F, 0, 0.25F};
   std::vector<float> real(3 * 4 * 5);
   for (std::size_t i = 0; i < real.size(); ++i) real[i] = static_cast<float>(i);
-  write_picmus(folder / "a.hdf5", angles, 0, false, real, {}, 5);
+  write_picmus_by_hand(folder / "a.hdf5", angles, 0, false, real, {}, 5);
   EXPECT_EQ(detect_format(folder / "a.hdf5"), "picmus");
   const Acquisition read = read_any(folder / "a.hdf5").acquisition;
   EXPECT_FALSE(read.is_iq());
@@ -161,7 +161,7 @@ TEST_F(Readers, PicmusIqKeepsThePhaseOfItsRf) {
       real[c * 40 + n] = static_cast<float>(envelope(c, n) * std::cos(0.7));
       imaginary[c * 40 + n] = static_cast<float>(envelope(c, n) * std::sin(0.7));
     }
-  write_picmus(folder / "a.hdf5", {0}, static_cast<float>(f), true, real, imaginary, 40);
+  write_picmus_by_hand(folder / "a.hdf5", {0}, static_cast<float>(f), true, real, imaginary, 40);
   const Acquisition read = read_any(folder / "a.hdf5").acquisition;
   ASSERT_TRUE(read.is_iq());
   for (std::size_t c = 0; c < 4; ++c)
@@ -274,6 +274,69 @@ TEST_F(Readers, UffRoundTrip) {
   EXPECT_NE(error_of([&] { write_uff(folder / "b.uff", content); }).find("receive delays"), std::string::npos);
   content.acquisition.sequence.receive_delays.clear();
   EXPECT_NE(error_of([&] { write_uff(folder / "b.uff", content); }).find("no plane"), std::string::npos);
+  EXPECT_EQ(files(), 1U);
+}
+
+/// Pulses of known shape on starts between samples: what is read back is the same pulse on its own time axis. Gaussian pulses
+/// whose spectrum at the Nyquist frequency is below 1e-8 of its peak move without error but float32's.
+TEST_F(Readers, PicmusFilesAreWrittenOnOneTimeAxis) {
+  const double rate = 40e6, carrier = 5e6, width = 0.25e-6;
+  const std::size_t channels = 6, samples = 400;
+  ZeaFile content;
+  Acquisition& written = content.acquisition;
+  written.probe = test::small_probe(channels);
+  const std::vector<double> ones(channels, 1.0);
+  for (double angle : {-0.2, 0.0, 0.15})
+    written.sequence.transmits.push_back(plane_transmit(written.probe, ones, angle, 0, 1540));
+  written.sequence.frame_rate = 50;
+  written.sampling_rate = rate;
+  written.centre_frequency = carrier;
+  written.sound_speed = 1540;
+  written.start = {0, 1e-6, 2.013e-6};
+  // Time from the wave's passage through the origin to the pulse's centre.
+  const auto centre = [](std::size_t t, std::size_t e) { return 5e-6 + 0.1e-6 * static_cast<double>(t) + 0.2e-6 * static_cast<double>(e); };
+  const auto envelope = [&](double t) { return 100 * std::exp(-0.5 * t * t / (width * width)); };
+  for (const bool iq : {false, true}) {
+    written.samples = NdArray<float, 4>({1, 3, channels, samples});
+    if (iq) written.samples_q = NdArray<float, 4>({1, 3, channels, samples});
+    written.demodulation_frequency = iq ? carrier : 0;
+    for (std::size_t t = 0; t < 3; ++t)
+      for (std::size_t e = 0; e < channels; ++e)
+        for (std::size_t n = 0; n < samples; ++n) {
+          const double local = static_cast<double>(n) / rate;
+          const double x = written.start[t] - written.sequence.transmits[t].time_of_origin + local - centre(t, e);
+          // RF = envelope cos(w x); its IQ counts phase from the record's first sample.
+          const double phase = 2 * std::numbers::pi * carrier * (x - (iq ? local : 0));
+          written.samples(0, t, e, n) = static_cast<float>(envelope(x) * std::cos(phase));
+          if (iq) written.samples_q(0, t, e, n) = static_cast<float>(envelope(x) * std::sin(phase));
+        }
+    write_picmus(folder / "a.hdf5", content);
+    EXPECT_EQ(detect_format(folder / "a.hdf5"), "picmus");
+    const Acquisition read = read_any(folder / "a.hdf5").acquisition;
+    ASSERT_EQ(read.is_iq(), iq);
+    EXPECT_NEAR(read.sequence.frame_rate, 50, 1e-4);
+    double worst = 0;
+    for (std::size_t t = 0; t < 3; ++t) {
+      EXPECT_NEAR(read.sequence.transmits[t].angle, written.sequence.transmits[t].angle, 1e-7);
+      for (std::size_t e = 0; e < channels; ++e)
+        for (std::size_t n = 0; n < read.samples_per_channel(); ++n) {
+          const double local = static_cast<double>(n) / rate;
+          const double x = read.start[t] - read.sequence.transmits[t].time_of_origin + local - centre(t, e);
+          const double turn = 2 * std::numbers::pi * read.demodulation_frequency * local;
+          double found = read.samples(0, t, e, n);
+          if (iq) found = found * std::cos(turn) - read.samples_q(0, t, e, n) * std::sin(turn);
+          worst = std::max(worst, std::abs(found - envelope(x) * std::cos(2 * std::numbers::pi * carrier * x)));
+        }
+    }
+    // float32: the initial time of 1 us to 6e-8 turns the carrier by 2e-6; the samples of 100 are good to 6e-6.
+    EXPECT_LT(worst, 1e-3) << (iq ? "IQ" : "RF");
+  }
+  content.acquisition = test::every_wave();
+  EXPECT_NE(error_of([&] { write_picmus(folder / "b.hdf5", content); }).find("2 frames"), std::string::npos);
+  content.acquisition.samples = test::numbered(1, 5, 6, 37);
+  EXPECT_NE(error_of([&] { write_picmus(folder / "b.hdf5", content); }).find("receive delays"), std::string::npos);
+  content.acquisition.sequence.receive_delays.clear();
+  EXPECT_NE(error_of([&] { write_picmus(folder / "b.hdf5", content); }).find("no plane wave"), std::string::npos);
   EXPECT_EQ(files(), 1U);
 }
 
