@@ -1,5 +1,6 @@
 #include "phantoms/anatomy.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 
@@ -52,6 +53,24 @@ Bounds UndulatingLayer::bounds() const {
   return b;
 }
 
+Texture::Texture(double rms, RandomStream random, double shortest, double longest) {
+  constexpr double pi = std::numbers::pi;
+  for (auto& wave : waves_) {
+    const double azimuth = random.uniform(0, 2 * pi), rise = random.uniform(-1, 1), flat = std::sqrt(1 - rise * rise);
+    const double number = 2 * pi / random.uniform(shortest, longest);
+    wave.number = number * Vec3{flat * std::cos(azimuth), rise, flat * std::sin(azimuth)};
+    wave.phase = random.uniform(0, 2 * pi);
+    // A cosine of amplitude A has rms A / sqrt(2).
+    wave.amplitude = rms * std::sqrt(2.0 / static_cast<double>(waves_.size()));
+  }
+}
+
+double Texture::gain_db(Vec3 point) const {
+  double gain = 0;
+  for (const auto& wave : waves_) gain += wave.amplitude * std::cos(dot(wave.number, point) + wave.phase);
+  return gain;
+}
+
 int add_region(Phantom& phantom, std::shared_ptr<const Shape> shape, const Tissue& tissue, std::string label,
                double gain_db) {
   phantom.regions.push_back({std::move(shape), tissue, std::move(label), gain_db});
@@ -78,6 +97,33 @@ std::shared_ptr<const Shape> rod(Vec3 centre, Vec3 axis, double radius) {
   CylinderConfig config;
   config.centre = centre, config.axis = axis, config.radius = radius;
   return config.build();
+}
+
+std::shared_ptr<const Shape> tube(std::vector<Vec3> points, double radius) {
+  TubeConfig config;
+  config.points = std::move(points), config.radius = radius;
+  return config.build();
+}
+
+namespace {
+class CommonPart : public Shape {
+ public:
+  CommonPart(std::shared_ptr<const Shape> one, std::shared_ptr<const Shape> other)
+      : one_(std::move(one)), other_(std::move(other)) {}
+  bool contains(Vec3 p) const override { return one_->contains(p) && other_->contains(p); }
+  Bounds bounds() const override {
+    const Bounds a = one_->bounds(), b = other_->bounds();
+    return {{std::max(a.low.x, b.low.x), std::max(a.low.y, b.low.y), std::max(a.low.z, b.low.z)},
+            {std::min(a.high.x, b.high.x), std::min(a.high.y, b.high.y), std::min(a.high.z, b.high.z)}};
+  }
+
+ private:
+  std::shared_ptr<const Shape> one_, other_;
+};
+}  // namespace
+
+std::shared_ptr<const Shape> common_part(std::shared_ptr<const Shape> one, std::shared_ptr<const Shape> other) {
+  return std::make_shared<CommonPart>(std::move(one), std::move(other));
 }
 
 std::shared_ptr<const Shape> box(Vec3 centre, Vec3 size, Vec3 rotation) {

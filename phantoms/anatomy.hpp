@@ -1,4 +1,5 @@
 #pragma once
+#include <array>
 #include <optional>
 
 #include "phantoms/phantoms.hpp"
@@ -40,6 +41,31 @@ class UndulatingLayer : public Shape {
   std::vector<Wave> waves_;
 };
 
+/// Slow changes of the echo level from place to place: a sum of plane waves of random directions and wavelengths.
+class Texture {
+ public:
+  /// `rms` of the level [dB]; wavelengths lie between the two [m].
+  Texture(double rms, RandomStream random, double shortest = 2.5e-3, double longest = 8e-3);
+  double gain_db(Vec3 point) const;
+
+ private:
+  struct Wave {
+    Vec3 number;
+    double phase = 0, amplitude = 0;
+  };
+  std::array<Wave, 16> waves_;
+};
+
+/// The same slow changes everywhere.
+class TextureEcho : public EchoMap {
+ public:
+  explicit TextureEcho(Texture texture) : texture_(texture) {}
+  double gain_db(Vec3 point) const override { return texture_.gain_db(point); }
+
+ private:
+  Texture texture_;
+};
+
 /// Adds a region; returns its index.
 int add_region(Phantom& phantom, std::shared_ptr<const Shape> shape, const Tissue& tissue, std::string label,
                double gain_db = 0);
@@ -51,5 +77,8 @@ std::shared_ptr<const Shape> layer(double from_z, double to_z);
 std::shared_ptr<const Shape> ellipsoid(Vec3 centre, Vec3 radii, Vec3 rotation = {});
 std::shared_ptr<const Shape> rod(Vec3 centre, Vec3 axis, double radius);
 std::shared_ptr<const Shape> box(Vec3 centre, Vec3 size, Vec3 rotation = {});
+std::shared_ptr<const Shape> tube(std::vector<Vec3> points, double radius);
+/// The points of both.
+std::shared_ptr<const Shape> common_part(std::shared_ptr<const Shape> one, std::shared_ptr<const Shape> other);
 
 }  // namespace sonoforge

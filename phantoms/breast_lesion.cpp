@@ -40,20 +40,12 @@ class BreastEcho : public EchoMap {
  public:
   BreastEcho(std::shared_ptr<const StarBody> lesion, double soft_part, double contrast_db, double texture_db,
              RandomStream random)
-      : lesion_(std::move(lesion)), soft_part_(soft_part), power_(std::pow(10.0, contrast_db / 10)) {
-    for (auto& wave : waves_) {
-      const double azimuth = random.uniform(0, 2 * pi), rise = random.uniform(-1, 1), flat = std::sqrt(1 - rise * rise);
-      const double number = 2 * pi / random.uniform(2.5e-3, 8e-3);
-      wave.number = number * Vec3{flat * std::cos(azimuth), rise, flat * std::sin(azimuth)};
-      wave.phase = random.uniform(0, 2 * pi);
-      wave.amplitude =
-          texture_db *
-          std::sqrt(2.0 / static_cast<double>(waves_.size()));  // a cosine of amplitude A has rms A / sqrt(2)
-    }
-  }
+      : lesion_(std::move(lesion)),
+        soft_part_(soft_part),
+        power_(std::pow(10.0, contrast_db / 10)),
+        texture_(texture_db, random) {}
   double gain_db(Vec3 p) const override {
-    double gain = 0;
-    for (const auto& wave : waves_) gain += wave.amplitude * std::cos(dot(wave.number, p) + wave.phase);
+    double gain = texture_.gain_db(p);
     const double r = lesion_->relative_radius(p);
     if (r <= 1 && r > 1 - soft_part_) {
       const double outside = 1 - (1 - r) / soft_part_;
@@ -63,13 +55,9 @@ class BreastEcho : public EchoMap {
   }
 
  private:
-  struct Wave {
-    Vec3 number;
-    double phase = 0, amplitude = 0;
-  };
   std::shared_ptr<const StarBody> lesion_;
   double soft_part_, power_;
-  std::array<Wave, 16> waves_;
+  Texture texture_;
 };
 
 std::shared_ptr<const StarBody> lesion_body(const BreastLesionPhantom& config, RandomStream random) {

@@ -14,6 +14,14 @@
 #include "phantoms/carotid.hpp"
 #include "phantoms/contrast_detail.hpp"
 #include "phantoms/fetal_head.hpp"
+#include "phantoms/abdominal_wall.hpp"
+#include "phantoms/left_ventricle.hpp"
+#include "phantoms/liver.hpp"
+#include "phantoms/microbubbles.hpp"
+#include "phantoms/placed.hpp"
+#include "phantoms/resolution.hpp"
+#include "phantoms/thyroid_nodule.hpp"
+#include "phantoms/volume.hpp"
 
 namespace sonoforge {
 
@@ -365,6 +373,14 @@ const Catalog& phantom_catalog() {
                                 row_of<BreastLesionPhantom>("breast_lesion", "A lesion of the breast: smooth to spiculated, under skin, fat and ligaments."),
                                 row_of<CarotidPhantom>("carotid", "A carotid artery with plaque, along or across."),
                                 row_of<FetalHeadPhantom>("fetal_head", "The head of a fetus, of the size of its gestational age."),
+                                row_of<ThyroidNodulePhantom>("thyroid_nodule", "A nodule of the thyroid between trachea and carotid artery."),
+                                row_of<LiverPhantom>("liver", "The right lobe of the liver with vessels and kidney, lean to fatty."),
+                                row_of<LeftVentriclePhantom>("left_ventricle", "A beating heart from its apex, with exact volumes and strain."),
+                                row_of<AbdominalWallPhantom>("abdominal_wall", "Skin, fat and muscle over any other phantom."),
+                                row_of<PlacedPhantom>("placed", "Any other phantom moved and tilted, as by an operator."),
+                                row_of<ResolutionPhantom>("resolution", "Test object: wires, single and in pairs of shrinking gap."),
+                                row_of<MicrobubblesPhantom>("microbubbles", "Bubbles of a contrast agent that flow through a vessel."),
+                                row_of<VolumePhantom>("volume", "Labels or Hounsfield units of a CT or MRI volume, and a table to tissues."),
                                 row_of<ContrastDetailPhantom>("contrast_detail", "Test object: rods graded in size and contrast, and groups of wires."),
                                 row_of<ScenePhantom>("scene", "Regions of tissue filled with speckle, and wires."),
                                 row_of<ImagePhantom>("image", "A label map or echogenicity map from PNG, NIfTI or HDF5."),

@@ -20,7 +20,11 @@ Vec3 Rotation::displacement(Vec3 position, double time) const {
   return {c * d.x + s * d.z - d.x, 0, -s * d.x + c * d.z - d.z};
 }
 
-Vec3 Rotation::velocity(Vec3 position) const {
+Vec3 Rotation::origin(Vec3 place, double time) const {
+  return place + displacement(place, -time);
+}
+
+Vec3 Rotation::velocity(Vec3 position, double) const {
   if (!moves(position)) return {};
   return cross(Vec3{0, angular_speed_, 0}, position - centre_);
 }

@@ -14,7 +14,8 @@ class Rotation : public DisplacementField {
       : centre_(centre), radius_(radius), angular_speed_(angular_speed) {}
   Vec3 displacement(Vec3 position, double time) const override;
   bool moves(Vec3 position) const override;
-  Vec3 velocity(Vec3 position) const;
+  Vec3 origin(Vec3 place, double time) const override;
+  Vec3 velocity(Vec3 position, double time = 0) const override;
 
  private:
   Vec3 centre_;

@@ -31,7 +31,7 @@ class ShapeConfig : public Configurable {
   virtual std::shared_ptr<const Shape> build() const = 0;
 };
 
-/// slab, box, ellipsoid, cylinder, tube, extrusion, union, difference, intersection.
+/// slab, box, ellipsoid, cylinder, tube, extrusion, surface, union, difference, intersection.
 const Catalog& shape_catalog();
 
 }  // namespace sonoforge

@@ -5,29 +5,15 @@
 #include <limits>
 #include <numbers>
 
+#include "phantoms/surface.hpp"
+#include "phantoms/turn.hpp"
+
 namespace sonoforge {
 
 namespace {
 
 constexpr double unbounded = 1e300;
 constexpr double infinity = std::numeric_limits<double>::infinity();
-
-// Rotation about x, then y, then z; its inverse takes world directions to the shape's own axes.
-struct Rotation {
-  Vec3 ex{1, 0, 0}, ey{0, 1, 0}, ez{0, 0, 1};  // the shape's axes in the world
-  explicit Rotation(Vec3 angles) {
-    for (Vec3* e : {&ex, &ey, &ez}) {
-      Vec3 v = *e;
-      const double cx = std::cos(angles.x), sx = std::sin(angles.x), cy = std::cos(angles.y), sy = std::sin(angles.y), cz = std::cos(angles.z),
-                   sz = std::sin(angles.z);
-      v = {v.x, cx * v.y - sx * v.z, sx * v.y + cx * v.z};
-      v = {cy * v.x + sy * v.z, v.y, -sy * v.x + cy * v.z};
-      v = {cz * v.x - sz * v.y, sz * v.x + cz * v.y, v.z};
-      *e = v;
-    }
-  }
-  Vec3 to_local(Vec3 v) const { return {dot(v, ex), dot(v, ey), dot(v, ez)}; }
-};
 
 class Slab : public Shape {
  public:
@@ -73,7 +59,7 @@ class Box : public Shape {
 
  private:
   Vec3 centre_, half_;
-  Rotation rotation_;
+  Turn rotation_;
 };
 
 class Ellipsoid : public Shape {
@@ -101,7 +87,7 @@ class Ellipsoid : public Shape {
 
  private:
   Vec3 centre_, radii_;
-  Rotation rotation_;
+  Turn rotation_;
 };
 
 class Cylinder : public Shape {
@@ -352,6 +338,7 @@ const Catalog& shape_catalog() {
                                 row_of<CylinderConfig>("cylinder", "A cylinder with flat ends, along y by default."),
                                 row_of<TubeConfig>("tube", "All points near a curve: a vessel."),
                                 row_of<ExtrusionConfig>("extrusion", "A polygon in x-z drawn out along y."),
+                                row_of<SurfaceConfig>("surface", "The inside of a closed surface of triangles from an STL file."),
                                 combined("union", "Inside any of the shapes.", CombinedConfig::Rule::any),
                                 combined("intersection", "Inside all of the shapes.", CombinedConfig::Rule::all),
                                 combined("difference", "Inside the first shape and none of the others.", CombinedConfig::Rule::first_only)},

@@ -85,6 +85,16 @@ Vec3 VesselFlow::displacement(Vec3 position, double time) const {
   return vessel_->point_at(place) - position;
 }
 
+Vec3 VesselFlow::origin(Vec3 position, double time) const {
+  if (!vessel_->contains(position)) return position;
+  Vessel::Place place = vessel_->locate(position);
+  const double way = flow_.path(vessel_->relative_radius(place), time) * vessel_->streamline_ratio(place);
+  const double length = vessel_->length();
+  place.along = std::fmod(place.along - way, length);
+  if (place.along < 0) place.along += length;
+  return vessel_->point_at(place);
+}
+
 Vec3 VesselFlow::velocity(Vec3 position, double time) const {
   if (!vessel_->contains(position)) return {};
   return flow_.velocity(vessel_->relative_radius(vessel_->locate(position)), time) * vessel_->direction_at(position);

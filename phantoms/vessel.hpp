@@ -49,8 +49,9 @@ class VesselFlow : public DisplacementField {
       : vessel_(std::move(vessel)), flow_(std::move(flow)) {}
   Vec3 displacement(Vec3 position, double time) const override;
   bool moves(Vec3 position) const override { return vessel_->contains(position); }
+  Vec3 origin(Vec3 place, double time) const override;
   /// At a fixed place [m/s].
-  Vec3 velocity(Vec3 position, double time) const;
+  Vec3 velocity(Vec3 position, double time) const override;
 
  private:
   std::shared_ptr<const Vessel> vessel_;

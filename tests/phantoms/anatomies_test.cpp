@@ -8,7 +8,10 @@
 #include "phantoms/carotid.hpp"
 #include "phantoms/contrast_detail.hpp"
 #include "phantoms/fetal_head.hpp"
+#include "phantoms/left_ventricle.hpp"
+#include "phantoms/liver.hpp"
 #include "phantoms/star_body.hpp"
+#include "phantoms/thyroid_nodule.hpp"
 
 namespace sonoforge {
 namespace {
@@ -238,7 +241,8 @@ TEST(ContrastDetail, RodsHaveTheirContrastAndArea) {
 
 template <class T>
 class AnyAnatomy : public testing::Test {};
-using Anatomies = testing::Types<BreastLesionPhantom, CarotidPhantom, FetalHeadPhantom, ContrastDetailPhantom>;
+using Anatomies = testing::Types<BreastLesionPhantom, CarotidPhantom, FetalHeadPhantom, ContrastDetailPhantom, ThyroidNodulePhantom,
+                                 LiverPhantom, LeftVentriclePhantom>;
 TYPED_TEST_SUITE(AnyAnatomy, Anatomies);
 
 TYPED_TEST(AnyAnatomy, DrawsTheSameBitsForAnyNumberOfThreads) {
