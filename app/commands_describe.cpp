@@ -12,6 +12,7 @@
 #include "ai/validate.hpp"
 #include "app/catalogs.hpp"
 #include "app/commands.hpp"
+#include "app/contact_sheet.hpp"
 #include "app/experiment.hpp"
 #include "core/progress.hpp"
 #include "formats/convert.hpp"
@@ -207,6 +208,12 @@ int info_command(const CommandLine& line) {
 int convert_command(const CommandLine& line) {
   std::error_code error;
   const bool folder = std::filesystem::is_directory(line.inputs[0], error);
+  if (folder && line.layout.empty() && std::filesystem::path(line.inputs[1]).extension() == ".png") {
+    const std::size_t shown = write_contact_sheet(line.inputs[0], line.inputs[1], line.count.value_or(24));
+    if (line.json) std::cout << Json{{"file", line.inputs[1]}, {"samples", shown}}.dump(2) << "\n";
+    else if (!line.quiet) std::cout << "wrote " << line.inputs[1] << ": " << shown << " samples\n";
+    return 0;
+  }
   if (folder || (!line.layout.empty() && line.layout != "picmus")) {
     const auto& names = export_format_names();
     const auto found = std::find(names.begin(), names.end(), line.layout);

@@ -19,9 +19,6 @@ namespace sonoforge {
 
 namespace fs = std::filesystem;
 
-namespace {
-
-/// The levels that pictures show [dB]: those of the file's config.
 double dynamic_range_of(const ZeaFile& content) {
   constexpr double usual = 60;
   if (content.config.empty()) return usual;
@@ -35,6 +32,8 @@ double dynamic_range_of(const ZeaFile& content) {
     return usual;
   }
 }
+
+namespace {
 
 /// The grid of a picture to scale: square pixels, Cartesian, the middle plane.
 PixelGrid picture_grid(const PixelGrid& grid) {
@@ -52,7 +51,8 @@ PixelGrid picture_grid(const PixelGrid& grid) {
   return picture;
 }
 
-/// The image's middle plane in grey, to scale: 0 dB white, the lowest level shown black.
+}  // namespace
+
 Picture grey_picture(const RealMap& image, double dynamic_range) {
   const PixelGrid grid = picture_grid(image.grid);
   const RealMap map = scan_convert(image, grid, static_cast<float>(-dynamic_range));
@@ -63,6 +63,8 @@ Picture grey_picture(const RealMap& image, double dynamic_range) {
   }
   return picture;
 }
+
+namespace {
 
 void write_pictures(const fs::path& file, const ZeaFile& content) {
   std::vector<Picture> pictures;

@@ -79,11 +79,13 @@ void AbdominalWallPhantom::fields(FieldVisitor& visit) {
                   .unit = Unit::decibel,
                   .min = 0,
                   .max = 10});
-  visit.typed(over, phantom_catalog(), {.key = "over", .doc = "What lies below the wall, any phantom", .required = true});
+  visit.typed(over, phantom_catalog(),
+              {.key = "over", .doc = "What lies below the wall, any phantom", .required = true});
 }
 
 void AbdominalWallPhantom::check() const {
-  if (!(thickness() > 0)) throw ConfigError("fat", "the wall has no thickness (all its layers are 0). Write for example 'fat: 15 mm'");
+  if (!(thickness() > 0))
+    throw ConfigError("fat", "the wall has no thickness (all its layers are 0). Write for example 'fat: 15 mm'");
 }
 
 Phantom AbdominalWallPhantom::build(const RandomStream& random) const {
@@ -141,9 +143,9 @@ Phantom AbdominalWallPhantom::build(const RandomStream& random) const {
     all.velocities.insert(all.velocities.end(), below.scatterers.velocities.begin(), below.scatterers.velocities.end());
   }
   if (below.scatterers.motion) all.motion = std::make_shared<MotionBelow>(below.scatterers.motion, down);
-  for (const auto& [name, value] : {std::pair{"wall.skin", skin}, std::pair{"wall.fat", fat},
-                                    std::pair{"wall.muscle", muscle}, std::pair{"wall.deep_fat", deep_fat},
-                                    std::pair{"wall.thickness", down}})
+  for (const auto& [name, value] :
+       {std::pair{"wall.skin", skin}, std::pair{"wall.fat", fat}, std::pair{"wall.muscle", muscle},
+        std::pair{"wall.deep_fat", deep_fat}, std::pair{"wall.thickness", down}})
     phantom.measurements.push_back({name, value, "m"});
   return phantom;
 }

@@ -217,14 +217,16 @@ Heartbeat LeftVentriclePhantom::beat() const {
 
 void LeftVentriclePhantom::check() const {
   if (diameter > length)
-    throw ConfigError("length", "the cavity is wider than long (" + format_quantity(diameter, Unit::metre) +
-                                    " across). Write for example 'length: " + format_quantity(1.7 * diameter, Unit::metre) + "'");
+    throw ConfigError("length",
+                      "the cavity is wider than long (" + format_quantity(diameter, Unit::metre) +
+                          " across). Write for example 'length: " + format_quantity(1.7 * diameter, Unit::metre) + "'");
   try {
     static_cast<void>(beat());
   } catch (const std::invalid_argument&) {
-    throw ConfigError("strain", "no heart of this ejection fraction has this strain (its outline would be shorter than that of "
-                                "a ball, or the cavity longer than twice itself). Write for example 'strain: " +
-                                    format_quantity(-ejection_fraction / 3, Unit::fraction) + "'");
+    throw ConfigError("strain",
+                      "no heart of this ejection fraction has this strain (its outline would be shorter than that of "
+                      "a ball, or the cavity longer than twice itself). Write for example 'strain: " +
+                          format_quantity(-ejection_fraction / 3, Unit::fraction) + "'");
   }
 }
 
@@ -240,7 +242,8 @@ void LeftVentriclePhantom::lay_out(Phantom& phantom, const RandomStream& random)
 
   // Right heart at the left of the image, atria below; each chamber a wall about blood.
   const auto chamber = [&](Vec3 centre, Vec3 radii, double thickness, const char* label) {
-    add_region(phantom, ellipsoid(centre, {radii.x + thickness, radii.y + thickness, radii.z + thickness}, turn), muscle, "");
+    add_region(phantom, ellipsoid(centre, {radii.x + thickness, radii.y + thickness, radii.z + thickness}, turn),
+               muscle, "");
     add_region(phantom, ellipsoid(centre, radii, turn), blood, label);
   };
   const double outer = a + wall;
@@ -263,9 +266,10 @@ void LeftVentriclePhantom::lay_out(Phantom& phantom, const RandomStream& random)
   for (double sign : {-1.0, 1.0}) {
     const double tent = 6e-3, half = 0.5 * (a - 0.5e-3);
     const double lean = -sign * std::atan2(tent, a);
-    add_region(phantom,
-               box(at(0.5 * tent - 1e-3, sign * half), {std::hypot(2 * half, tent), 2 * a, 1.4e-3}, {0, tilt + lean, 0}),
-               known_tissue("connective_tissue"), "mitral_valve", -2);
+    add_region(
+        phantom,
+        box(at(0.5 * tent - 1e-3, sign * half), {std::hypot(2 * half, tent), 2 * a, 1.4e-3}, {0, tilt + lean, 0}),
+        known_tissue("connective_tissue"), "mitral_valve", -2);
   }
 
   // Chest wall, flat: intercostal muscle, fat, skin.

@@ -15,14 +15,14 @@ struct Branch {
 };
 
 /// A tree in the plane of the image: each vessel splits into two, turned to either side.
-void grow(std::vector<Branch>& tree, Vec3 from, double direction, double length, double radius, std::int64_t generations,
-          RandomStream& random) {
+void grow(std::vector<Branch>& tree, Vec3 from, double direction, double length, double radius,
+          std::int64_t generations, RandomStream& random) {
   const Vec3 to = from + length * Vec3{std::cos(direction), random.uniform(-0.03, 0.03), std::sin(direction)};
   tree.push_back({from, to, radius});
   if (generations <= 1) return;
   const double daughter = radius * std::cbrt(0.5);  // r^3 of the mother is that of both daughters [murray1926]
   for (double side : {-1.0, 1.0})
-    grow(tree, to, direction + side * random.uniform(0.3, 0.75), length * random.uniform(0.6, 0.8), daughter,
+    grow(tree, to, direction + side * random.uniform(0.2, 0.6), length * random.uniform(0.62, 0.85), daughter,
          generations - 1, random);
 }
 
@@ -132,15 +132,15 @@ void LiverPhantom::lay_out(Phantom& phantom, const RandomStream& random) const {
   Tissue lung = known_tissue("soft_tissue");
   lung.name = "lung", lung.density = 300, lung.attenuation = {10, 1.0}, lung.scatterer_density = 0;
   add_region(phantom, std::make_shared<BallShell>(dome, radius, radius + 1, 1), lung, "");
-  add_region(phantom, std::make_shared<BallShell>(dome, radius, radius + 1.8e-3, 1),
-             known_tissue("connective_tissue"), "diaphragm", 6);
+  add_region(phantom, std::make_shared<BallShell>(dome, radius, radius + 1.8e-3, 1), known_tissue("connective_tissue"),
+             "diaphragm", 6);
 
   // Each tree within the liver: veins rise towards the cava, portal branches spread from the hilum.
   const auto within = std::make_shared<BallShell>(dome, 0, radius - 1e-3, 1);
   std::vector<Branch> branches;
   if (generations > 0)
-    grow(branches, {0.2 * extent.x[1], y, depth + 0.62 * thickness}, pi + portal.uniform(0.1, 0.6), 0.3 * thickness,
-         portal_radius, generations, portal);
+    grow(branches, {16e-3, y, depth + 0.66 * thickness}, pi + portal.uniform(0.15, 0.6), 0.3 * thickness, portal_radius,
+         generations, portal);
   for (const Branch& b : branches)
     add_region(phantom, common_part(within, tube({b.from, b.to}, b.radius + 0.25e-3 + 0.18 * b.radius)),
                known_tissue("wall"), "", 5);
@@ -148,13 +148,13 @@ void LiverPhantom::lay_out(Phantom& phantom, const RandomStream& random) const {
     add_region(phantom, common_part(within, tube({b.from, b.to}, b.radius)), known_tissue("blood"), "portal_vein");
   std::vector<Branch> veins;
   if (generations > 0)
-    grow(veins, {0.55 * extent.x[0], y, depth + 0.85 * thickness}, -pi / 2 + hepatic.uniform(0.1, 0.7), 0.28 * thickness,
-         0.8 * portal_radius, generations, hepatic);
+    grow(veins, {-8e-3, y, depth + 0.97 * thickness}, -pi / 2 + hepatic.uniform(-0.9, -0.3), 0.34 * thickness,
+         0.9 * portal_radius, generations, hepatic);
   for (const Branch& b : veins)
     add_region(phantom, common_part(within, tube({b.from, b.to}, b.radius)), known_tissue("blood"), "hepatic_vein");
 
   // The kidney: fat about it, cortex, and the bright sinus with dark pyramids between.
-  const Vec3 kidney{0.45 * extent.x[1], y, kidney_depth};
+  const Vec3 kidney{26e-3, y, kidney_depth};
   const Vec3 turn{0, 0.35, 0};
   add_region(phantom, ellipsoid(kidney, {27e-3, 27e-3, 14e-3}, turn), known_tissue("fat"), "", 12);
   add_region(phantom, ellipsoid(kidney, {25.5e-3, 25e-3, 12.5e-3}, turn), known_tissue("kidney"), "kidney");

@@ -23,7 +23,8 @@ void MicrobubblesPhantom::fields(FieldVisitor& visit) {
                         .unit = Unit::per_cubic_metre,
                         .min = 0,
                         .max = 1e13});
-  visit(median_radius, {.key = "median_radius", .doc = "Of the bubbles.", .unit = Unit::metre, .min = 1e-7, .max = 1e-4});
+  visit(median_radius,
+        {.key = "median_radius", .doc = "Of the bubbles.", .unit = Unit::metre, .min = 1e-7, .max = 1e-4});
   visit(radius_spread,
         {.key = "radius_spread", .doc = "Standard deviation of the logarithm of the radius.", .min = 0, .max = 2});
   visit(frequency, {.key = "frequency",
@@ -32,7 +33,8 @@ void MicrobubblesPhantom::fields(FieldVisitor& visit) {
                     .min = 1e4,
                     .max = 1e9});
   visit(stiffening, {.key = "stiffening", .doc = "Resonance over that of a free bubble.", .min = 0.1, .max = 20});
-  visit(damping, {.key = "damping", .doc = "Total damping of the oscillation at its frequency.", .min = 0.001, .max = 10});
+  visit(damping,
+        {.key = "damping", .doc = "Total damping of the oscillation at its frequency.", .min = 0.001, .max = 10});
   visit(contrast, {.key = "contrast",
                    .doc = "Echo of the bubble of median radius above that of a scatterer of liver.",
                    .unit = Unit::decibel,

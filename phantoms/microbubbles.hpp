@@ -10,16 +10,17 @@ double bubble_scattering_length(double radius, double frequency, double resonanc
 /// kg/m^3 [leighton1994] [Hz].
 double bubble_resonance(double radius);
 
-/// Bubbles of a contrast agent that flow with the blood through a vessel: each is a target of the class "bubble", so that
-/// localisation can be judged. Radii are log-normal; the echo of a bubble relative to that of the median one follows its
-/// scattering length, `contrast` says how far the median one stands above a scatterer of liver. Shells raise the resonance
-/// by `stiffening` (ours; free bubbles have 1). Bubbles answer linearly: their harmonics are not in the linear engines.
+/// Bubbles of a contrast agent that flow with the blood through a vessel: each is a target of the class "bubble", so
+/// that localisation can be judged. Radii are log-normal; the echo of a bubble relative to that of the median one
+/// follows its scattering length, `contrast` says how far the median one stands above a scatterer of liver. Shells
+/// raise the resonance by `stiffening` (ours; free bubbles have 1). Bubbles answer linearly: their harmonics are not in
+/// the linear engines.
 struct MicrobubblesPhantom : FlowPhantom {
   double concentration = 1e9;  ///< [1/m^3]
   double median_radius = 1.2e-6, radius_spread = 0.35;
-  double frequency = 5e6;      ///< at which bubbles scatter [Hz]
+  double frequency = 5e6;  ///< at which bubbles scatter [Hz]
   double stiffening = 1.5, damping = 0.2;
-  double contrast = 30;        ///< [dB]
+  double contrast = 30;  ///< [dB]
 
   void fields(FieldVisitor& visit) override;
   Phantom build(const RandomStream& random) const override;

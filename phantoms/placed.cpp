@@ -15,7 +15,8 @@ Bounds placed_bounds(const Bounds& b, const Pose& pose) {
     if (std::abs(v) > far) return {};  // unbounded one way: unbounded any way once turned
   Bounds out{{1e300, 1e300, 1e300}, {-1e300, -1e300, -1e300}};
   for (int corner = 0; corner < 8; ++corner) {
-    const Vec3 p = pose.to_world({corner & 1 ? b.high.x : b.low.x, corner & 2 ? b.high.y : b.low.y, corner & 4 ? b.high.z : b.low.z});
+    const Vec3 p = pose.to_world(
+        {corner & 1 ? b.high.x : b.low.x, corner & 2 ? b.high.y : b.low.y, corner & 4 ? b.high.z : b.low.z});
     out.low = {std::min(out.low.x, p.x), std::min(out.low.y, p.y), std::min(out.low.z, p.z)};
     out.high = {std::max(out.high.x, p.x), std::max(out.high.y, p.y), std::max(out.high.z, p.z)};
   }
@@ -40,11 +41,16 @@ class PlacedShape : public Shape {
 
 class PlacedField : public DisplacementField {
  public:
-  PlacedField(std::shared_ptr<const DisplacementField> field, const Pose& pose) : field_(std::move(field)), pose_(pose) {}
-  Vec3 displacement(Vec3 p, double time) const override { return pose_.turn.to_world(field_->displacement(pose_.to_local(p), time)); }
+  PlacedField(std::shared_ptr<const DisplacementField> field, const Pose& pose)
+      : field_(std::move(field)), pose_(pose) {}
+  Vec3 displacement(Vec3 p, double time) const override {
+    return pose_.turn.to_world(field_->displacement(pose_.to_local(p), time));
+  }
   bool moves(Vec3 p) const override { return field_->moves(pose_.to_local(p)); }
   Vec3 origin(Vec3 p, double time) const override { return pose_.to_world(field_->origin(pose_.to_local(p), time)); }
-  Vec3 velocity(Vec3 p, double time) const override { return pose_.turn.to_world(field_->velocity(pose_.to_local(p), time)); }
+  Vec3 velocity(Vec3 p, double time) const override {
+    return pose_.turn.to_world(field_->velocity(pose_.to_local(p), time));
+  }
 
  private:
   std::shared_ptr<const DisplacementField> field_;
@@ -84,8 +90,13 @@ Phantom placed(Phantom phantom, const Pose& pose) {
 }
 
 void PlacedPhantom::fields(FieldVisitor& visit) {
-  visit(offset, {.key = "offset", .doc = "How far the phantom is moved [x, y, z].", .unit = Unit::metre, .min = -1, .max = 1});
-  visit(rotation, {.key = "rotation", .doc = "Turn of the phantom about the probe's middle: about x, then y, then z, right-handed.", .unit = Unit::radian, .min = -7, .max = 7});
+  visit(offset,
+        {.key = "offset", .doc = "How far the phantom is moved [x, y, z].", .unit = Unit::metre, .min = -1, .max = 1});
+  visit(rotation, {.key = "rotation",
+                   .doc = "Turn of the phantom about the probe's middle: about x, then y, then z, right-handed.",
+                   .unit = Unit::radian,
+                   .min = -7,
+                   .max = 7});
   visit(extent, {.key = "extent", .doc = "Scatterers beyond this box are left out (default: none are)."});
   visit.typed(of, phantom_catalog(), {.key = "of", .doc = "What is placed, any phantom", .required = true});
 }
@@ -94,8 +105,10 @@ Phantom PlacedPhantom::build(const RandomStream& random) const {
   Phantom own = of->build(random);
   const bool plane = own.extent.low.y == own.extent.high.y;
   if (plane && (rotation.x != 0 || rotation.z != 0))
-    throw ConfigError("rotation", "a phantom of one plane would be turned out of it (its scatterers would miss the image). Turn it about y alone, or give it "
-                                  "an extent along y");
+    throw ConfigError("rotation",
+                      "a phantom of one plane would be turned out of it (its scatterers would miss the image). Turn it "
+                      "about y alone, or give it "
+                      "an extent along y");
   Phantom phantom = placed(std::move(own), {offset, Turn(rotation)});
   if (plane) {
     // One plane to the bit, whatever the turn's rounding.
@@ -120,7 +133,8 @@ Phantom PlacedPhantom::build(const RandomStream& random) const {
   all.positions.resize(kept), all.amplitudes.resize(kept);
   if (!all.regions.empty()) all.regions.resize(kept);
   if (!all.velocities.empty()) all.velocities.resize(kept);
-  phantom.extent.low.x = box.low.x, phantom.extent.high.x = box.high.x, phantom.extent.low.z = box.low.z, phantom.extent.high.z = box.high.z;
+  phantom.extent.low.x = box.low.x, phantom.extent.high.x = box.high.x, phantom.extent.low.z = box.low.z,
+  phantom.extent.high.z = box.high.z;
   return phantom;
 }
 

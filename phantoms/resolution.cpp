@@ -28,8 +28,10 @@ void ResolutionPhantom::fields(FieldVisitor& visit) {
                .min = 1e-6,
                .max = 50e-3,
                .max_items = 100});
-  visit(spacing, {.key = "spacing", .doc = "Between neighbouring pairs.", .unit = Unit::metre, .min = 0.1e-3, .max = 0.1});
-  visit(amplitude, {.key = "amplitude", .doc = "Strength of 1 mm of wire; a scatterer of liver has 1.", .min = 0, .max = 1e9});
+  visit(spacing,
+        {.key = "spacing", .doc = "Between neighbouring pairs.", .unit = Unit::metre, .min = 0.1e-3, .max = 0.1});
+  visit(amplitude,
+        {.key = "amplitude", .doc = "Strength of 1 mm of wire; a scatterer of liver has 1.", .min = 0, .max = 1e9});
   visit.object(extent, {.key = "extent", .doc = "The box that scatterers fill."});
   visit(scatterer_density, {.key = "scatterer_density",
                             .doc = "Scatterers a volume of the background, at an equal echo level (default: its own).",
@@ -40,12 +42,15 @@ void ResolutionPhantom::fields(FieldVisitor& visit) {
 
 void ResolutionPhantom::check() const {
   if (depths.empty() && (pair_depths.empty() || gaps.empty()))
-    throw ConfigError("depths", "there are no wires (depths, and pair_depths or gaps, are empty). Write for example '[20 mm, 40 mm]'");
+    throw ConfigError(
+        "depths",
+        "there are no wires (depths, and pair_depths or gaps, are empty). Write for example '[20 mm, 40 mm]'");
   for (double gap : gaps)
     if (!pair_depths.empty() && gap >= spacing)
-      throw ConfigError("spacing", "pairs of " + format_quantity(gap, Unit::metre) + " would run into each other (the spacing is " +
-                                       format_quantity(spacing, Unit::metre) + "). Write for example 'spacing: " +
-                                       format_quantity(3 * gap, Unit::metre) + "'");
+      throw ConfigError("spacing", "pairs of " + format_quantity(gap, Unit::metre) +
+                                       " would run into each other (the spacing is " +
+                                       format_quantity(spacing, Unit::metre) +
+                                       "). Write for example 'spacing: " + format_quantity(3 * gap, Unit::metre) + "'");
 }
 
 Phantom ResolutionPhantom::build(const RandomStream& random) const {

@@ -10,7 +10,7 @@ struct ResolutionPhantom : PhantomConfig {
   std::vector<double> depths{10e-3, 20e-3, 30e-3, 40e-3};  ///< of single wires [m]
   std::vector<double> pair_depths{15e-3, 30e-3};           ///< of rows of pairs [m]
   std::vector<double> gaps{2e-3, 1e-3, 0.5e-3, 0.25e-3};   ///< between the centres of a pair's wires [m]
-  double spacing = 5e-3;                                    ///< between pairs [m]
+  double spacing = 5e-3;                                   ///< between pairs [m]
   double amplitude = 30;
   ExtentConfig extent;
   std::optional<double> scatterer_density;

@@ -14,10 +14,12 @@ namespace sonoforge {
 namespace {
 
 __extension__ using Wide = __int128;
-constexpr double grain = 0x1p-36;      // [m]
+constexpr double grain = 0x1p-36;         // [m]
 constexpr std::size_t most = 20'000'000;  // triangles
 
-int sign(Wide v) { return (v > 0) - (v < 0); }
+int sign(Wide v) {
+  return (v > 0) - (v < 0);
+}
 
 [[noreturn]] void refuse(const std::filesystem::path& file, const std::string& text) {
   throw UserError(Problem{{file.string(), 0, 0}, text});
@@ -27,7 +29,8 @@ struct CornerNumbers {
   TriangleMesh mesh;
   std::map<std::array<double, 3>, std::uint32_t> known;
   std::uint32_t number(Vec3 p) {
-    const auto [entry, added] = known.emplace(std::array{p.x, p.y, p.z}, static_cast<std::uint32_t>(mesh.corners.size()));
+    const auto [entry, added] =
+        known.emplace(std::array{p.x, p.y, p.z}, static_cast<std::uint32_t>(mesh.corners.size()));
     if (added) mesh.corners.push_back(p);
     return entry->second;
   }
@@ -41,7 +44,8 @@ TriangleMesh read_binary(const std::filesystem::path& file, const std::string& b
     std::array<std::uint32_t, 3> triangle{};
     for (std::size_t c = 0; c < 3; ++c) {
       const Vec3 p{values[3 + 3 * c] * unit, values[4 + 3 * c] * unit, values[5 + 3 * c] * unit};
-      if (!is_finite(p)) refuse(file, "triangle " + std::to_string(t) + " has a corner that is not a number. Repair the surface");
+      if (!is_finite(p))
+        refuse(file, "triangle " + std::to_string(t) + " has a corner that is not a number. Repair the surface");
       triangle[c] = corners.number(p);
     }
     corners.mesh.triangles.push_back(triangle);
@@ -59,7 +63,9 @@ TriangleMesh read_text(const std::filesystem::path& file, const std::string& tex
       char* end = nullptr;
       *v = std::strtod(text.c_str() + at, &end) * unit;
       const auto next = static_cast<std::size_t>(end - text.c_str());
-      if (next == at || !std::isfinite(*v)) refuse(file, "vertex " + std::to_string(open.size() + 3 * corners.mesh.triangles.size() + 1) + " has no three numbers. Repair the surface");
+      if (next == at || !std::isfinite(*v))
+        refuse(file, "vertex " + std::to_string(open.size() + 3 * corners.mesh.triangles.size() + 1) +
+                         " has no three numbers. Repair the surface");
       at = next;
     }
     open.push_back(corners.number(p));
@@ -84,9 +90,12 @@ TriangleMesh read_stl(const std::filesystem::path& file, double unit) {
   if (bytes.size() >= 84) std::memcpy(&count, bytes.data() + 80, 4);
   TriangleMesh mesh;
   // Text files begin with "solid", but so do some binary ones: the length decides.
-  if (bytes.size() >= 84 && bytes.size() == 84 + 50 * static_cast<std::size_t>(count)) mesh = read_binary(file, bytes, count, unit);
-  else if (bytes.starts_with("solid")) mesh = read_text(file, bytes, unit);
-  else refuse(file, "is no STL file (neither text nor a binary of its stated length). Export the surface as STL");
+  if (bytes.size() >= 84 && bytes.size() == 84 + 50 * static_cast<std::size_t>(count))
+    mesh = read_binary(file, bytes, count, unit);
+  else if (bytes.starts_with("solid"))
+    mesh = read_text(file, bytes, unit);
+  else
+    refuse(file, "is no STL file (neither text nor a binary of its stated length). Export the surface as STL");
   if (mesh.triangles.empty()) refuse(file, "holds no triangles. Export a closed surface");
   return mesh;
 }
@@ -98,12 +107,16 @@ Surface::Surface(const TriangleMesh& mesh) {
       if (!(std::abs(v) <= 1)) throw std::invalid_argument("it reaches more than 1 m from the origin");
     const Point q{std::llround(p.x / grain), std::llround(p.y / grain), std::llround(p.z / grain)};
     corners_.push_back(q);
-    const Vec3 back{static_cast<double>(q.x) * grain, static_cast<double>(q.y) * grain, static_cast<double>(q.z) * grain};
+    const Vec3 back{static_cast<double>(q.x) * grain, static_cast<double>(q.y) * grain,
+                    static_cast<double>(q.z) * grain};
     places_.push_back(back);
     bounds_.low = {std::min(bounds_.low.x, back.x), std::min(bounds_.low.y, back.y), std::min(bounds_.low.z, back.z)};
-    bounds_.high = {std::max(bounds_.high.x, back.x), std::max(bounds_.high.y, back.y), std::max(bounds_.high.z, back.z)};
+    bounds_.high = {std::max(bounds_.high.x, back.x), std::max(bounds_.high.y, back.y),
+                    std::max(bounds_.high.z, back.z)};
   }
-  const auto snapped = [](Vec3 p) { return Point{std::llround(p.x / grain), std::llround(p.y / grain), std::llround(p.z / grain)}; };
+  const auto snapped = [](Vec3 p) {
+    return Point{std::llround(p.x / grain), std::llround(p.y / grain), std::llround(p.z / grain)};
+  };
   low_ = snapped(bounds_.low), high_ = snapped(bounds_.high);
 
   // Closed: each directed edge once, and once the other way.
@@ -118,37 +131,44 @@ Surface::Surface(const TriangleMesh& mesh) {
     const auto other = edges.find({edge.second, edge.first});
     open += other == edges.end() || other->second != count;
   }
-  if (open > 0) throw std::invalid_argument("it is not closed: " + std::to_string(open) + " edges have no partner that runs the other way");
+  if (open > 0)
+    throw std::invalid_argument("it is not closed: " + std::to_string(open) +
+                                " edges have no partner that runs the other way");
 
   // About the middle of its box, which keeps digits of small surfaces far away.
   const Vec3 middle = 0.5 * (bounds_.low + bounds_.high);
-  for (const auto& t : triangles_) volume_ += dot(places_[t[0]] - middle, cross(places_[t[1]] - middle, places_[t[2]] - middle)) / 6;
+  for (const auto& t : triangles_)
+    volume_ += dot(places_[t[0]] - middle, cross(places_[t[1]] - middle, places_[t[2]] - middle)) / 6;
   volume_ = std::abs(volume_);
 
-  columns_ = std::clamp<std::size_t>(static_cast<std::size_t>(std::sqrt(static_cast<double>(triangles_.size()))), 1, 1024);
+  columns_ =
+      std::clamp<std::size_t>(static_cast<std::size_t>(std::sqrt(static_cast<double>(triangles_.size()))), 1, 1024);
   over_.resize(columns_ * columns_);
   for (std::uint32_t i = 0; i < triangles_.size(); ++i) {
     const auto& t = triangles_[i];
     const auto [x0, x1] = std::minmax({corners_[t[0]].x, corners_[t[1]].x, corners_[t[2]].x});
     const auto [y0, y1] = std::minmax({corners_[t[0]].y, corners_[t[1]].y, corners_[t[2]].y});
     for (std::size_t ix = column(x0, low_.x, high_.x); ix <= column(x1, low_.x, high_.x); ++ix)
-      for (std::size_t iy = column(y0, low_.y, high_.y); iy <= column(y1, low_.y, high_.y); ++iy) over_[ix * columns_ + iy].push_back(i);
+      for (std::size_t iy = column(y0, low_.y, high_.y); iy <= column(y1, low_.y, high_.y); ++iy)
+        over_[ix * columns_ + iy].push_back(i);
   }
 }
 
 std::size_t Surface::column(std::int64_t v, std::int64_t low, std::int64_t high) const {
   if (high <= low) return 0;
-  return std::min(static_cast<std::size_t>(static_cast<Wide>(v - low) * static_cast<Wide>(columns_) / (high - low)), columns_ - 1);
+  return std::min(static_cast<std::size_t>(static_cast<Wide>(v - low) * static_cast<Wide>(columns_) / (high - low)),
+                  columns_ - 1);
 }
 
 bool Surface::contains(Vec3 point) const {
   const Bounds& box = bounds_;
-  if (!(point.x >= box.low.x && point.x <= box.high.x && point.y >= box.low.y && point.y <= box.high.y && point.z >= box.low.z &&
-        point.z <= box.high.z))
+  if (!(point.x >= box.low.x && point.x <= box.high.x && point.y >= box.low.y && point.y <= box.high.y &&
+        point.z >= box.low.z && point.z <= box.high.z))
     return false;
   const Point p{std::llround(point.x / grain), std::llround(point.y / grain), std::llround(point.z / grain)};
   // On which side of the directed edge from a to b the line through p along z passes, in one projection: exactly.
-  const auto side = [](std::int64_t px, std::int64_t py, std::int64_t ax, std::int64_t ay, std::int64_t bx, std::int64_t by) {
+  const auto side = [](std::int64_t px, std::int64_t py, std::int64_t ax, std::int64_t ay, std::int64_t bx,
+                       std::int64_t by) {
     return sign(static_cast<Wide>(bx - ax) * (py - ay) - static_cast<Wide>(by - ay) * (px - ax));
   };
   const auto mixed = [](int s0, int s1, int s2) { return std::min({s0, s1, s2}) < 0 && std::max({s0, s1, s2}) > 0; };
@@ -161,16 +181,20 @@ bool Surface::contains(Vec3 point) const {
   bool inside = false;
   for (const std::uint32_t i : over_[column(p.x, low_.x, high_.x) * columns_ + column(p.y, low_.y, high_.y)]) {
     const Point &a = corners_[triangles_[i][0]], &b = corners_[triangles_[i][1]], &c = corners_[triangles_[i][2]];
-    const int s0 = side(p.x, p.y, a.x, a.y, b.x, b.y), s1 = side(p.x, p.y, b.x, b.y, c.x, c.y), s2 = side(p.x, p.y, c.x, c.y, a.x, a.y);
+    const int s0 = side(p.x, p.y, a.x, a.y, b.x, b.y), s1 = side(p.x, p.y, b.x, b.y, c.x, c.y),
+              s2 = side(p.x, p.y, c.x, c.y, a.x, a.y);
     if (mixed(s0, s1, s2)) continue;
     const std::int64_t ux = b.x - a.x, uy = b.y - a.y, uz = b.z - a.z, vx = c.x - a.x, vy = c.y - a.y, vz = c.z - a.z;
-    const Wide nx = static_cast<Wide>(uy) * vz - static_cast<Wide>(uz) * vy, ny = static_cast<Wide>(uz) * vx - static_cast<Wide>(ux) * vz,
+    const Wide nx = static_cast<Wide>(uy) * vz - static_cast<Wide>(uz) * vy,
+               ny = static_cast<Wide>(uz) * vx - static_cast<Wide>(ux) * vz,
                nz = static_cast<Wide>(ux) * vy - static_cast<Wide>(uy) * vx;
     const int above = sign(nx * (p.x - a.x) + ny * (p.y - a.y) + nz * (p.z - a.z));
     // In the triangle's plane, and in its closed shadow from all three sides.
     if (above == 0 &&
-        !mixed(side(p.y, p.z, a.y, a.z, b.y, b.z), side(p.y, p.z, b.y, b.z, c.y, c.z), side(p.y, p.z, c.y, c.z, a.y, a.z)) &&
-        !mixed(side(p.z, p.x, a.z, a.x, b.z, b.x), side(p.z, p.x, b.z, b.x, c.z, c.x), side(p.z, p.x, c.z, c.x, a.z, a.x)))
+        !mixed(side(p.y, p.z, a.y, a.z, b.y, b.z), side(p.y, p.z, b.y, b.z, c.y, c.z),
+               side(p.y, p.z, c.y, c.z, a.y, a.z)) &&
+        !mixed(side(p.z, p.x, a.z, a.x, b.z, b.x), side(p.z, p.x, b.z, b.x, c.z, c.x),
+               side(p.z, p.x, c.z, c.x, a.z, a.x)))
       return true;
     const int d0 = decided(s0, a, b), d1 = decided(s1, b, c), d2 = decided(s2, c, a);
     if (nz != 0 && d0 == d1 && d1 == d2 && above * sign(nz) < 0) inside = !inside;
@@ -203,7 +227,8 @@ double Surface::section_area(double y) const {
 
 double Surface::surface_area() const {
   double sum = 0;
-  for (const auto& t : triangles_) sum += 0.5 * norm(cross(places_[t[1]] - places_[t[0]], places_[t[2]] - places_[t[0]]));
+  for (const auto& t : triangles_)
+    sum += 0.5 * norm(cross(places_[t[1]] - places_[t[0]], places_[t[2]] - places_[t[0]]));
   return sum;
 }
 
@@ -214,7 +239,11 @@ void SurfaceConfig::fields(FieldVisitor& visit) {
                       .doc = "off: the middle of the file's box comes to lie at centre; on: the file's origin does."});
   visit(centre, {.key = "centre", .doc = "Its middle [x, y, z].", .unit = Unit::metre, .min = -1, .max = 1});
   visit(scale, {.key = "scale", .doc = "Enlarges the surface about its middle.", .min = 1e-6, .max = 1e6});
-  visit(rotation, {.key = "rotation", .doc = "Turn about x, then y, then z, right-handed.", .unit = Unit::radian, .min = -100, .max = 100});
+  visit(rotation, {.key = "rotation",
+                   .doc = "Turn about x, then y, then z, right-handed.",
+                   .unit = Unit::radian,
+                   .min = -100,
+                   .max = 100});
 }
 
 std::shared_ptr<const Shape> SurfaceConfig::build() const {
@@ -230,7 +259,8 @@ std::shared_ptr<const Shape> SurfaceConfig::build() const {
   try {
     return std::make_shared<Surface>(mesh);
   } catch (const std::invalid_argument& error) {
-    refuse(file, std::string("cannot be used as a surface: ") + error.what() + " (its inside would not be known). Repair it, or change unit or scale");
+    refuse(file, std::string("cannot be used as a surface: ") + error.what() +
+                     " (its inside would not be known). Repair it, or change unit or scale");
   }
 }
 

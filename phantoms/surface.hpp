@@ -19,10 +19,10 @@ struct TriangleMesh {
 /// `UserError`s.
 TriangleMesh read_stl(const std::filesystem::path& file, double unit);
 
-/// The inside of a closed surface. Every edge must belong to two triangles that run along it in opposite directions; then
-/// a point is inside where a line through it leaves the surface an odd number of times. Places count as integers of
-/// 2^-36 m (15 pm) and every decision is exact in integers, ties broken as if the line stood a little to the side, so that no
-/// point is lost at edges or corners. Points on the surface are inside.
+/// The inside of a closed surface. Every edge must belong to two triangles that run along it in opposite directions;
+/// then a point is inside where a line through it leaves the surface an odd number of times. Places count as integers
+/// of 2^-36 m (15 pm) and every decision is exact in integers, ties broken as if the line stood a little to the side,
+/// so that no point is lost at edges or corners. Points on the surface are inside.
 class Surface : public Shape {
  public:
   /// Throws std::invalid_argument where the surface is open, not consistently oriented, or reaches beyond 1 m.

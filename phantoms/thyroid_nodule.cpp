@@ -62,7 +62,8 @@ void ThyroidNodulePhantom::fields(FieldVisitor& visit) {
                           .min = 0,
                           .max = 0.98});
   visit(halo, {.key = "halo", .doc = "Thickness of the dark rim.", .unit = Unit::metre, .min = 0, .max = 5e-3});
-  visit(foci, {.key = "foci", .doc = "Number of punctate echogenic foci in its solid part, rounded.", .min = 0, .max = 200});
+  visit(foci,
+        {.key = "foci", .doc = "Number of punctate echogenic foci in its solid part, rounded.", .min = 0, .max = 200});
   visit(focus_amplitude,
         {.key = "focus_amplitude", .doc = "Strength of a focus; a scatterer of liver has 1.", .min = 0, .max = 1e6});
   visit(texture, {.key = "texture",
@@ -106,8 +107,7 @@ void ThyroidNodulePhantom::lay_out(Phantom& phantom, const RandomStream& random)
   const Vec3 airway{middle.x - lobe.x - trachea + 2e-3, middle.y, top + 1.2 * lobe.z};
   // The isthmus bridges the trachea in front of it.
   const double bridge = std::min(4e-3, 0.6 * lobe.z);
-  add_region(phantom,
-             box({middle.x - lobe.x, middle.y, top + bridge / 2 + 1e-3}, {2 * lobe.x, 12e-3, bridge}),
+  add_region(phantom, box({middle.x - lobe.x, middle.y, top + bridge / 2 + 1e-3}, {2 * lobe.x, 12e-3, bridge}),
              known_tissue("thyroid"), "thyroid");
   add_region(phantom, ellipsoid(middle, {lobe.x + 0.4e-3, lobe.y + 0.4e-3, lobe.z + 0.4e-3}),
              known_tissue("connective_tissue"), "");
@@ -120,8 +120,8 @@ void ThyroidNodulePhantom::lay_out(Phantom& phantom, const RandomStream& random)
   add_region(phantom, rod(artery, {0, 1, 0}, 3.1e-3), known_tissue("blood"), "carotid");
   add_region(phantom, ellipsoid(artery + Vec3{3e-3, 0, -6e-3}, {4.5e-3, 60e-3, 2.2e-3}), known_tissue("blood"), "vein");
 
-  add_region(phantom, std::make_shared<UndulatingLayer>(-1, top - 0.4e-3, waves(0.3e-3)),
-             known_tissue("muscle"), "muscle");
+  add_region(phantom, std::make_shared<UndulatingLayer>(-1, top - 0.4e-3, waves(0.3e-3)), known_tissue("muscle"),
+             "muscle");
   add_region(phantom, std::make_shared<UndulatingLayer>(-1, skin + fat, waves(std::min(0.5e-3, 0.15 * fat))),
              known_tissue("fat"), "fat");
   add_region(phantom, layer(-1, skin), known_tissue("skin"), "skin");
@@ -149,8 +149,9 @@ void ThyroidNodulePhantom::lay_out(Phantom& phantom, const RandomStream& random)
     const double low = std::min(inner, 0.85), r = std::sqrt(low * low + (0.81 - std::min(low * low, 0.8)) * share);
     const double along = r * contour.radius(angle) * std::cos(angle) * radii.x,
                  across = r * contour.radius(angle) * std::sin(angle) * radii.z;
-    const Vec3 p = middle + centre + Vec3{along * std::cos(tilt) - across * std::sin(tilt), 0,
-                                          along * std::sin(tilt) + across * std::cos(tilt)};
+    const Vec3 p =
+        middle + centre +
+        Vec3{along * std::cos(tilt) - across * std::sin(tilt), 0, along * std::sin(tilt) + across * std::cos(tilt)};
     phantom.scatterers.positions.push_back(p);
     phantom.scatterers.amplitudes.push_back(focus_amplitude);
     phantom.scatterers.regions.push_back(phantom.region_at(p));

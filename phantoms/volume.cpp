@@ -33,9 +33,13 @@ struct PlacedVolume {
   Bounds bounds() const;
 };
 
-Vec3 column(const NiftiVolume& v, std::size_t axis) { return {v.affine[0][axis], v.affine[1][axis], v.affine[2][axis]}; }
+Vec3 column(const NiftiVolume& v, std::size_t axis) {
+  return {v.affine[0][axis], v.affine[1][axis], v.affine[2][axis]};
+}
 
-double PlacedVolume::voxel_volume() const { return std::abs(dot(column(data, 0), cross(column(data, 1), column(data, 2)))); }
+double PlacedVolume::voxel_volume() const {
+  return std::abs(dot(column(data, 0), cross(column(data, 1), column(data, 2))));
+}
 
 Bounds PlacedVolume::bounds() const {
   Bounds b{{1e300, 1e300, 1e300}, {-1e300, -1e300, -1e300}};
@@ -55,10 +59,13 @@ std::shared_ptr<const PlacedVolume> place(const VolumePhantom& config) {
   placed->data = read_nifti(config.file);
   const std::string name = config.file.string();
   for (float v : placed->data.values)
-    if (!std::isfinite(v)) throw UserError(Problem{{name, 0, 0}, "holds a value that is not a number. Remove or replace it"});
-  const Vec3 a = column(placed->data, 0), b = column(placed->data, 1), c = column(placed->data, 2), t = column(placed->data, 3);
+    if (!std::isfinite(v))
+      throw UserError(Problem{{name, 0, 0}, "holds a value that is not a number. Remove or replace it"});
+  const Vec3 a = column(placed->data, 0), b = column(placed->data, 1), c = column(placed->data, 2),
+             t = column(placed->data, 3);
   const double det = dot(a, cross(b, c));
-  if (!(std::abs(det) > 0)) throw UserError(Problem{{name, 0, 0}, "has voxels without volume (its affine is singular). Repair its header"});
+  if (!(std::abs(det) > 0))
+    throw UserError(Problem{{name, 0, 0}, "has voxels without volume (its affine is singular). Repair its header"});
   const std::array<Vec3, 3> rows{(1 / det) * cross(b, c), (1 / det) * cross(c, a), (1 / det) * cross(a, b)};
   for (std::size_t i = 0; i < 3; ++i) placed->inverse[i] = {rows[i].x, rows[i].y, rows[i].z, -dot(rows[i], t)};
   placed->origin = config.position;
@@ -70,7 +77,8 @@ std::shared_ptr<const PlacedVolume> place(const VolumePhantom& config) {
 
 class ValueRange : public Shape {
  public:
-  ValueRange(std::shared_ptr<const PlacedVolume> volume, double from, double to) : volume_(std::move(volume)), from_(from), to_(to) {}
+  ValueRange(std::shared_ptr<const PlacedVolume> volume, double from, double to)
+      : volume_(std::move(volume)), from_(from), to_(to) {}
   bool contains(Vec3 p) const override {
     const double v = volume_->at(p);
     return v >= from_ && v < to_;
@@ -78,7 +86,9 @@ class ValueRange : public Shape {
   Bounds bounds() const override { return volume_->bounds(); }
   double volume() const override {
     const auto& values = volume_->data.values;
-    const auto count = std::count_if(values.begin(), values.end(), [&](float v) { return static_cast<double>(v) >= from_ && static_cast<double>(v) < to_; });
+    const auto count = std::count_if(values.begin(), values.end(), [&](float v) {
+      return static_cast<double>(v) >= from_ && static_cast<double>(v) < to_;
+    });
     return static_cast<double>(count) * volume_->voxel_volume();
   }
 
@@ -90,38 +100,64 @@ class ValueRange : public Shape {
 }  // namespace
 
 void VolumeClassConfig::fields(FieldVisitor& visit) {
-  visit(from, {.key = "from", .doc = "Smallest value that means this tissue: a label number or Hounsfield units", .min = -1e9, .max = 1e9, .required = true});
-  visit(to, {.key = "to", .doc = "The values of the tissue lie below this; equal to from means that value alone", .min = -1e9, .max = 1e9, .required = true});
+  visit(from, {.key = "from",
+               .doc = "Smallest value that means this tissue: a label number or Hounsfield units",
+               .min = -1e9,
+               .max = 1e9,
+               .required = true});
+  visit(to, {.key = "to",
+             .doc = "The values of the tissue lie below this; equal to from means that value alone",
+             .min = -1e9,
+             .max = 1e9,
+             .required = true});
   visit.typed(tissue, tissue_catalog(), {.key = "tissue", .doc = "What it is made of", .required = true});
   visit(label, {.key = "label", .doc = "Class in the segmentation; without one it is not labelled."});
-  visit(gain, {.key = "gain", .doc = "Echo level above that of its tissue.", .unit = Unit::decibel, .min = -300, .max = 100});
+  visit(gain,
+        {.key = "gain", .doc = "Echo level above that of its tissue.", .unit = Unit::decibel, .min = -300, .max = 100});
 }
 
 void VolumeClassConfig::check() const {
-  if (to < from) throw ConfigError("to", "the range ends before it begins (" + format_number(from) + " to " + format_number(to) + "). Swap from and to");
+  if (to < from)
+    throw ConfigError("to", "the range ends before it begins (" + format_number(from) + " to " + format_number(to) +
+                                "). Swap from and to");
 }
 
 VolumePhantom::VolumePhantom() : background(Typed<Tissue>::make(tissue_catalog(), "soft_tissue")) {}
 
 void VolumePhantom::fields(FieldVisitor& visit) {
-  visit.typed(background, tissue_catalog(), {.key = "background", .doc = "Tissue where the table has none; its speed and loss are those of the waves."});
+  visit.typed(
+      background, tissue_catalog(),
+      {.key = "background", .doc = "Tissue where the table has none; its speed and loss are those of the waves."});
   visit(file, {.key = "file", .doc = "NIfTI volume of label numbers or Hounsfield units", .required = true});
-  visit(position, {.key = "position", .doc = "Of the probe's face in the patient's frame [right, front, head].", .unit = Unit::metre, .min = -10, .max = 10});
-  visit(depth, {.key = "depth", .doc = "Direction of the probe's z axis in that frame; [0, -1, 0] looks from the front to the back.", .min = -1e6, .max = 1e6});
-  visit(lateral, {.key = "lateral", .doc = "Direction of its x axis; made perpendicular to depth.", .min = -1e6, .max = 1e6});
-  visit.list(classes, {.key = "classes", .doc = "The table from values to tissues; a later row covers an earlier one.", .required = true, .max_items = 65536});
+  visit(position, {.key = "position",
+                   .doc = "Of the probe's face in the patient's frame [right, front, head].",
+                   .unit = Unit::metre,
+                   .min = -10,
+                   .max = 10});
+  visit(depth, {.key = "depth",
+                .doc = "Direction of the probe's z axis in that frame; [0, -1, 0] looks from the front to the back.",
+                .min = -1e6,
+                .max = 1e6});
+  visit(lateral,
+        {.key = "lateral", .doc = "Direction of its x axis; made perpendicular to depth.", .min = -1e6, .max = 1e6});
+  visit.list(classes, {.key = "classes",
+                       .doc = "The table from values to tissues; a later row covers an earlier one.",
+                       .required = true,
+                       .max_items = 65536});
   visit.object(extent, {.key = "extent", .doc = "The box that scatterers fill, in the probe's frame."});
-  visit(scatterer_density, {.key = "scatterer_density",
-                            .doc = "Scatterers a volume in all tissues that have any, at equal echo levels (default: each tissue's own).",
-                            .unit = Unit::per_cubic_metre,
-                            .min = 1,
-                            .max = 1e15});
+  visit(scatterer_density,
+        {.key = "scatterer_density",
+         .doc = "Scatterers a volume in all tissues that have any, at equal echo levels (default: each tissue's own).",
+         .unit = Unit::per_cubic_metre,
+         .min = 1,
+         .max = 1e15});
 }
 
 void VolumePhantom::check() const {
   if (!(norm(depth) > 0)) throw ConfigError("depth", "the direction has no length. Write for example [0, -1, 0]");
   if (!(norm(cross(depth, lateral)) > 1e-9 * norm(depth) * std::max(norm(lateral), 1e-300)))
-    throw ConfigError("lateral", "lateral points along depth (an image plane needs two directions). Write for example [-1, 0, 0]");
+    throw ConfigError("lateral",
+                      "lateral points along depth (an image plane needs two directions). Write for example [-1, 0, 0]");
 }
 
 Phantom VolumePhantom::build(const RandomStream& random) const {
@@ -132,7 +168,8 @@ Phantom VolumePhantom::build(const RandomStream& random) const {
   phantom.extent = extent.bounds();
   for (const auto& row : classes) {
     Region region;
-    region.shape = std::make_shared<ValueRange>(volume, row.from, row.to > row.from ? row.to : std::nextafter(row.from, 1e300));
+    region.shape =
+        std::make_shared<ValueRange>(volume, row.from, row.to > row.from ? row.to : std::nextafter(row.from, 1e300));
     region.tissue = *row.tissue;
     region.label = row.label;
     region.gain_db = row.gain;

@@ -147,7 +147,8 @@ TEST(LeftVentricle, TheWallKeepsItsVolumeEverywhere) {
     const Vec3 p{random.uniform(-40e-3, 40e-3), random.uniform(-40e-3, 40e-3), random.uniform(20e-3, 110e-3)};
     const auto all_within = [&](const Shape& shape) {
       for (double d : {-h, h})
-        if (!shape.contains(p + Vec3{d, 0, 0}) || !shape.contains(p + Vec3{0, d, 0}) || !shape.contains(p + Vec3{0, 0, d}))
+        if (!shape.contains(p + Vec3{d, 0, 0}) || !shape.contains(p + Vec3{0, d, 0}) ||
+            !shape.contains(p + Vec3{0, 0, d}))
           return false;
       return true;
     };
@@ -155,7 +156,8 @@ TEST(LeftVentricle, TheWallKeepsItsVolumeEverywhere) {
     if (!muscle && !blood) continue;
     ++(muscle ? in_wall : in_cavity);
     const auto moved = [&](Vec3 step) {
-      return (0.5 / h) * ((p + step + beat.displacement(p + step, end)) - (p - step + beat.displacement(p - step, end)));
+      return (0.5 / h) *
+             ((p + step + beat.displacement(p + step, end)) - (p - step + beat.displacement(p - step, end)));
     };
     const double det = dot(moved({h, 0, 0}), cross(moved({0, h, 0}), moved({0, 0, h})));
     EXPECT_NEAR(det, muscle ? 1 : 1 - config.ejection_fraction, 2e-4) << p.x << " " << p.y << " " << p.z;
@@ -175,7 +177,8 @@ TEST(LeftVentricle, TheOuterApexStaysAndTheBaseDescends) {
   EXPECT_LT(norm(beat.displacement(base, 1 / config.rate)), 1e-12);  // a whole beat
 }
 
-// Of the area of the cavity in the image plane at end systole, by pixels that ask where they came from: the half ellipse.
+// Of the area of the cavity in the image plane at end systole, by pixels that ask where they came from: the half
+// ellipse.
 TEST(LeftVentricle, LabelsAtEndSystoleHaveTheAreaOfTheEllipse) {
   const LeftVentriclePhantom config = heart();
   const Heartbeat beat = config.beat();
@@ -243,7 +246,8 @@ TEST(AbdominalWall, MovesWhatLiesBelowAndNothingElse) {
     ASSERT_EQ(whole.scatterers.amplitudes[added + i], below.scatterers.amplitudes[i]);
     ASSERT_EQ(whole.scatterers.regions[added + i], below.scatterers.regions[i]);
   }
-  for (double z = 5e-3; z < 100e-3; z += 3e-3) EXPECT_EQ(whole.region_at({7e-3, 0, z + down}), below.region_at({7e-3, 0, z}));
+  for (double z = 5e-3; z < 100e-3; z += 3e-3)
+    EXPECT_EQ(whole.region_at({7e-3, 0, z + down}), below.region_at({7e-3, 0, z}));
   EXPECT_EQ(measured(whole, "liver.fat_fraction"), measured(below, "liver.fat_fraction"));
   // Mean thickness of the fat under the skin over many periods: waves average to nothing, to amplitude / (pi periods).
   double fat = 0;
@@ -264,7 +268,9 @@ TEST(AbdominalWall, CarriesMotionAndTargetsDown) {
   const Heartbeat beat = config->beat();
   const Vec3 p{5e-3, 0, 80e-3}, q = p + Vec3{0, 0, wall.thickness()};
   ASSERT_TRUE(phantom.scatterers.motion);
-  EXPECT_EQ(norm(phantom.scatterers.motion->displacement(q, 0.2) - beat.displacement(q - Vec3{0, 0, wall.thickness()}, 0.2)), 0);
+  EXPECT_EQ(
+      norm(phantom.scatterers.motion->displacement(q, 0.2) - beat.displacement(q - Vec3{0, 0, wall.thickness()}, 0.2)),
+      0);
   EXPECT_FALSE(phantom.scatterers.motion->moves({0, 0, 10e-3}));
 }
 
@@ -273,7 +279,8 @@ TEST(Placed, TurnsAndMovesAllAlike) {
   config->scatterer_density = 1e8;
   PlacedPhantom tilted;
   tilted.of = {"left_ventricle", config}, tilted.offset = {4e-3, 0, 2e-3}, tilted.rotation = {0, 0.15, 0};
-  const Phantom still = config->build(RandomStream(2, 1, "phantom")), moved = tilted.build(RandomStream(2, 1, "phantom"));
+  const Phantom still = config->build(RandomStream(2, 1, "phantom")),
+                moved = tilted.build(RandomStream(2, 1, "phantom"));
   const Pose pose{tilted.offset, Turn(tilted.rotation)};
   ASSERT_EQ(still.scatterers.size(), moved.scatterers.size());
   for (std::size_t i = 0; i < still.scatterers.size(); i += 17) {
@@ -301,8 +308,8 @@ TEST(Resolution, PairsHaveTheirGaps) {
   }
 }
 
-// Far below resonance s = R (f/f0)^2: a quarter of the echo amplitude at half the frequency. Far above s = R. At resonance
-// R / damping. A free bubble of 1 um radius in water resonates near 2.9 MHz in this formula.
+// Far below resonance s = R (f/f0)^2: a quarter of the echo amplitude at half the frequency. Far above s = R. At
+// resonance R / damping. A free bubble of 1 um radius in water resonates near 2.9 MHz in this formula.
 TEST(Microbubbles, ScatterLikeAnOscillator) {
   const double r = 1.5e-6, f0 = bubble_resonance(r);
   EXPECT_NEAR(bubble_resonance(1e-6), std::sqrt(3 * 1.07 * 101300.0 / 1000) / (2 * pi * 1e-6), 1e-6);

@@ -1,3 +1,5 @@
+#include "phantoms/surface.hpp"
+
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -11,7 +13,6 @@
 #include "core/random.hpp"
 #include "io/nifti.hpp"
 #include "phantoms/anatomy.hpp"
-#include "phantoms/surface.hpp"
 #include "phantoms/volume.hpp"
 
 namespace sonoforge {
@@ -23,20 +24,24 @@ constexpr double pi = std::numbers::pi;
 /// A cube of this edge, its corners at multiples of it, each face of two triangles.
 TriangleMesh cube(double edge, Vec3 low) {
   TriangleMesh mesh;
-  for (int i = 0; i < 8; ++i) mesh.corners.push_back(low + edge * Vec3{double(i & 1), double(i >> 1 & 1), double(i >> 2 & 1)});
-  mesh.triangles = {{0, 2, 1}, {1, 2, 3}, {4, 5, 6}, {5, 7, 6}, {0, 1, 4}, {1, 5, 4}, {2, 6, 3}, {3, 6, 7}, {0, 4, 2}, {2, 4, 6}, {1, 3, 5}, {3, 7, 5}};
+  for (int i = 0; i < 8; ++i)
+    mesh.corners.push_back(low + edge * Vec3{double(i & 1), double(i >> 1 & 1), double(i >> 2 & 1)});
+  mesh.triangles = {{0, 2, 1}, {1, 2, 3}, {4, 5, 6}, {5, 7, 6}, {0, 1, 4}, {1, 5, 4},
+                    {2, 6, 3}, {3, 6, 7}, {0, 4, 2}, {2, 4, 6}, {1, 3, 5}, {3, 7, 5}};
   return mesh;
 }
 
 /// An octahedron whose faces are split n times into four, corners pushed onto the ball.
 TriangleMesh ball(double radius, Vec3 centre, int splits) {
   std::vector<Vec3> corners{{1, 0, 0}, {-1, 0, 0}, {0, 1, 0}, {0, -1, 0}, {0, 0, 1}, {0, 0, -1}};
-  std::vector<std::array<std::uint32_t, 3>> faces{{0, 2, 4}, {2, 1, 4}, {1, 3, 4}, {3, 0, 4}, {2, 0, 5}, {1, 2, 5}, {3, 1, 5}, {0, 3, 5}};
+  std::vector<std::array<std::uint32_t, 3>> faces{{0, 2, 4}, {2, 1, 4}, {1, 3, 4}, {3, 0, 4},
+                                                  {2, 0, 5}, {1, 2, 5}, {3, 1, 5}, {0, 3, 5}};
   for (int s = 0; s < splits; ++s) {
     std::map<std::pair<std::uint32_t, std::uint32_t>, std::uint32_t> middles;
     const auto middle = [&](std::uint32_t a, std::uint32_t b) {
       const auto key = std::minmax(a, b);
-      const auto [entry, added] = middles.emplace(std::pair{key.first, key.second}, static_cast<std::uint32_t>(corners.size()));
+      const auto [entry, added] =
+          middles.emplace(std::pair{key.first, key.second}, static_cast<std::uint32_t>(corners.size()));
       if (added) corners.push_back(normalized(corners[a] + corners[b]));
       return entry->second;
     };
@@ -51,7 +56,8 @@ TriangleMesh ball(double radius, Vec3 centre, int splits) {
   return {corners, faces};
 }
 
-// Corners on a grid of powers of two stay exactly where they are, so that lines through edges and corners are met often.
+// Corners on a grid of powers of two stay exactly where they are, so that lines through edges and corners are met
+// often.
 TEST(Surface, ACubeHoldsExactlyItsPoints) {
   const double edge = 0x1p-6;
   const Surface body(cube(edge, {0, 0, edge}));
@@ -68,8 +74,8 @@ TEST(Surface, ACubeHoldsExactlyItsPoints) {
       }
 }
 
-// A polyhedron in a ball of n-fold split faces misses of the volume about the sum of its caps: the error falls by four a
-// split, and every point at less than the in-radius is inside, every one beyond the ball outside.
+// A polyhedron in a ball of n-fold split faces misses of the volume about the sum of its caps: the error falls by four
+// a split, and every point at less than the in-radius is inside, every one beyond the ball outside.
 TEST(Surface, ABallOfTrianglesConvergesToTheBall) {
   const double radius = 10e-3;
   const Vec3 centre{1e-3, 0.5e-3, 30e-3};
@@ -116,7 +122,9 @@ TEST(Surface, OpenAndTwistedOnesAreRefused) {
 
 class FilesTest : public ::testing::Test {
  protected:
-  FilesTest() : folder_(fs::temp_directory_path() / ("sonoforge_surface_" + std::to_string(::getpid()))) { fs::create_directories(folder_); }
+  FilesTest() : folder_(fs::temp_directory_path() / ("sonoforge_surface_" + std::to_string(::getpid()))) {
+    fs::create_directories(folder_);
+  }
   ~FilesTest() override { fs::remove_all(folder_); }
   fs::path folder_;
 };
@@ -128,7 +136,9 @@ void write_stl(const fs::path& file, const TriangleMesh& mesh, bool text) {
     out << "solid body\n";
     for (const auto& t : mesh.triangles) {
       out << "facet normal 0 0 0\nouter loop\n";
-      for (auto c : t) out << "vertex " << 1e3 * mesh.corners[c].x << " " << 1e3 * mesh.corners[c].y << " " << 1e3 * mesh.corners[c].z << "\n";
+      for (auto c : t)
+        out << "vertex " << 1e3 * mesh.corners[c].x << " " << 1e3 * mesh.corners[c].y << " " << 1e3 * mesh.corners[c].z
+            << "\n";
       out << "endloop\nendfacet\n";
     }
     out << "endsolid\n";
@@ -141,7 +151,8 @@ void write_stl(const fs::path& file, const TriangleMesh& mesh, bool text) {
     std::array<float, 12> values{};
     for (std::size_t c = 0; c < 3; ++c) {
       const Vec3 p = 1e3 * mesh.corners[t[c]];
-      values[3 + 3 * c] = static_cast<float>(p.x), values[4 + 3 * c] = static_cast<float>(p.y), values[5 + 3 * c] = static_cast<float>(p.z);
+      values[3 + 3 * c] = static_cast<float>(p.x), values[4 + 3 * c] = static_cast<float>(p.y),
+                     values[5 + 3 * c] = static_cast<float>(p.z);
     }
     out.write(reinterpret_cast<const char*>(values.data()), sizeof values);
     out.write("\0\0", 2);
@@ -167,7 +178,8 @@ TEST_F(FilesTest, StlOfBothKindsIsReadAndPlaced) {
   EXPECT_THROW(read_stl(folder_ / "half.stl", 1e-3), UserError);
 }
 
-// A CT of Hounsfield units: a ball of 50 in fat of -100, voxels of 0.5 x 0.4 x 0.8 mm, turned about the patient's z axis.
+// A CT of Hounsfield units: a ball of 50 in fat of -100, voxels of 0.5 x 0.4 x 0.8 mm, turned about the patient's z
+// axis.
 TEST_F(FilesTest, AVolumeIsSeenFromTheProbe) {
   NiftiVolume ct;
   ct.size = {64, 80, 40};
@@ -175,7 +187,9 @@ TEST_F(FilesTest, AVolumeIsSeenFromTheProbe) {
   const double c = std::cos(0.3), s = std::sin(0.3);
   ct.affine = {{{0.5e-3 * c, -0.4e-3 * s, 0, 10e-3}, {0.5e-3 * s, 0.4e-3 * c, 0, -20e-3}, {0, 0, 0.8e-3, 5e-3}}};
   const auto patient = [&](double i, double j, double k) {
-    const auto row = [&](std::size_t r) { return ct.affine[r][0] * i + ct.affine[r][1] * j + ct.affine[r][2] * k + ct.affine[r][3]; };
+    const auto row = [&](std::size_t r) {
+      return ct.affine[r][0] * i + ct.affine[r][1] * j + ct.affine[r][2] * k + ct.affine[r][3];
+    };
     return Vec3{row(0), row(1), row(2)};
   };
   const Vec3 middle = patient(32, 40, 20);
@@ -195,7 +209,8 @@ TEST_F(FilesTest, AVolumeIsSeenFromTheProbe) {
   config.extent.x = {-8e-3, 8e-3}, config.extent.z = {8e-3, 32e-3};
   VolumeClassConfig fat, muscle;
   fat.from = -150, fat.to = -30, fat.tissue = Typed<Tissue>::make(tissue_catalog(), "fat"), fat.label = "fat";
-  muscle.from = 0, muscle.to = 90, muscle.tissue = Typed<Tissue>::make(tissue_catalog(), "muscle"), muscle.label = "ball";
+  muscle.from = 0, muscle.to = 90, muscle.tissue = Typed<Tissue>::make(tissue_catalog(), "muscle"),
+  muscle.label = "ball";
   config.classes = {fat, muscle};
   const Phantom phantom = config.build(RandomStream(1, 1, "phantom"));
   const auto label = [&](Vec3 p) {
@@ -208,7 +223,8 @@ TEST_F(FilesTest, AVolumeIsSeenFromTheProbe) {
   EXPECT_EQ(label({5.3e-3, 0, 20e-3}), "ball");
   EXPECT_EQ(label({0, 0, 0.1}), "");
   EXPECT_NEAR(phantom.regions[1].shape->volume(), static_cast<double>(in_ball) * 0.5e-3 * 0.4e-3 * 0.8e-3, 1e-13);
-  // The place of the ball in the probe's frame is that of its voxels in the patient's: lateral is -x, elevation z x lateral.
+  // The place of the ball in the probe's frame is that of its voxels in the patient's: lateral is -x, elevation z x
+  // lateral.
   double x = 0, z = 0, n = 0;
   for (double pz = 10e-3; pz < 30e-3; pz += 0.1e-3)
     for (double px = -8e-3; px < 8e-3; px += 0.1e-3)
