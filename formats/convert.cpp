@@ -4,8 +4,8 @@
 #include <cmath>
 
 #include "core/error.hpp"
-#include "core/scan_conversion.hpp"
 #include "core/units.hpp"
+#include "formats/dicom_image.hpp"
 #include "formats/must.hpp"
 #include "formats/picmus.hpp"
 #include "formats/reader.hpp"
@@ -33,35 +33,9 @@ double dynamic_range_of(const ZeaFile& content) {
   }
 }
 
-namespace {
-
-/// The grid of a picture to scale: square pixels, Cartesian, the middle plane.
-PixelGrid picture_grid(const PixelGrid& grid) {
-  PixelGrid picture = grid;
-  picture.y = {grid.y.at(grid.y.count / 2), 1, 1};
-  if (grid.kind == PixelGrid::Kind::polar) return enclosing_grid(picture);
-  constexpr double most_pixels = 4096;
-  const double across = std::abs(grid.x.step) * static_cast<double>(grid.x.count - 1);
-  const double down = std::abs(grid.z.step) * static_cast<double>(grid.z.count - 1);
-  if (!(across > 0) || !(down > 0)) return picture;
-  const double step = std::max(std::min(std::abs(grid.x.step), std::abs(grid.z.step)), std::max(across, down) / most_pixels);
-  const auto count = [&](double length) { return static_cast<std::size_t>(std::lround(length / step)) + 1; };
-  picture.x = {grid.x.from, std::copysign(step, grid.x.step), count(across)};
-  picture.z = {grid.z.from, std::copysign(step, grid.z.step), count(down)};
-  return picture;
-}
-
-}  // namespace
-
 Picture grey_picture(const RealMap& image, double dynamic_range) {
-  const PixelGrid grid = picture_grid(image.grid);
-  const RealMap map = scan_convert(image, grid, static_cast<float>(-dynamic_range));
-  Picture picture{grid.x.count, grid.z.count, 1, std::vector<std::uint8_t>(grid.x.count * grid.z.count)};
-  for (std::size_t i = 0; i < picture.values.size(); ++i) {
-    const double level = 1 + static_cast<double>(map.values.flat()[i]) / dynamic_range;
-    picture.values[i] = static_cast<std::uint8_t>(std::lround(255 * std::clamp(level, 0.0, 1.0)));
-  }
-  return picture;
+  GreyPicture grey = grey_levels(image, dynamic_range);
+  return {grey.grid.x.count, grey.grid.z.count, 1, std::move(grey.values)};
 }
 
 namespace {
@@ -101,11 +75,12 @@ void write_any(const fs::path& file, const ZeaFile& content) {
   if (ending == ".hdf5" || ending == ".h5") return write_zea(file, content);
   if (ending == ".uff") return write_uff(file, content);
   if (ending == ".mat") return write_must(file, content);
-  if (ending != ".png" && ending != ".nii" && ending != ".nii.gz")
-    refuse_file(file, "unknown ending '" + ending + "'. Write .hdf5, .uff, .mat, .png, .nii or .nii.gz");
+  if (ending != ".png" && ending != ".nii" && ending != ".nii.gz" && ending != ".dcm")
+    refuse_file(file, "unknown ending '" + ending + "'. Write .hdf5, .uff, .mat, .png, .dcm, .nii or .nii.gz");
   if (content.images.empty())
     refuse_file(file, "there is no image to export (the input holds channel data only). Reconstruct an image first");
   if (ending == ".png") return write_pictures(file, content);
+  if (ending == ".dcm") return write_dicom_images(file, content, dynamic_range_of(content));
   if (content.images.size() > 1)
     refuse_file(file, "a NIfTI volume holds one frame (there are " + std::to_string(content.images.size()) +
                           "). Write .png for a movie, or .hdf5 for all frames");

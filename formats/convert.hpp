@@ -13,7 +13,7 @@ double dynamic_range_of(const ZeaFile& content);
 Picture grey_picture(const RealMap& image, double dynamic_range);
 
 /// Writes what a file holds in the format of the name's ending: .hdf5 and .h5 (zea), .uff (channel data only),
-/// .mat (MUST, one transmit), .png (the first image, or an animated PNG of all), .nii and .nii.gz (the first image as a volume in dB, on a
+/// .mat (MUST, one transmit), .png (the first image, or an animated PNG of all), .dcm (DICOM ultrasound multi-frame), .nii and .nii.gz (the first image as a volume in dB, on a
 /// Cartesian grid). Throws `UserError` for other endings and where the content does not fit.
 void write_any(const std::filesystem::path& file, const ZeaFile& content);
 

@@ -3,10 +3,12 @@
 #include <algorithm>
 
 #include "core/error.hpp"
+#include "formats/dicom_image.hpp"
 #include "formats/must.hpp"
 #include "formats/picmus.hpp"
 #include "formats/pybf.hpp"
 #include "formats/uff.hpp"
+#include "io/dicom.hpp"
 #include "io/file_checks.hpp"
 #include "io/hdf5.hpp"
 
@@ -18,7 +20,7 @@ namespace {
 
 [[noreturn]] void refuse_unknown(const fs::path& file) {
   refuse_file(file,
-              "unknown format (it is none of zea, PICMUS, UFF and MUST). Convert the channel data to one of these");
+              "unknown format (it is none of zea, PICMUS, UFF, MUST and DICOM). Convert the channel data to one of these");
 }
 
 /// The format of an HDF5 file by the groups that only it has; "" where none fits.
@@ -46,6 +48,7 @@ std::string detect_format(const fs::path& file) {
   regular_file_size(file);
   const std::string start = read_file_start(file, 128);
   if (start.starts_with("MATLAB 5.0")) return "must";
+  if (is_dicom(file)) return "dicom";
   std::string format;
   bool is_hdf5 = start.starts_with("\x89HDF\r\n\x1a\n") || start.starts_with("MATLAB 7.3");
   if (!is_hdf5) {
@@ -67,6 +70,7 @@ ZeaFile read_any(const fs::path& file) {
   if (format == "uff") return read_uff(file);
   if (format == "must") return read_must(file);
   if (format == "pybf") return read_pybf(file);
+  if (format == "dicom") return read_dicom_images(file);
   refuse_file(file,
               "this is a file of k-Wave's simulation program (its pressures belong to no probe). Run "
               "kspaceFirstOrder-OMP on it, or give channel data");

@@ -8,6 +8,7 @@
 
 #include "formats/convert.hpp"
 #include "formats/must.hpp"
+#include "formats/dicom_image.hpp"
 #include "formats/picmus.hpp"
 #include "formats/pybf.hpp"
 #include "formats/reader.hpp"
@@ -257,6 +258,15 @@ TEST_F(Mutations, ImageFiles) {
   }
   write_any(folder / "a.png", content);
   expect_hardy(folder / "a.png", 1500, [](const fs::path& file) { read_grey_png(file); });
+}
+
+TEST_F(Mutations, DicomFiles) {
+  ZeaFile content = small_content();
+  content.image_grid = test::small_grid();
+  content.images = {RealMap(test::small_grid()), RealMap(test::small_grid())};
+  write_any(folder / "a.dcm", content);
+  ASSERT_EQ(detect_format(folder / "a.dcm"), "dicom");
+  expect_hardy(folder / "a.dcm", 1500, [](const fs::path& file) { read_dicom_images(file); });
 }
 
 /// Files as other programs wrote them hold layouts that ours do not: chunks, filters, old headers.
