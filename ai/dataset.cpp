@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "ai/image_pairs.hpp"
 #include "ai/sha256.hpp"
 #include "formats/reader.hpp"
 #include "formats/zea.hpp"
@@ -29,6 +30,7 @@ RealMap first_image(const std::filesystem::path& file, const ZeaFile& content) {
 Dataset Dataset::open(const std::filesystem::path& folder) {
   const auto file = folder / "manifest.csv";
   std::error_code ignored;
+  if (holds_image_pairs(folder) && !std::filesystem::exists(file, ignored)) return open_image_pairs(folder);
   if (!std::filesystem::is_directory(folder, ignored) || !std::filesystem::exists(file, ignored))
     throw UserError("'" + folder.string() + "' is not a data set (there is no manifest.csv in it). Give the folder that `sonoforge generate` wrote");
   Dataset data;
@@ -45,16 +47,23 @@ std::vector<std::size_t> Dataset::rows_of(const std::string& split) const {
   return rows;
 }
 
-LabelledImage Dataset::read(std::size_t row, const std::string& label) const {
+ZeaFile Dataset::content(std::size_t row) const {
   const ManifestRow& entry = manifest.rows[row];
   const auto file = folder / entry.file;
   if (sha256_of_file(file) != entry.sha256)
     refuse_file(file, "it is not the file that the manifest names (its SHA-256 differs). Generate it again or restore it");
-  return read_labelled_image(file, label);
+  return pairs ? read_image_pair(folder, entry) : read_zea(file);
+}
+
+LabelledImage Dataset::read(std::size_t row, const std::string& label) const {
+  return labelled_image(content(row), folder / manifest.rows[row].file, label);
 }
 
 LabelledImage read_labelled_image(const std::filesystem::path& file, const std::string& label) {
-  const ZeaFile content = read_zea(file);
+  return labelled_image(read_zea(file), file, label);
+}
+
+LabelledImage labelled_image(const ZeaFile& content, const std::filesystem::path& file, const std::string& label) {
   LabelledImage sample{first_image(file, content), {}};
   const auto found = std::find_if(content.labels.begin(), content.labels.end(), [](const LabelMap& map) { return map.name == "segmentation"; });
   if (found == content.labels.end())

@@ -6,6 +6,7 @@
 
 #include "ai/manifest.hpp"
 #include "core/image.hpp"
+#include "formats/zea.hpp"
 
 namespace sonoforge {
 
@@ -15,11 +16,12 @@ struct LabelledImage {
   std::vector<std::uint8_t> mask;  ///< [depth, lateral], 0 or 1
 };
 
-/// A folder that `generate` wrote.
+/// A folder that `generate` wrote, or one with images and masks of one's own.
 struct Dataset {
   std::filesystem::path folder;
   Manifest manifest;
   std::string hash;  ///< SHA-256 of manifest.csv, and with it of every sample
+  bool pairs = false;  ///< images/ and masks/ (ai/image_pairs.hpp) instead of samples
 
   /// Throws `UserError` where the folder holds no data set.
   static Dataset open(const std::filesystem::path& folder);
@@ -28,10 +30,13 @@ struct Dataset {
   /// Throws `UserError` for a missing or changed file, one without image or without that class in its segmentation, an
   /// image of several planes, or values that are not numbers.
   LabelledImage read(std::size_t row, const std::string& label) const;
+  /// All that a sample's file holds, unchanged since the manifest was written.
+  ZeaFile content(std::size_t row) const;
 };
 
 /// The first image of a file and the named class of its segmentation.
 LabelledImage read_labelled_image(const std::filesystem::path& file, const std::string& label);
+LabelledImage labelled_image(const ZeaFile& content, const std::filesystem::path& file, const std::string& label);
 /// The first image of any readable file, one plane. `UserError` where there is none: channel data must be reconstructed
 /// first.
 RealMap read_image(const std::filesystem::path& file);

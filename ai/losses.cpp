@@ -21,7 +21,11 @@ const std::string dice_function =
 std::string cross_entropy_function(double positive_weight) {
   return "def cross_entropy_loss(logits, truth):\n"
          "    weight = torch.full_like(truth, " + real(positive_weight) + ")\n"
-         "    return torch.mean(torch.binary_cross_entropy_with_logits(logits, truth, None, weight, 0))\n";
+         "    if logits.size(1) == 1:\n"
+         "        value = torch.mean(torch.binary_cross_entropy_with_logits(logits, truth, None, weight, 0))\n"
+         "    else:\n"
+         "        value = -torch.mean(torch.sum(truth * torch.log_softmax(logits, 1), [1]))\n"
+         "    return value\n";
 }
 
 }  // namespace
@@ -31,7 +35,7 @@ std::string DiceLoss::script() const {
 }
 
 void CrossEntropyLoss::fields(FieldVisitor& visit) {
-  visit(positive_weight, {.key = "positive_weight", .doc = "Weight of pixels inside the target.", .min = positive, .max = 1e6});
+  visit(positive_weight, {.key = "positive_weight", .doc = "Weight of what is inside the target, or diseased.", .min = positive, .max = 1e6});
 }
 
 std::string CrossEntropyLoss::script() const {
@@ -53,14 +57,80 @@ std::string DiceCrossEntropyLoss::script() const {
          " * dice_loss(logits, truth) + " + real(cross_entropy_weight) + " * cross_entropy_loss(logits, truth)\n";
 }
 
+void FocalLoss::fields(FieldVisitor& visit) {
+  visit(focus, {.key = "focus", .doc = "How strongly easy pixels or cases lose weight; 0: cross entropy.", .min = 0, .max = 10});
+}
+
+std::string FocalLoss::script() const {
+  // log p of the truth, both ways without overflow.
+  return "def loss(logits, truth):\n"
+         "    if logits.size(1) == 1:\n"
+         "        level = -torch.binary_cross_entropy_with_logits(logits, truth, None, None, 0)\n"
+         "    else:\n"
+         "        level = torch.sum(truth * torch.log_softmax(logits, 1), [1])\n"
+         "    return -torch.mean(torch.pow(torch.clamp(1.0 - torch.exp(level), 1e-6, 1.0), " + real(focus) + ") * level)\n";
+}
+
+std::string SquaredLoss::script() const {
+  return "def loss(logits, truth):\n    return torch.mean(torch.pow(logits - truth, 2.0))\n";
+}
+
+std::string AbsoluteLoss::script() const {
+  return "def loss(logits, truth):\n    return torch.mean(torch.abs(logits - truth))\n";
+}
+
+void HuberLoss::fields(FieldVisitor& visit) {
+  visit(delta, {.key = "delta", .doc = "Where the square ends, in standard deviations of the truth.", .min = 1e-3, .max = 1e3});
+}
+
+std::string HuberLoss::script() const {
+  // With a = min(|e|, d): a (|e| - a / 2) is e^2 / 2 below d and d (|e| - d / 2) beyond.
+  return "def loss(logits, truth):\n"
+         "    error = torch.abs(logits - truth)\n"
+         "    near = torch.clamp(error, 0.0, " + real(delta) + ")\n"
+         "    return torch.mean(near * (error - 0.5 * near))\n";
+}
+
+std::string HeteroscedasticLoss::script() const {
+  return "def loss(logits, truth):\n"
+         "    n = truth.size(1)\n"
+         "    s = torch.clamp(logits[:, n:], -12.0, 12.0)\n"
+         "    return torch.mean(0.5 * (torch.exp(-s) * torch.pow(logits[:, :n] - truth, 2.0) + s))\n";
+}
+
+void CentreLoss::fields(FieldVisitor& visit) {
+  visit(size_weight, {.key = "size_weight", .doc = "Weight of the logarithm of width and height.", .min = 0, .max = 1e3});
+}
+
+std::string CentreLoss::script() const {
+  return "def loss(logits, truth):\n"
+         "    heat = logits[:, 0:1]\n"
+         "    target = truth[:, 0:1]\n"
+         "    centre = truth[:, 3:4]\n"
+         "    on = -torch.softplus(-heat)\n"
+         "    off = -torch.softplus(heat)\n"
+         "    count = torch.clamp(torch.sum(centre), 1.0, 1e9)\n"
+         "    hit = torch.pow(1.0 - torch.sigmoid(heat), 2.0) * on * centre\n"
+         "    miss = torch.pow(1.0 - target, 4.0) * torch.pow(torch.sigmoid(heat), 2.0) * off * (1.0 - centre)\n"
+         "    size = torch.sum(torch.abs(logits[:, 1:3] - truth[:, 1:3]) * centre)\n"
+         "    return (-torch.sum(hit + miss) + " + real(size_weight) + " * size) / count\n";
+}
+
 const Catalog& loss_catalog() {
-  static const Catalog catalog{"loss",
-                               "What training makes small.",
-                               {row_of<DiceCrossEntropyLoss>("dice_cross_entropy", "Soft Dice plus cross entropy."),
-                                row_of<CrossEntropyLoss>("cross_entropy", "Binary cross entropy of all pixels."),
-                                row_of<DiceLoss>("dice", "One minus soft Dice.")},
-                               {},
-                               "dice_cross_entropy"};
+  static const Catalog catalog{
+      "loss",
+      "What training makes small.",
+      {row_of<DiceCrossEntropyLoss>("dice_cross_entropy", "Masks: soft Dice plus cross entropy."),
+       row_of<CrossEntropyLoss>("cross_entropy", "Masks and classes: cross entropy."),
+       row_of<DiceLoss>("dice", "Masks: one minus soft Dice."),
+       row_of<FocalLoss>("focal", "Masks and classes: cross entropy with less weight on what is easy."),
+       row_of<SquaredLoss>("squared", "Values and maps: mean squared error."),
+       row_of<AbsoluteLoss>("absolute", "Values and maps: mean absolute error."),
+       row_of<HuberLoss>("huber", "Values and maps: squared for small errors, linear for large ones."),
+       row_of<HeteroscedasticLoss>("heteroscedastic", "Values and maps: normal density whose spread is learned too."),
+       row_of<CentreLoss>("centre", "Detection: focal loss of a heat map of centres, and sizes.")},
+      {},
+      "dice_cross_entropy"};
   return catalog;
 }
 

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "ai/dataset.hpp"
+#include "ai/train.hpp"
 #include "core/image.hpp"
 
 namespace sonoforge {
@@ -15,6 +17,13 @@ struct Prediction {
   std::vector<std::uint8_t> mask;  ///< [depth, lateral]: probability >= threshold
 };
 
+/// What a model says about one file, in natural units.
+struct Answer {
+  TensorShape shape;
+  std::vector<float> values;     ///< of `shape`
+  std::vector<float> deviation;  ///< standard deviation over the members of an ensemble or over dropout; empty: not asked for
+};
+
 /// A trained model ready for use.
 class Predictor {
  public:
@@ -23,13 +32,17 @@ class Predictor {
   ~Predictor();
   Predictor(Predictor&&) noexcept;
 
-  /// The model sees the image resampled to its own size; its answer is resampled back.
+  /// The model sees the image resampled to its own size; its answer is resampled back. For segmentations of images.
   Prediction apply(const RealMap& image, double threshold = 0.5) const;
+  /// Any task and input. Throws `UserError`, naming `file`, where it does not hold what the model sees.
+  Answer answer(const ZeaFile& content, const std::string& file) const;
 
-  std::string label() const;       ///< the class it marks
-  std::string metadata() const;    ///< JSON as stored in the file
-  std::string data_hash() const;   ///< SHA-256 of the manifest of its training data
-  double dynamic_range() const;    ///< [dB]
+  const TrainConfig& config() const;  ///< with which it was trained
+  std::string label() const;          ///< the class it marks, or the first of what it answers
+  std::string unit() const;           ///< of its answers
+  std::string metadata() const;       ///< JSON as stored in the file
+  std::string data_hash() const;      ///< SHA-256 of the manifest of its training data
+  double dynamic_range() const;       ///< [dB]
 
  private:
   struct Impl;
@@ -40,13 +53,30 @@ class Predictor {
 struct PredictedFile {
   std::filesystem::path input, mask, overlay;
   std::size_t pixels_inside = 0;
-  double area = 0;  ///< [m^2]
+  double area = 0;                  ///< [m^2]
+  std::string name = {};            ///< of its results, and its line in the tables
+  std::vector<double> values = {};  ///< probabilities, measurements; of maps their mean; of detections the scores
+  std::vector<double> deviations = {};
+  std::string summary = {};         ///< one line in words
 };
 
-/// Applies a model to the first image of each file and writes NAME_mask.nii.gz (1 inside; i lateral, j elevation, k depth;
-/// in the world frame, sectors scan converted) and NAME_overlay.png. NAME is that of the file, with the names of its folders
-/// before it as far as files of one name need them. Throws `UserError` for files without image and for one given twice.
+/// Applies a model to the first frame of each file. NAME is that of the file, with the names of its folders before it as
+/// far as files of one name need them. By task:
+///
+/// segmentation: NAME_mask.nii.gz (1 inside; i lateral, j elevation, k depth; in the world frame, sectors scan converted)
+/// and NAME_overlay.png; with `task.measure` also predictions.csv.
+/// classification, measurement, quality: predictions.csv: id, prediction (the first), all by name, and deviations.
+/// map, image: NAME.hdf5 (`prediction`, [depth, lateral], on the file's grid) and NAME.png.
+/// detection: marks.csv (id, x, z, score, width, height) and NAME_overlay.png.
+/// Ensembles and models with dropout_samples also write NAME_deviation.hdf5 or columns.
+///
+/// Throws `UserError` for files that do not hold what the model sees and for one given twice.
 std::vector<PredictedFile> predict_files(const std::filesystem::path& model, const std::vector<std::filesystem::path>& files,
                                          const std::filesystem::path& folder);
+
+/// The same for samples of a data set, named by their ids, as `validate` reads them: masks as ID.hdf5 (`prediction`:
+/// probabilities on the image's grid).
+std::vector<PredictedFile> predict_set(const Predictor& predictor, const Dataset& data, const std::vector<std::size_t>& rows,
+                                       const std::filesystem::path& folder);
 
 }  // namespace sonoforge

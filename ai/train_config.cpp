@@ -1,92 +1,110 @@
+#include <algorithm>
 #include <cmath>
 
 #include "ai/train.hpp"
 
 namespace sonoforge {
 
-void SegmentationTask::fields(FieldVisitor& visit) {
-  visit(input, {.key = "input", .doc = "Map that the model sees: image (B-mode)."});
-  visit(label, {.key = "label", .doc = "Class of the segmentation that it learns to mark."});
-}
-
-void SegmentationTask::check() const {
-  if (input != "image") throw ConfigError("input", "unknown input '" + input + "' (a segmentation sees the B-mode image). Write 'input: image'");
-  if (label.empty()) throw ConfigError("label", "the label is empty (needs a class name). Write for example 'label: lesion'");
-}
-
-const Catalog& task_catalog() {
-  static const Catalog catalog{"task",
-                               "What a model learns.",
-                               {row_of<SegmentationTask>("segmentation", "Mask of one class from the B-mode image.")},
-                               {},
-                               "segmentation"};
-  return catalog;
-}
-
-void AdamW::fields(FieldVisitor& visit) {
-  visit(learning_rate, {.key = "learning_rate", .doc = "Step size of the first epoch.", .min = positive, .max = 1e3});
-  visit(weight_decay, {.key = "weight_decay", .doc = "Shrinking of all parameters, relative to the learning rate.", .min = 0, .max = 1e3});
-  visit(betas[0], {.key = "beta1", .doc = "Memory of the mean gradient.", .min = 0, .max = 0.999999});
-  visit(betas[1], {.key = "beta2", .doc = "Memory of the mean squared gradient.", .min = 0, .max = 0.999999});
-}
-
-void AdamW::step(std::vector<float>& parameters, const std::vector<float>& gradient, std::vector<float>& first,
-                 std::vector<float>& second, std::int64_t number, double rate) const {
-  const double n = static_cast<double>(number);
-  const double first_scale = 1 / (1 - std::pow(betas[0], n)), second_scale = 1 / (1 - std::pow(betas[1], n));
-  for (std::size_t i = 0; i < parameters.size(); ++i) {
-    const double g = gradient[i];
-    const double m = betas[0] * first[i] + (1 - betas[0]) * g, v = betas[1] * second[i] + (1 - betas[1]) * g * g;
-    first[i] = static_cast<float>(m);
-    second[i] = static_cast<float>(v);
-    parameters[i] = static_cast<float>(parameters[i] - rate * (m * first_scale / (std::sqrt(v * second_scale) + 1e-8) +
-                                                               weight_decay * parameters[i]));
-  }
-}
-
-const Catalog& optimizer_catalog() {
-  static const Catalog catalog{"optimizer",
-                               "How parameters follow the gradient.",
-                               {row_of<AdamW>("adamw", "Adam with decoupled weight decay.")},
-                               {},
-                               "adamw"};
-  return catalog;
+void FrontEndConfig::fields(FieldVisitor& visit) {
+  visit(groups, {.key = "groups", .doc = "Groups of neighbouring elements whose sums the model sees.", .min = 2, .max = 256});
+  visit(beams, {.key = "beams", .doc = "Weighted sums of the groups, with learned weights and delays.", .min = 2, .max = 256});
 }
 
 TrainConfig::TrainConfig()
     : task(Typed<TaskConfig>::make(task_catalog(), "segmentation")),
-      model(Typed<ModelConfig>::make(model_catalog(), "unet")),
-      loss(Typed<LossConfig>::make(loss_catalog(), "dice_cross_entropy")),
-      optimizer(Typed<OptimizerConfig>::make(optimizer_catalog(), "adamw")) {}
+      optimizer(Typed<OptimizerConfig>::make(optimizer_catalog(), "adamw")),
+      schedule(Typed<ScheduleConfig>::make(schedule_catalog(), "cosine")),
+      beamformer(Typed<Beamformer>::make(beamformer_catalog(), "delay_and_sum")) {}
 
 void TrainConfig::fields(FieldVisitor& visit) {
   visit(format, {.key = "sonoforge", .doc = "Version of the config format.", .min = 1, .max = 1});
   visit.typed(task, task_catalog(), {.key = "task", .doc = "What is learned."});
-  visit(data, {.key = "data", .doc = "Folder that `generate` wrote.", .required = true});
-  visit.typed(model, model_catalog(), {.key = "model", .doc = "The network."});
-  visit.typed(loss, loss_catalog(), {.key = "loss", .doc = "What training makes small."});
+  visit(data, {.key = "data", .doc = "Folder that `generate` wrote, or one with images/ and masks/ (PNG or NIfTI of the same names).", .required = true});
+  visit.typed(model, model_catalog(), {.key = "model", .doc = "The network (default: the usual one of the task)."});
+  visit.typed(loss, loss_catalog(), {.key = "loss", .doc = "What training makes small (default: the usual one of the task)."});
   visit.typed(optimizer, optimizer_catalog(), {.key = "optimizer", .doc = "How parameters follow the gradient."});
-  visit.choice(schedule, {"constant", "cosine"}, {.key = "schedule", .doc = "Learning rate over the epochs: constant, or towards zero along half a cosine."});
+  visit.typed(schedule, schedule_catalog(), {.key = "schedule", .doc = "The learning rate over the training."});
   visit(epochs, {.key = "epochs", .doc = "Passes over all training images.", .min = 1, .max = 100000});
   visit(batch, {.key = "batch", .doc = "Images a step.", .min = 1, .max = 4096});
-  visit(seed, {.key = "seed", .doc = "Of first weights, order of images and flips.", .min = 0});
+  visit(seed, {.key = "seed", .doc = "Of first weights, order of images and alterations.", .min = 0});
+  visit(members, {.key = "members", .doc = "Networks of an ensemble, trained from consecutive seeds; their mean is the model.", .min = 1, .max = 100});
+  visit(clip, {.key = "clip", .doc = "Gradients longer than this are shortened to it; 0: none are.", .min = 0, .max = 1e9});
+  visit(patience, {.key = "patience", .doc = "Stop after so many epochs without a better validation score; 0: never.", .min = 0, .max = 100000});
+  visit(balanced, {.key = "balanced", .doc = "Draw classes equally often, or images with and without the target."});
+  visit(checkpoint_steps, {.key = "checkpoint_steps", .doc = "Also write a checkpoint after so many steps within an epoch; 0: at its end only.", .min = 0, .max = 1e9});
+  visit(dropout_samples, {.key = "dropout_samples", .doc = "Networks that `predict` draws by dropout, for mean and spread; 0: none.", .min = 0, .max = 1000});
+  visit(calibrate, {.key = "calibrate", .doc = "Scale logits by the temperature that suits the validation split."});
+  visit(cache, {.key = "cache", .doc = "Bytes of samples kept in memory; others are read anew in each epoch.", .min = 0, .max = 1e13});
   visit(image_size, {.key = "image_size", .doc = "Pixels [depth, lateral] to which images are resampled.", .min = 8, .max = 4096, .max_items = 2});
   visit(dynamic_range, {.key = "dynamic_range", .doc = "Of images; darker pixels are black.", .unit = Unit::decibel, .min = 1, .max = 200});
   visit(flip, {.key = "flip", .doc = "Mirror half of the images left-right, drawn anew each epoch."});
+  visit.list(augmentation, augmentation_catalog(), {.key = "augmentation", .doc = "Further alterations of training samples, drawn anew each epoch.", .max_items = 100});
+  visit.typed(beamformer, beamformer_catalog(), {.key = "beamformer", .doc = "How channel data become what the model sees (inputs iq and rf, and altered channel data)."});
+  visit(compensation, {.key = "compensation", .doc = "Depth gain after it, as image.compensation of the data set.", .unit = Unit::attenuation});
+  visit.object(front_end, {.key = "front_end", .doc = "Between channel data and model (input rf)."});
 }
 
 void TrainConfig::check() const {
   if (image_size.size() != 2) throw ConfigError("image_size", "needs two counts of pixels (depth and lateral). Write for example 'image_size: [128, 128]'");
+  const auto side_multiple = model ? model->side_multiple() : Typed<ModelConfig>::make(model_catalog(), task->default_model())->side_multiple();
   for (const double side : image_size) {
     if (side != std::floor(side)) throw ConfigError("image_size", "pixels are counted in whole numbers. Write for example 'image_size: [128, 128]'");
-    const auto multiple = static_cast<double>(model->side_multiple());
+    const auto multiple = static_cast<double>(side_multiple);
     if (std::fmod(side, multiple) != 0) {
       const auto near = static_cast<std::int64_t>(std::max(multiple, std::round(side / multiple) * multiple));
       throw ConfigError("image_size", "the model halves images " + std::to_string(static_cast<int>(std::log2(multiple))) +
-                                          " times (sides must be multiples of " + std::to_string(model->side_multiple()) +
+                                          " times (sides must be multiples of " + std::to_string(side_multiple) +
                                           "). Write for example " + std::to_string(near));
     }
   }
+  if (loss && !loss->fits(task->kind()))
+    throw ConfigError("loss", "a loss of type " + loss.type + " does not fit task " + task.type + " (its truth is of another kind). Write for example 'loss: " + task->default_loss() + "'");
+  if (model) {
+    const bool whole = task->kind() == TruthKind::classes || task.type == "measurement" || task.type == "quality";
+    const std::int64_t stride = model->stride();
+    const bool wrong = whole ? stride != 0 : task->kind() == TruthKind::heat_map ? stride == 0 : stride != 1;
+    if (wrong)
+      throw ConfigError("model", "a model of type " + model.type + (stride == 0 ? " answers once for the whole image" : " answers pixel by pixel") +
+                                     " (task " + task.type + " needs another answer). Write for example 'model: " + task->default_model() + "'");
+  }
+  if (dropout_samples == 1)
+    throw ConfigError("dropout_samples", "one sample has no spread (two are the fewest). Write for example 'dropout_samples: 20'");
+  if (calibrate && task->kind() != TruthKind::mask && task->kind() != TruthKind::classes)
+    throw ConfigError("calibrate", "only probabilities have a temperature (task " + task.type + " gives none). Remove it");
+}
+
+void TrainConfig::resolve() {
+  if (!model) model = Typed<ModelConfig>::make(model_catalog(), task->default_model());
+  if (!loss) loss = Typed<LossConfig>::make(loss_catalog(), task->default_loss());
+}
+
+InputConfig TrainConfig::input() const {
+  InputConfig result;
+  result.input = task->input;
+  result.depth = static_cast<std::size_t>(image_size[0]);
+  result.lateral = static_cast<std::size_t>(image_size[1]);
+  result.dynamic_range = dynamic_range;
+  result.groups = static_cast<std::size_t>(front_end.groups);
+  result.transmits = static_cast<std::size_t>(task->transmits_kept());
+  result.beamformer = beamformer.value.get();
+  result.compensation = compensation;
+  return result;
+}
+
+TensorShape TrainConfig::input_shape() const {
+  return {input().channels(), static_cast<std::int64_t>(image_size[0]), static_cast<std::int64_t>(image_size[1])};
+}
+
+Alteration TrainConfig::alteration(const RandomStream& random, const AlterationLimits& limits) const {
+  Alteration alteration;
+  alteration.noise_key = random.child("noise").key();
+  if (flip && random.child("flip").uniform_at(0) < 0.5) alteration.mirrored = true;
+  for (std::size_t i = 0; i < augmentation.size(); ++i) augmentation[i]->draw(random.child("augmentation", i), limits, alteration);
+  return alteration;
+}
+
+bool TrainConfig::alters_channels() const {
+  return std::any_of(augmentation.begin(), augmentation.end(), [](const auto& one) { return one->of_channels(); });
 }
 
 }  // namespace sonoforge

@@ -131,10 +131,6 @@ void ValidateConfig::check() const {
     throw ConfigError("model", std::string(model.empty() ? "there is neither a model nor predictions"
                                                          : "there are both a model and predictions") +
                                    " (one of them is judged). Give either");
-  if (task != ValidationTask::segmentation && !model.empty())
-    throw ConfigError(
-        "task",
-        "models of `train` mark masks (this task needs other predictions). Give 'predictions:', or task segmentation");
   if ((task == ValidationTask::segmentation || task == ValidationTask::detection) && label.empty() && model.empty())
     throw ConfigError("label",
                       "there is no label (which class do the predictions mark?). Name a class of the segmentation");

@@ -16,7 +16,8 @@ namespace sonoforge {
 std::vector<const Catalog*> all_catalogs() {
   return {&phantom_catalog(),  &tissue_catalog(),   &shape_catalog(),  &probe_catalog(),      &response_catalog(),
           &pulse_catalog(), &sequence_catalog(), &engine_catalog(), &beamformer_catalog(), &image_filter_catalog(), &metric_catalog(),
-          &task_catalog(),     &model_catalog(),    &loss_catalog(),   &optimizer_catalog()};
+          &task_catalog(),     &model_catalog(),    &loss_catalog(),   &optimizer_catalog(),
+          &schedule_catalog(), &augmentation_catalog()};
 }
 
 }  // namespace sonoforge

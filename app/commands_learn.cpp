@@ -7,6 +7,7 @@
 #include "ai/train.hpp"
 #include "ai/validate.hpp"
 #include "app/commands.hpp"
+#include "app/figures.hpp"
 #include "io/config.hpp"
 
 namespace sonoforge {
@@ -25,28 +26,69 @@ Config read_config(const CommandLine& line) {
 
 }  // namespace
 
+/// The learning curves: losses and score, one line a member.
+static void draw_history(const std::filesystem::path& folder, const std::vector<std::vector<Epoch>>& histories, const std::string& score) {
+  std::vector<Curve> losses, scores;
+  for (std::size_t m = 0; m < histories.size(); ++m) {
+    const std::string which = histories.size() > 1 ? " " + std::to_string(m + 1) : "";
+    Curve training{"training" + which}, validation{"validation" + which}, one{score + which};
+    for (const Epoch& e : histories[m]) {
+      const auto x = static_cast<double>(e.epoch);
+      training.x.push_back(x), training.y.push_back(e.training_loss);
+      if (std::isfinite(e.validation_loss)) validation.x.push_back(x), validation.y.push_back(e.validation_loss);
+      if (std::isfinite(e.validation_score)) one.x.push_back(x), one.y.push_back(e.validation_score);
+    }
+    for (auto* curve : {&training, &validation, &one}) curve->markers = curve->x.size() == 1;
+    losses.push_back(training);
+    if (!validation.x.empty()) losses.push_back(validation);
+    if (!one.x.empty()) scores.push_back(one);
+  }
+  std::vector<Picture> pictures{draw_curves(losses, "epoch", "loss", {.title = "Loss", .long_side = 700})};
+  if (!scores.empty()) pictures.push_back(draw_curves(scores, "epoch", score, {.title = "Validation", .long_side = 700}));
+  write_png(folder / "curves.png", draw_contact_sheet(pictures, pictures.size()));
+}
+
 int train_command(const CommandLine& line) {
   TrainConfig config = read_config<TrainConfig>(line);
   const auto folder = output_folder(line);
-  const TrainResult result = train(config, folder, line.resume);
-  if (line.json)
-    std::cout << nlohmann::ordered_json{{"folder", folder.string()}, {"parameters", result.parameters}, {"epochs", result.history.size()},
-                                        {"best_epoch", result.best_epoch}, {"best_dice", result.best_dice}}.dump(2)
-              << "\n";
-  else if (!line.quiet)
-    std::cout << "wrote " << folder.string() << ": " << result.parameters << " parameters, best epoch " << result.best_epoch << ", validation Dice "
-              << result.best_dice << "\n";
+  const TrainResult result = train(config, folder, line.resume, [&](const auto& histories, const std::string& score) { draw_history(folder, histories, score); });
+  if (line.json) {
+    nlohmann::ordered_json json{{"folder", folder.string()}, {"parameters", result.parameters}, {"epochs", result.history.size()}, {"best_epoch", result.best_epoch}};
+    json["score"] = result.score_name;
+    json["best_score"] = std::isfinite(result.best_score) ? nlohmann::ordered_json(result.best_score) : nlohmann::ordered_json(nullptr);
+    if (result.score_name == "dice") json["best_dice"] = json["best_score"];
+    if (result.scores.size() > 1) json["scores"] = result.scores;
+    std::cout << json.dump(2) << "\n";
+  } else if (!line.quiet) {
+    std::cout << "wrote " << folder.string() << ": " << result.parameters << " parameters, best epoch " << result.best_epoch << ", validation " << result.score_name << " "
+              << result.best_score << "\n";
+  }
   return 0;
 }
 
 int predict_command(const CommandLine& line) {
   const std::vector<std::filesystem::path> files(line.inputs.begin() + 1, line.inputs.end());
   const auto folder = line.output.empty() ? std::filesystem::path("out") / "predictions" : line.output;
-  const auto predicted = predict_files(line.inputs[0], files, folder);
+  std::error_code error;
+  std::vector<PredictedFile> predicted;
+  if (files.size() == 1 && std::filesystem::is_directory(files[0], error)) {
+    const Dataset data = Dataset::open(files[0]);
+    std::vector<std::size_t> rows(data.manifest.rows.size());
+    for (std::size_t i = 0; i < rows.size(); ++i) rows[i] = i;
+    predicted = predict_set(Predictor(line.inputs[0]), data, rows, folder);
+  } else {
+    predicted = predict_files(line.inputs[0], files, folder);
+  }
   nlohmann::ordered_json json = nlohmann::ordered_json::array();
   for (const auto& p : predicted) {
-    json.push_back({{"input", p.input.string()}, {"mask", p.mask.string()}, {"overlay", p.overlay.string()}, {"pixels", p.pixels_inside}, {"area", p.area}});
-    if (!line.json) std::cout << p.input.string() << ": " << p.area * 1e6 << " mm^2 -> " << p.mask.string() << "\n";
+    nlohmann::ordered_json one{{"input", p.input.string()}};
+    if (!p.mask.empty()) one["mask"] = p.mask.string();
+    if (!p.overlay.empty()) one["overlay"] = p.overlay.string();
+    if (p.area > 0 || p.pixels_inside > 0) one["pixels"] = p.pixels_inside, one["area"] = p.area;
+    if (!p.values.empty()) one["values"] = p.values;
+    if (!p.deviations.empty()) one["deviations"] = p.deviations;
+    json.push_back(one);
+    if (!line.json) std::cout << p.input.string() << ": " << p.summary << (p.mask.empty() ? "" : " -> " + p.mask.string()) << "\n";
   }
   if (line.json) std::cout << json.dump(2) << "\n";
   return 0;

@@ -45,7 +45,7 @@ const Command commands[] = {
     {"generate", "labelled training set; the same command again resumes", "CONFIG", 1, 1, true, default_folder,
      "sonoforge generate configs/datasets/cyst.yaml -o out/cysts --count 20", generate_command},
     {"train", "fit a LibTorch model to a training set", "CONFIG", 1, 1, true, default_folder, "sonoforge train configs/train_cyst.yaml", train_command},
-    {"predict", "apply a model to files", "MODEL FILE...", 2, any_number, false, "folder to write to (default: out/predictions)",
+    {"predict", "apply a model to files, or to a whole data set", "MODEL FILE... | MODEL DATASET", 2, any_number, false, "folder to write to (default: out/predictions)",
      "sonoforge predict out/train_cyst/model.pt out/cysts/samples/*/*.hdf5", predict_command},
     {"validate", "accuracy, uncertainty and bias against known truth; gates", "CONFIG", 1, 1, true, default_folder,
      "sonoforge validate configs/validate_cyst.yaml", validate_command},

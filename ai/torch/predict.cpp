@@ -1,74 +1,33 @@
 #include "ai/predict.hpp"
 
 #include <algorithm>
-#include <map>
+#include <cmath>
 #include <set>
 
-#include <nlohmann/json.hpp>
-
-#include "ai/dataset.hpp"
+#include "ai/heat_map.hpp"
+#include "ai/mask_measures.hpp"
 #include "ai/overlay.hpp"
 #include "ai/resample.hpp"
-#include "ai/torch/network.hpp"
-#include "ai/torch/training_data.hpp"
 #include "core/progress.hpp"
+#include "formats/reader.hpp"
 #include "io/atomic_file.hpp"
+#include "io/csv.hpp"
 #include "io/file_checks.hpp"
+#include "io/hdf5.hpp"
 #include "io/nifti.hpp"
 
 namespace sonoforge {
+namespace {
 
-struct Predictor::Impl {
-  Network network;
-  std::string metadata, label, data_hash;
-  std::size_t depth = 0, lateral = 0;
-  double dynamic_range = 0;
-};
-
-Predictor::Predictor(const std::filesystem::path& model) {
-  std::map<std::string, std::string> metadata;
-  Network network = Network::load(model, metadata);
-  impl_ = std::make_unique<Impl>(Impl{std::move(network), metadata["sonoforge.json"], {}, {}, 0, 0, 0});
-  try {
-    const auto json = nlohmann::json::parse(impl_->metadata);
-    impl_->label = json.at("output").at("classes").at(0).get<std::string>();
-    impl_->depth = json.at("input").at("shape").at(2).get<std::size_t>();
-    impl_->lateral = json.at("input").at("shape").at(3).get<std::size_t>();
-    impl_->dynamic_range = json.at("input").at("dynamic_range").get<double>();
-    impl_->data_hash = json.at("data_sha256").get<std::string>();
-  } catch (const nlohmann::json::exception&) {
-    refuse_file(model, "its metadata do not describe the model's input and output. Give the model.pt that `sonoforge train` wrote");
-  }
-  if (impl_->depth < 1 || impl_->depth > 4096 || impl_->lateral < 1 || impl_->lateral > 4096 || !(impl_->dynamic_range > 0))
-    refuse_file(model, "its metadata name an impossible image size. Give the model.pt that `sonoforge train` wrote");
-}
-Predictor::~Predictor() = default;
-Predictor::Predictor(Predictor&&) noexcept = default;
-
-std::string Predictor::label() const { return impl_->label; }
-std::string Predictor::metadata() const { return impl_->metadata; }
-std::string Predictor::data_hash() const { return impl_->data_hash; }
-double Predictor::dynamic_range() const { return impl_->dynamic_range; }
-
-Prediction Predictor::apply(const RealMap& image, double threshold) const {
-  const auto input = model_input(image, impl_->depth, impl_->lateral, impl_->dynamic_range);
-  const auto found = impl_->network.probabilities(input, impl_->depth, impl_->lateral);
-  const auto back = resample(found, impl_->depth, impl_->lateral, image.grid.z.count, image.grid.x.count);
-  Prediction prediction{RealMap(image.grid), std::vector<std::uint8_t>(back.size())};
-  for (std::size_t i = 0; i < back.size(); ++i) {
-    prediction.probability.values.data()[i] = back[i];
-    prediction.mask[i] = static_cast<double>(back[i]) >= threshold;
-  }
-  return prediction;
-}
+namespace fs = std::filesystem;
 
 // A name for the results of each file: its own, with as many of its folders' names before it as tell all files apart.
-static std::vector<std::string> result_names(const std::vector<std::filesystem::path>& files) {
-  std::vector<std::filesystem::path> folders;
+std::vector<std::string> result_names(const std::vector<fs::path>& files) {
+  std::vector<fs::path> folders;
   std::vector<std::string> names;
-  std::set<std::filesystem::path> different;
+  std::set<fs::path> different;
   for (const auto& file : files) {
-    const auto whole = std::filesystem::absolute(file).lexically_normal();
+    const auto whole = fs::absolute(file).lexically_normal();
     if (!different.insert(whole).second) throw UserError("'" + file.string() + "' is given twice (two inputs would have one result). Name it once");
     folders.push_back(whole.parent_path());
     names.push_back(whole.stem().string());
@@ -86,34 +45,246 @@ static std::vector<std::string> result_names(const std::vector<std::filesystem::
   return names;
 }
 
+std::string short_text(double value) {
+  char text[64];
+  std::snprintf(text, sizeof text, "%.4g", value);
+  return text;
+}
+
+/// Writes the results of one file, and remembers lines for the tables.
+class Writer {
+ public:
+  Writer(const Predictor& predictor, fs::path folder, bool of_set) : predictor_(predictor), config_(predictor.config()), folder_(std::move(folder)), of_set_(of_set) {
+    make_folder(folder_);
+  }
+
+  PredictedFile write(const ZeaFile& content, const fs::path& file, const std::string& name) {
+    const Answer answer = predictor_.answer(content, file.string());
+    PredictedFile result{file, {}, {}, 0, 0};
+    result.name = name;
+    switch (config_.task->kind()) {
+      case TruthKind::mask: write_mask(content, answer, result); break;
+      case TruthKind::heat_map: write_marks(content, answer, result); break;
+      case TruthKind::classes: keep_values(answer, result); break;
+      case TruthKind::values:
+        if (answer.shape.depth * answer.shape.lateral > 1) write_map(content, answer, result);
+        else keep_values(answer, result);
+    }
+    return result;
+  }
+
+  /// predictions.csv or marks.csv, where the task has one.
+  void write_tables(const std::vector<PredictedFile>& results) const {
+    const auto* segmentation = dynamic_cast<const SegmentationTask*>(config_.task.value.get());
+    if (config_.task->kind() == TruthKind::heat_map) {
+      std::string text = "id,x [m],z [m],score,width [m],height [m]\n";
+      for (const auto& mark : marks_)
+        text += csv_line({mark.id, shortest_number(mark.box.x), shortest_number(mark.box.z), shortest_number(mark.box.score),
+                          shortest_number(mark.box.width), shortest_number(mark.box.height)});
+      write_file_atomically(folder_ / "marks.csv", text);
+      return;
+    }
+    if (segmentation && segmentation->measure != SegmentationTask::Measure::none) {
+      const bool area = segmentation->measure == SegmentationTask::Measure::area;
+      std::string text = std::string("id,prediction [") + (area ? "m^2" : "m") + "]\n";
+      for (const auto& one : results) text += csv_line({one.name, shortest_number(one.values.front())});
+      write_file_atomically(folder_ / "predictions.csv", text);
+      return;
+    }
+    if (results.empty() || results.front().values.empty() || !results.front().mask.empty()) return;
+    const auto names = config_.task->output_names();
+    const std::string unit = predictor_.unit() == "probability" || predictor_.unit().empty() ? "" : " [" + predictor_.unit() + "]";
+    std::vector<std::string> header{"id", "prediction" + unit};
+    header.insert(header.end(), names.begin(), names.end());
+    for (std::size_t k = 0; k < results.front().deviations.size(); ++k) header.push_back(names[k] + " deviation");
+    std::string text = csv_line(header);
+    for (const auto& one : results) {
+      std::vector<std::string> cells{one.name, shortest_number(one.values.front())};
+      for (const double value : one.values) cells.push_back(shortest_number(value));
+      for (const double value : one.deviations) cells.push_back(shortest_number(value));
+      text += csv_line(cells);
+    }
+    write_file_atomically(folder_ / "predictions.csv", text);
+  }
+
+ private:
+  struct Mark {
+    std::string id;
+    Box box;
+  };
+
+  PixelGrid grid_for(const ZeaFile& content, const PredictedFile& result) const {
+    const auto grid = grid_of(content);
+    if (!grid) refuse_file(result.input, "it does not say where its pixels stand (an image or labels would). Reconstruct it first");
+    return *grid;
+  }
+  static std::vector<float> on_grid(std::span<const float> values, const Answer& answer, const PixelGrid& grid) {
+    return resample(values, static_cast<std::size_t>(answer.shape.depth), static_cast<std::size_t>(answer.shape.lateral), grid.z.count, grid.x.count);
+  }
+  void write_pixels(const fs::path& file, const std::vector<float>& values, const PixelGrid& grid, const std::string& unit, const std::string& what) const {
+    Hdf5Writer writer(file);
+    writer.write<float>("prediction", values, {grid.z.count, grid.x.count}, {unit, what, 4});
+    for (const auto& [name, axis] : {std::pair{"x", &grid.x}, {"z", &grid.z}}) {
+      std::vector<double> places(axis->count);
+      for (std::size_t i = 0; i < places.size(); ++i) places[i] = axis->at(i);
+      writer.write<double>(name, places, {places.size()}, {name == std::string("x") && grid.kind == PixelGrid::Kind::polar ? "rad" : "m", "Pixel centres."});
+    }
+    writer.commit();
+  }
+
+  void write_mask(const ZeaFile& content, const Answer& answer, PredictedFile& result) const {
+    const PixelGrid grid = grid_for(content, result);
+    const auto inside = on_grid(answer.values, answer, grid);
+    std::vector<std::uint8_t> mask(inside.size());
+    for (std::size_t i = 0; i < mask.size(); ++i) mask[i] = inside[i] >= 0.5F;
+    if (of_set_) {
+      result.mask = folder_ / (result.name + ".hdf5");
+      write_pixels(result.mask, inside, grid, "", "Probability that a pixel is inside.");
+      result.pixels_inside = static_cast<std::size_t>(std::count(mask.begin(), mask.end(), std::uint8_t{1}));
+      result.area = measure_mask(mask, grid).area;
+    } else {
+      result.mask = folder_ / (result.name + "_mask.nii.gz");
+      const bool polar = grid.kind == PixelGrid::Kind::polar;
+      const PixelGrid shown = polar ? picture_grid(grid, 4096) : grid;
+      const auto pixels = polar ? convert_mask(grid, mask, shown) : mask;
+      NiftiVolume volume;
+      volume.size = {shown.x.count, 1, shown.z.count};
+      volume.spacing = {shown.x.step, shown.y.step, shown.z.step};
+      volume.affine = {{{shown.x.step, 0, 0, shown.x.from}, {0, shown.y.step, 0, shown.y.from}, {0, 0, shown.z.step, shown.z.from}}};
+      volume.values.assign(pixels.begin(), pixels.end());
+      result.pixels_inside = static_cast<std::size_t>(std::count(pixels.begin(), pixels.end(), std::uint8_t{1}));
+      result.area = static_cast<double>(result.pixels_inside) * shown.x.step * shown.z.step;
+      write_nifti(result.mask, volume);
+      write_overlay(content, mask, result);
+    }
+    if (!answer.deviation.empty())
+      write_pixels(folder_ / (result.name + "_deviation.hdf5"), on_grid(answer.deviation, answer, grid), grid, "", "Standard deviation of the probability over the networks.");
+    result.summary = short_text(result.area * 1e6) + " mm^2";
+    const auto& task = dynamic_cast<const SegmentationTask&>(*config_.task);
+    if (task.measure == SegmentationTask::Measure::none) return;
+    const MaskMeasures found = measure_mask(mask, grid);
+    const double value = task.measure == SegmentationTask::Measure::area            ? found.area
+                         : task.measure == SegmentationTask::Measure::diameter      ? found.diameter
+                         : task.measure == SegmentationTask::Measure::circumference ? found.circumference
+                                                                                    : found.long_axis;
+    result.values = {value};
+    result.summary += task.measure == SegmentationTask::Measure::area ? "" : ", measured " + short_text(value * 1e3) + " mm";
+  }
+
+  void write_overlay(const ZeaFile& content, const std::vector<std::uint8_t>& mask, PredictedFile& result) const {
+    if (content.images.empty()) return;
+    result.overlay = folder_ / (result.name + "_overlay.png");
+    write_png(result.overlay, overlay_picture(content.images.front(), mask, {}, predictor_.dynamic_range()));
+  }
+
+  void write_map(const ZeaFile& content, const Answer& answer, PredictedFile& result) const {
+    const PixelGrid grid = grid_for(content, result);
+    const std::size_t pixels = static_cast<std::size_t>(answer.shape.depth * answer.shape.lateral);
+    const auto values = on_grid(std::span(answer.values).first(pixels), answer, grid);
+    result.mask = folder_ / (result.name + ".hdf5");
+    write_pixels(result.mask, values, grid, predictor_.unit(), predictor_.label());
+    if (answer.shape.channels == 2 || !answer.deviation.empty()) {
+      const auto spread = answer.deviation.empty() ? std::span(answer.values).subspan(pixels) : std::span(answer.deviation).first(pixels);
+      write_pixels(folder_ / (result.name + "_deviation.hdf5"), on_grid(spread, answer, grid), grid, predictor_.unit(), "Standard deviation.");
+    }
+    double mean = 0;
+    for (const float value : values) mean += double{value} / static_cast<double>(values.size());
+    result.values = {mean};
+    result.summary = "mean " + short_text(mean) + " " + predictor_.unit();
+    if (of_set_) return;
+    // Grey from the least to the largest value; images from their dynamic range to 0 dB.
+    RealMap shown(grid);
+    const auto [least, largest] = std::minmax_element(values.begin(), values.end());
+    const double low = *least, high = std::max(double{*largest}, low + 1e-30);
+    const bool decibels = config_.task.type == "image";
+    for (std::size_t i = 0; i < values.size(); ++i)
+      shown.values.data()[i] = decibels ? std::min(values[i], 0.0F) : static_cast<float>(60 * ((values[i] - low) / (high - low) - 1));
+    result.overlay = folder_ / (result.name + ".png");
+    write_png(result.overlay, overlay_picture(shown, {}, {}, decibels ? predictor_.dynamic_range() : 60));
+  }
+
+  void keep_values(const Answer& answer, PredictedFile& result) const {
+    const std::size_t names = config_.task->output_names().size();
+    for (std::size_t k = 0; k < names; ++k) result.values.push_back(answer.values[k]);
+    if (!answer.deviation.empty())
+      for (std::size_t k = 0; k < names; ++k) result.deviations.push_back(answer.deviation[k]);
+    else
+      for (std::size_t k = names; k < answer.values.size(); ++k) result.deviations.push_back(answer.values[k]);
+    const auto labels = config_.task->output_names();
+    for (std::size_t k = 0; k < names; ++k)
+      result.summary += (k ? ", " : "") + labels[k] + " " + short_text(result.values[k]) +
+                        (k < result.deviations.size() ? " +- " + short_text(result.deviations[k]) : "") +
+                        (predictor_.unit().empty() || predictor_.unit() == "probability" ? "" : " " + predictor_.unit());
+  }
+
+  void write_marks(const ZeaFile& content, const Answer& answer, PredictedFile& result) {
+    const PixelGrid grid = grid_for(content, result);
+    const auto rows = static_cast<std::size_t>(answer.shape.depth), columns = static_cast<std::size_t>(answer.shape.lateral);
+    const auto& task = dynamic_cast<const DetectionTask&>(*config_.task);
+    std::vector<std::uint8_t> frames(grid.size(), 0);
+    for (const Box& box : peaks(answer.values, rows, columns, task.threshold)) {
+      // From shares of the sides to pixels of the file's grid, and from there into the world.
+      const double column = box.x * static_cast<double>(grid.x.count) - 0.5, row = box.z * static_cast<double>(grid.z.count) - 0.5;
+      const double across = grid.x.from + column * grid.x.step, down = grid.z.from + row * grid.z.step;
+      const bool polar = grid.kind == PixelGrid::Kind::polar;
+      Box placed = box;
+      placed.x = polar ? down * std::sin(across) : across;
+      placed.z = polar ? grid.apex_depth + down * std::cos(across) : down;
+      placed.width = box.width * static_cast<double>(grid.x.count) * grid.x.step * (polar ? down : 1);
+      placed.height = box.height * static_cast<double>(grid.z.count) * grid.z.step;
+      marks_.push_back({result.name, placed});
+      result.values.push_back(box.score);
+      const auto pixel = [](double share, std::size_t count) {
+        return static_cast<std::size_t>(std::clamp(std::floor(share * static_cast<double>(count)), 0.0, static_cast<double>(count - 1)));
+      };
+      const std::size_t top = pixel(box.z - box.height / 2, grid.z.count), bottom = pixel(box.z + box.height / 2, grid.z.count);
+      const std::size_t left = pixel(box.x - box.width / 2, grid.x.count), right = pixel(box.x + box.width / 2, grid.x.count);
+      for (std::size_t r = top; r <= bottom; ++r)
+        for (std::size_t c = left; c <= right; ++c) frames[r * grid.x.count + c] = 1;
+    }
+    if (!of_set_) write_overlay(content, frames, result);
+    result.summary = std::to_string(result.values.size()) + (result.values.size() == 1 ? " mark" : " marks") +
+                     (result.values.empty() ? "" : ", the best with score " + short_text(result.values.front()));
+  }
+
+  const Predictor& predictor_;
+  const TrainConfig& config_;
+  fs::path folder_;
+  bool of_set_;
+  std::vector<Mark> marks_;
+};
+
+}  // namespace
+
 std::vector<PredictedFile> predict_files(const std::filesystem::path& model, const std::vector<std::filesystem::path>& files,
                                          const std::filesystem::path& folder) {
   const Predictor predictor(model);
   for (const auto& file : files) regular_file_size(file);
   const auto names = result_names(files);
-  make_folder(folder);
+  Writer writer(predictor, folder, false);
   Progress progress("Predicting", files.size(), "files");
   std::vector<PredictedFile> results;
   for (std::size_t i = 0; i < files.size(); ++i) {
-    const auto& file = files[i];
-    const RealMap image = read_image(file);
-    const Prediction prediction = predictor.apply(image);
-    PredictedFile result{file, folder / (names[i] + "_mask.nii.gz"), folder / (names[i] + "_overlay.png"), 0, 0};
-    const bool polar = image.grid.kind == PixelGrid::Kind::polar;
-    const PixelGrid grid = polar ? picture_grid(image.grid, 4096) : image.grid;
-    const auto mask = polar ? convert_mask(image.grid, prediction.mask, grid) : prediction.mask;
-    NiftiVolume volume;
-    volume.size = {grid.x.count, 1, grid.z.count};
-    volume.spacing = {grid.x.step, grid.y.step, grid.z.step};
-    volume.affine = {{{grid.x.step, 0, 0, grid.x.from}, {0, grid.y.step, 0, grid.y.from}, {0, 0, grid.z.step, grid.z.from}}};
-    volume.values.assign(mask.begin(), mask.end());
-    result.pixels_inside = static_cast<std::size_t>(std::count(mask.begin(), mask.end(), std::uint8_t{1}));
-    result.area = static_cast<double>(result.pixels_inside) * grid.x.step * grid.z.step;
-    write_nifti(result.mask, volume);
-    write_png(result.overlay, overlay_picture(image, prediction.mask, {}, predictor.dynamic_range()));
-    results.push_back(result);
+    check_interrupted();
+    results.push_back(writer.write(read_any(files[i]), files[i], names[i]));
     progress.advance();
   }
+  writer.write_tables(results);
+  return results;
+}
+
+std::vector<PredictedFile> predict_set(const Predictor& predictor, const Dataset& data, const std::vector<std::size_t>& rows,
+                                       const std::filesystem::path& folder) {
+  Writer writer(predictor, folder, true);
+  Progress progress("Predicting", rows.size(), "samples");
+  std::vector<PredictedFile> results;
+  for (const std::size_t row : rows) {
+    check_interrupted();
+    const auto& entry = data.manifest.rows[row];
+    results.push_back(writer.write(data.content(row), data.folder / entry.file, entry.id));
+    progress.advance();
+  }
+  writer.write_tables(results);
   return results;
 }
 

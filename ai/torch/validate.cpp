@@ -56,6 +56,22 @@ std::vector<std::pair<std::string, std::string>> pictures_of(const ValidateConfi
   return pictures;
 }
 
+/// What a model answers must be what the validation judges.
+void check_task(const ValidateConfig& config, const Predictor& predictor) {
+  const std::string& task = predictor.config().task.type;
+  const auto* segmentation = dynamic_cast<const SegmentationTask*>(predictor.config().task.value.get());
+  const bool measures = segmentation && segmentation->measure != SegmentationTask::Measure::none;
+  const bool fits = config.task == ValidationTask::segmentation     ? task == "segmentation"
+                    : config.task == ValidationTask::classification ? task == "classification"
+                    : config.task == ValidationTask::measurement    ? task == "measurement" || task == "quality" || measures
+                    : config.task == ValidationTask::map            ? task == "map" || task == "image"
+                    : config.task == ValidationTask::detection      ? task == "detection"
+                                                                    : false;
+  if (!fits)
+    throw UserError("task: '" + config.model.string() + "' was trained for task " + task + (segmentation && !measures ? " without 'measure'" : "") +
+                    " (this validation judges another). Write the task of the model, or give another model");
+}
+
 }  // namespace
 
 Evaluation validate(ValidateConfig& config, const std::filesystem::path& folder) {
@@ -69,20 +85,28 @@ Evaluation validate(ValidateConfig& config, const std::filesystem::path& folder)
   std::optional<Predictor> predictor;
   std::optional<Predictions> predictions;
   MaskSource mask_of;
-  if (config.model.empty()) {
-    predictions.emplace(config, data.manifest, data.rows_of(split));
-    origin.model_sha256 = predictions->sha256();
+  if (!config.model.empty()) {
+    predictor.emplace(config.model);
+    check_task(config, *predictor);
+    if (config.label.empty()) config.label = predictor->label();
+    origin.label = config.truth.empty() ? config.label : config.truth;
+    origin.model_metadata = predictor->metadata();
+    origin.same_data_set = predictor->data_hash() == data.hash;
+  }
+  ValidateConfig read = config;
+  if (predictor && (config.task != ValidationTask::segmentation || predictor->config().task->input != "image")) {
+    read.predictions = folder / "predictions";
+    predict_set(*predictor, data, data.rows_of(split), read.predictions);
+  }
+  if (!read.predictions.empty()) {
+    predictions.emplace(read, data.manifest, data.rows_of(split));
     mask_of = [&](std::size_t row, const RealMap& image) {
       return thresholded(predictions->pixels(row, image.grid), config.threshold);
     };
   } else {
-    predictor.emplace(config.model);
-    if (config.label.empty()) origin.label = predictor->label();
-    origin.model_sha256 = sha256_of_file(config.model);
-    origin.model_metadata = predictor->metadata();
-    origin.same_data_set = predictor->data_hash() == data.hash;
     mask_of = [&](std::size_t, const RealMap& image) { return predictor->apply(image, config.threshold).mask; };
   }
+  origin.model_sha256 = predictor ? sha256_of_file(config.model) : predictions->sha256();
   const Evaluation evaluation = evaluate(
       config, data.manifest, measure_cases(config, data, origin.label, mask_of, predictions ? &*predictions : nullptr));
   if (config.task == ValidationTask::segmentation)
