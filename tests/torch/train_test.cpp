@@ -106,6 +106,93 @@ TEST_F(TrainTest, SameBitsAgainWithOtherThreadsAndWhenKilledAndResumed) {
   EXPECT_EQ(bytes(folder / "killed" / "history.csv"), bytes(folder / "whole" / "history.csv"));
 }
 
+// Everything that has a state or draws random numbers: momentum, a schedule that looks back, dropout, balanced sampling,
+// alterations. Killed again and again, wherever it is, and resumed each time from a checkpoint within an epoch.
+TEST_F(TrainTest, KilledAtAnyStepEndsWithTheSameBits) {
+  const std::string text =
+      "epochs: 4\nmodel: {type: unet, width: 4, depth: 2, dropout: 0.2}\noptimizer: {type: sgd, learning_rate: 0.05, nesterov: on}\n"
+      "schedule: {type: plateau, patience: 1, warm_up: 1}\nbalanced: on\nclip: 2\ncheckpoint_steps: 1\n"
+      "augmentation: [{type: gain}, {type: tgc}, {type: noise, most: 1 dB}]\n";
+  const auto whole_config = [&](const std::filesystem::path& root) {
+    TrainConfig result;
+    ConfigTree::parse("data: " + (root / "data").string() + "\nbatch: 4\nseed: 3\nimage_size: [32, 32]\n" + text).read(result);
+    return result;
+  };
+  if (const char* shared = std::getenv("SONOFORGE_TEST_FOLDER")) {
+    auto c = whole_config(shared);
+    train(c, std::filesystem::path(shared) / "killed", true);
+    return;
+  }
+  auto c = whole_config(folder);
+  train(c, folder / "whole", false);
+  const std::string self = std::filesystem::read_symlink("/proc/self/exe");
+  const auto last = folder / "killed" / "checkpoints" / "last.hdf5";
+  RandomStream random(8, 0, "kills");
+  int kills = 0;
+  std::string before;
+  for (int round = 0; round < 40; ++round) {
+    const pid_t child = fork();
+    if (child == 0) {
+      setenv("SONOFORGE_TEST_FOLDER", folder.c_str(), 1);
+      execl(self.c_str(), self.c_str(), "--gtest_filter=TrainTest.KilledAtAnyStep*", static_cast<char*>(nullptr));
+      _exit(1);
+    }
+    // Some steps further than the last time, then at a moment drawn at random; three kills, then to the end.
+    int status = 0;
+    bool ended = false;
+    if (kills < 3) {
+      std::string now = before;
+      const std::size_t changes = 1 + random.integer_below(3);
+      for (std::size_t change = 0; change < changes && !ended;) {
+        ended = waitpid(child, &status, WNOHANG) == child;
+        const std::string found = std::filesystem::exists(last) ? bytes(last) : "";
+        if (found != now) now = found, ++change;
+        std::this_thread::sleep_for(std::chrono::milliseconds(2));
+      }
+      std::this_thread::sleep_for(std::chrono::microseconds(random.integer_below(30000)));
+      if (!ended) {
+        kill(child, SIGKILL);
+        waitpid(child, &status, 0);
+        ++kills;
+        before = bytes(last);
+        continue;
+      }
+    } else {
+      waitpid(child, &status, 0);
+    }
+    ASSERT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    break;
+  }
+  EXPECT_EQ(kills, 3);
+  EXPECT_EQ(bytes(folder / "killed" / "model.pt"), bytes(folder / "whole" / "model.pt"));
+  EXPECT_EQ(bytes(folder / "killed" / "history.csv"), bytes(folder / "whole" / "history.csv"));
+  EXPECT_EQ(bytes(folder / "killed" / "tensorboard" / "events.out.tfevents.0.sonoforge"), bytes(folder / "whole" / "tensorboard" / "events.out.tfevents.0.sonoforge"));
+}
+
+TEST_F(TrainTest, EnsembleOfSeedsStopsEarlyAndTellsItsSpread) {
+  auto c = config("epochs: 6\nmembers: 2\npatience: 2\ncalibrate: on\n");
+  std::size_t told = 0;
+  const auto result = train(c, folder / "out", false, [&](const auto& histories, const std::string& score) {
+    told = histories.size();
+    EXPECT_EQ(score, "dice");
+  });
+  EXPECT_EQ(told, 2u);
+  ASSERT_EQ(result.scores.size(), 2u);
+  EXPECT_NE(result.scores[0], result.scores[1]);
+  EXPECT_TRUE(std::filesystem::exists(folder / "out" / "members" / "2" / "history.csv"));
+  EXPECT_NE(bytes(folder / "out" / "history.csv").find("validation_dice_deviation"), std::string::npos);
+  EXPECT_NE(bytes(folder / "out" / "members.csv").find("\n2,4,"), std::string::npos);  // the second member: seed 4
+  // A member alone with its seed is the same network.
+  auto alone = config("epochs: 6\npatience: 2\ncalibrate: on\n");
+  alone.seed = 4;
+  train(alone, folder / "alone", false);
+  EXPECT_EQ(bytes(folder / "alone" / "history.csv"), bytes(folder / "out" / "members" / "2" / "history.csv"));
+  // Finished members stay as they are.
+  const auto model = bytes(folder / "out" / "model.pt");
+  train(c, folder / "out", true);
+  EXPECT_EQ(bytes(folder / "out" / "model.pt"), model);
+}
+
 TEST_F(TrainTest, DivergenceStopsWithADiagnosis) {
   auto c = config("epochs: 4\nschedule: constant\n");
   // Parameters of 1e30 overflow in the second step.
