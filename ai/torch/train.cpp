@@ -119,6 +119,7 @@ nlohmann::ordered_json about(const TrainConfig& config, const TrainingSet& set, 
 TrainResult run(TrainConfig& config, const std::filesystem::path& folder, bool resume, const TrainObserver& observer) {
   config.resolve();
   const std::string yaml = dump_config(config), score = config.task->score_name();
+  Dataset data = Dataset::open(config.data);
   const auto others = join_processes();
   // Shapes and cost follow from the config alone; the truth's scale from the data.
   TruthScale unit{std::vector<double>(static_cast<std::size_t>(config.task->channels()), 0.0), std::vector<double>(static_cast<std::size_t>(config.task->channels()), 1.0)};
@@ -131,7 +132,7 @@ TrainResult run(TrainConfig& config, const std::filesystem::path& folder, bool r
              (config.members > 1 ? "; " + std::to_string(config.members) + " members" : "") +
              (others->size() > 1 ? "; process " + std::to_string(others->rank() + 1) + " of " + std::to_string(others->size()) : ""));
   }
-  const TrainingSet set(config, draft);
+  const TrainingSet set(config, std::move(data), draft);
 
   TrainResult result;
   result.score_name = score;

@@ -30,8 +30,8 @@ std::string history_text(const std::vector<Epoch>& history, const std::string& s
   return text;
 }
 
-TrainingSet::TrainingSet(const TrainConfig& config, const NetworkSource& draft)
-    : data(Dataset::open(config.data)), input(draft.input), truth(draft.output), outputs(draft.output.channels) {
+TrainingSet::TrainingSet(const TrainConfig& config, Dataset opened, const NetworkSource& draft)
+    : data(std::move(opened)), input(draft.input), truth(draft.output), outputs(draft.output.channels) {
   const auto train_rows = data.rows_of("train"), validation_rows = data.rows_of("validation");
   if (train_rows.empty())
     throw UserError("'" + config.data.string() + "' has no samples in split train (nothing to learn from). Generate more patients or another split");

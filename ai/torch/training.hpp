@@ -18,7 +18,7 @@ struct TrainingSet {
   std::unique_ptr<SampleStore> training, validation;
   TruthScale scale;
 
-  TrainingSet(const TrainConfig& config, const NetworkSource& draft);
+  TrainingSet(const TrainConfig& config, Dataset opened, const NetworkSource& draft);
 };
 
 /// One network trained from one seed into one folder.
