@@ -38,7 +38,8 @@ Eigen::MatrixXd cramer_rao_covariance(const Eigen::MatrixXd& jacobian, double no
 }
 
 double delay_bound(std::span<const double> echo, double sampling_rate, double noise_deviation, EchoPhase phase) {
-  require(echo.size() >= 2 && sampling_rate > 0 && noise_deviation > 0, "delay_bound: an echo, rate and noise are needed");
+  require(echo.size() >= 2 && sampling_rate > 0 && noise_deviation > 0,
+          "delay_bound: an echo, rate and noise are needed");
   const std::size_t n = echo.size();
   const RealFft<double> fft(n);
   std::vector<std::complex<double>> spectrum(fft.bins());

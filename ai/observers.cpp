@@ -17,7 +17,7 @@ namespace {
 using Eigen::MatrixXd;
 using Eigen::VectorXd;
 
-constexpr double ridge = 1e-9;             // of the mean variance
+constexpr double ridge = 1e-9;              // of the mean variance
 constexpr double least_information = 1e-9;  // directions below it are left out of sums and filters
 
 MatrixXd columns_of(const MatrixXd& matrix, const std::vector<std::size_t>& chosen) {
@@ -79,7 +79,8 @@ void judge(IntensityObserver& observer, const MatrixXd& background, const Matrix
     for (const double value : solver.eigenvalues()) terms.push_back(sign * value);
   }
   observer.signal_to_noise = mean / std::sqrt(variance);
-  const double largest = std::abs(*std::max_element(terms.begin(), terms.end(), [](double a, double b) { return std::abs(a) < std::abs(b); }));
+  const double largest = std::abs(
+      *std::max_element(terms.begin(), terms.end(), [](double a, double b) { return std::abs(a) < std::abs(b); }));
   std::erase_if(terms, [&](double value) { return std::abs(value) < 1e-12 * largest; });
   observer.area = positive_probability(terms);
 }
@@ -97,7 +98,8 @@ LesionSpectrum lesion_spectrum(const LesionTask& task) {
     const MatrixXd back = decomposed(std::move(covariance)).solve(lesion).transpose();
     return spectrum_of(back * lesion, back, false);
   }
-  // H^T (H H^T + s^2)^-1 = (H^T H + s^2)^-1 H^T: the smaller of the two systems when there are more data than scatterers.
+  // H^T (H H^T + s^2)^-1 = (H^T H + s^2)^-1 H^T: the smaller of the two systems when there are more data than
+  // scatterers.
   MatrixXd gram = MatrixXd::Zero(h.cols(), h.cols());
   gram.selfadjointView<Eigen::Lower>().rankUpdate(h.transpose());
   gram.triangularView<Eigen::StrictlyUpper>() = gram.transpose();
@@ -153,7 +155,7 @@ double threshold_contrast(const VectorXd& information, double detectability) {
   return 0.5 * (low + high);
 }
 
-IntensityObserver intensity_observer(const MatrixXd& background, const MatrixXd& lesion) {
+IntensityObserver intensity_observer(const MatrixXd& background, const MatrixXd& lesion, double relative_error) {
   const Eigen::Index pixels = background.rows() / 2;
   if (background.rows() != background.cols() || lesion.rows() != background.rows() || lesion.cols() != lesion.rows() ||
       background.rows() != 2 * pixels || pixels == 0)
@@ -164,6 +166,9 @@ IntensityObserver intensity_observer(const MatrixXd& background, const MatrixXd&
     const double sign = s == &lesion ? 1 : -1;
     for (Eigen::Index i = 0; i < pixels; ++i)
       difference(i) = (s == &background ? 0 : difference(i)) + sign * ((*s)(i, i) + (*s)(pixels + i, pixels + i));
+    // E I^2 = 2 (E I)^2 of circular values.
+    const VectorXd mean = s->diagonal().head(pixels) + s->diagonal().tail(pixels);
+    covariance.diagonal() += relative_error * relative_error * mean.cwiseAbs2();
     // cov(u^2 + v^2, u'^2 + v'^2) = 2 (uu'^2 + uv'^2 + vu'^2 + vv'^2) of Gaussian values; the mean of two hypotheses.
     covariance += s->topLeftCorner(pixels, pixels).cwiseAbs2() + s->topRightCorner(pixels, pixels).cwiseAbs2() +
                   s->bottomLeftCorner(pixels, pixels).cwiseAbs2() + s->bottomRightCorner(pixels, pixels).cwiseAbs2();
@@ -222,7 +227,9 @@ MatrixXd laguerre_gauss_channels(const std::vector<double>& x, const std::vector
   return all;
 }
 
-double detectability_of_area(double area) { return std::numbers::sqrt2 * normal_quantile(area); }
+double detectability_of_area(double area) {
+  return std::numbers::sqrt2 * normal_quantile(area);
+}
 
 double observer_efficiency(double area, double ideal) {
   const double best = detectability_of_area(ideal), reached = std::max(detectability_of_area(area), 0.0);

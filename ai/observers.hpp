@@ -13,8 +13,8 @@ namespace sonoforge {
 /// Data y = response * gamma + noise, gamma standard normal. A lesion multiplies the variance of the scatterers
 /// `inside` by 1 + contrast.
 struct LesionTask {
-  Eigen::MatrixXd response;             ///< [datum, scatterer], in the unit of the data
-  std::vector<std::size_t> inside;      ///< columns that belong to the lesion
+  Eigen::MatrixXd response;         ///< [datum, scatterer], in the unit of the data
+  std::vector<std::size_t> inside;  ///< columns that belong to the lesion
   /// Variance of white noise, or its covariance [datum, datum] where that is not empty.
   double white_noise = 0;
   Eigen::MatrixXd noise;
@@ -51,12 +51,15 @@ double threshold_contrast(const Eigen::VectorXd& information, double detectabili
 /// form of that is known, and this is the Hotelling observer: covariances of intensities follow from those of u and v
 /// [wagner1983].
 struct IntensityObserver {
-  Eigen::VectorXd weights;   ///< [pixel]; score = sum weights * |b|^2
+  Eigen::VectorXd weights;     ///< [pixel]; score = sum weights * |b|^2
   double signal_to_noise = 0;  ///< of the score: difference of means over the root of the mean variance
   double area = 0;             ///< under the ROC curve, exactly
 };
-/// Covariances [2 pixel, 2 pixel] of (u_0 .. u_P-1, v_0 .. v_P-1) of background and lesion.
-IntensityObserver intensity_observer(const Eigen::MatrixXd& background, const Eigen::MatrixXd& lesion);
+/// Covariances [2 pixel, 2 pixel] of (u_0 .. u_P-1, v_0 .. v_P-1) of background and lesion. The weights allow for a
+/// relative error of this standard deviation in each intensity, as rounding to grey levels makes it; area and signal to
+/// noise are those without it.
+IntensityObserver intensity_observer(const Eigen::MatrixXd& background, const Eigen::MatrixXd& lesion,
+                                     double relative_error = 0);
 /// The same numbers for given weights: all equal over the lesion, they are Smith and Wagner's observer [smith1984].
 IntensityObserver intensity_observer(const Eigen::MatrixXd& background, const Eigen::MatrixXd& lesion,
                                      const Eigen::VectorXd& weights);

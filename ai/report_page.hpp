@@ -44,8 +44,9 @@ class HtmlTable {
 
 /// A whole page around `body`.
 inline std::string html_page(const std::string& title, const std::string& body) {
-  return "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>" + html_escaped(title) + "</title>\n<style>" +
-         std::string(report_style) + "</style></head><body>\n<h1>" + html_escaped(title) + "</h1>\n" + body + "</body></html>\n";
+  return "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>" + html_escaped(title) +
+         "</title>\n<style>" + std::string(report_style) + "</style></head><body>\n<h1>" + html_escaped(title) +
+         "</h1>\n" + body + "</body></html>\n";
 }
 
 }  // namespace sonoforge

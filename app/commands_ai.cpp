@@ -12,6 +12,7 @@
 #include "ai/validate.hpp"
 #include "app/commands.hpp"
 #include "app/experiment.hpp"
+#include "app/study.hpp"
 #include "core/error.hpp"
 #include "core/parallel.hpp"
 #include "core/progress.hpp"
@@ -168,7 +169,10 @@ int check_command(const CommandLine& line) {
   const auto has_one_of = [&](const std::vector<std::string>& keys) { return std::any_of(keys.begin(), keys.end(), [&](const auto& key) { return root.find(key) != nullptr; }); };
   const bool learns = root.find("data") && !root.find("phantom") && has_one_of({"model", "predictions", "task", "optimizer", "loss", "epochs"});
   const bool judges = has_one_of({"predictions", "gates", "metrics", "subgroups", "split", "threshold"});
-  if (learns && !judges && has_one_of({"task", "optimizer", "loss", "schedule", "epochs", "batch"})) {
+  if (root.find("study")) {
+    const auto study = take_study(tree);
+    study->check_acquisition(tree);
+  } else if (learns && !judges && has_one_of({"task", "optimizer", "loss", "schedule", "epochs", "batch"})) {
     TrainConfig config;
     tree.read(config);
   } else if (learns) {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "app/commands.hpp"
+#include "app/study.hpp"
 #include "core/error.hpp"
 
 // LibTorch takes half a second to load. Commands that need it run in a program of their own beside this one, with the same arguments.
@@ -30,6 +31,13 @@ namespace {
 
 int train_command(const CommandLine&) { hand_over(); }
 int predict_command(const CommandLine&) { hand_over(); }
-int validate_command(const CommandLine&) { hand_over(); }
+int validate_command(const CommandLine& line) {
+  // Studies need no LibTorch.
+  ConfigTree tree = ConfigTree::load(line.inputs[0]);
+  for (const auto& assignment : line.sets) tree.set(assignment);
+  if (line.seed) tree.set("seed=" + std::to_string(*line.seed));
+  if (!tree.root().find("study")) hand_over();
+  return study_command(tree, line);
+}
 
 }  // namespace sonoforge

@@ -33,8 +33,9 @@ TEST(CramerRao, DelayOfGaussianEchoHasTheClosedForm) {
   const double energy = echo.rate * echo.width * std::sqrt(pi) / 2, noise = 0.1;
   const double envelope = 1 / (2 * echo.width * echo.width), carrier = std::pow(2 * pi * echo.frequency, 2);
   const auto samples = echo.samples(0);
-  EXPECT_NEAR(delay_bound(samples, echo.rate, noise, EchoPhase::known) / (noise / std::sqrt(energy * (carrier + envelope))),
-              1, 1e-9);
+  EXPECT_NEAR(
+      delay_bound(samples, echo.rate, noise, EchoPhase::known) / (noise / std::sqrt(energy * (carrier + envelope))), 1,
+      1e-9);
   EXPECT_NEAR(delay_bound(samples, echo.rate, noise, EchoPhase::unknown) / (noise / std::sqrt(energy * envelope)), 1,
               1e-6);
 }
@@ -76,7 +77,8 @@ TEST(CramerRao, LeastSquaresReachesTheSoundSpeedBound) {
   // The same from the two-by-two information matrix, inverted by hand.
   double cc = 0, cz = 0, zz = 0;
   for (const double place : x) {
-    const double way = std::hypot(depth, place), by_c = -(depth + way) / speed / speed, by_z = (1 + depth / way) / speed;
+    const double way = std::hypot(depth, place), by_c = -(depth + way) / speed / speed,
+                 by_z = (1 + depth / way) / speed;
     cc += by_c * by_c / noise / noise;
     cz += by_c * by_z / noise / noise;
     zz += by_z * by_z / noise / noise;
@@ -87,7 +89,8 @@ TEST(CramerRao, LeastSquaresReachesTheSoundSpeedBound) {
   double squares = 0;
   for (int trial = 0; trial < trials; ++trial) {
     std::vector<double> arrivals;
-    for (const double place : x) arrivals.push_back((depth + std::hypot(depth, place)) / speed + noise * random.normal());
+    for (const double place : x)
+      arrivals.push_back((depth + std::hypot(depth, place)) / speed + noise * random.normal());
     double c = speed, z = depth;
     for (int step = 0; step < 6; ++step) {
       double a = 0, b = 0, d = 0, e = 0, f = 0;
@@ -149,7 +152,8 @@ TEST(CramerRao, MaximumLikelihoodReachesTheAttenuationBound) {
 TEST(CramerRao, SpeckleDelayFollowsItsLimits) {
   // Identical noise-free windows can be aligned exactly; four times the window halves the deviation.
   EXPECT_EQ(speckle_delay_bound(5e6, 0.6, 2e-6, 1, 1e9) < 1e-15, true);
-  EXPECT_NEAR(speckle_delay_bound(5e6, 0.6, 8e-6, 0.95, 10) / speckle_delay_bound(5e6, 0.6, 2e-6, 0.95, 10), 0.5, 1e-12);
+  EXPECT_NEAR(speckle_delay_bound(5e6, 0.6, 8e-6, 0.95, 10) / speckle_delay_bound(5e6, 0.6, 2e-6, 0.95, 10), 0.5,
+              1e-12);
   // By hand: 3 / (2 (5e6)^3 pi^2 2e-6 (0.216 + 7.2)) (1.01^2 / 0.9025 - 1) = 1.0659e-17 s^2.
   EXPECT_NEAR(speckle_delay_bound(5e6, 0.6, 2e-6, 0.95, 10),
               std::sqrt(3 / (2 * 125e18 * pi * pi * 2e-6 * 7.416) * (1.0201 / 0.9025 - 1)), 1e-15);

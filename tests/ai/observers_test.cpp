@@ -125,7 +125,8 @@ TEST(IdealObserver, ExactAreaIsThatOfSampledCases) {
     if (i % 2)
       for (const auto inside : task.inside) scatterers(static_cast<Eigen::Index>(inside), i) *= std::sqrt(1 + contrast);
   }
-  const MatrixXd data = task.response * scatterers + std::sqrt(3.0) * normal_matrix(30, cases, RandomStream(7, 0, "noise"));
+  const MatrixXd data =
+      task.response * scatterers + std::sqrt(3.0) * normal_matrix(30, cases, RandomStream(7, 0, "noise"));
   const auto spectrum = lesion_spectrum(task);
   const VectorXd scores = log_likelihood_ratio(spectrum, task, contrast, data);
   const auto sampled = delong({std::vector<double>(scores.begin(), scores.end())}, truth);
@@ -147,7 +148,8 @@ TEST(IdealObserver, ExactAreaIsThatOfSampledCases) {
 }
 
 /// A lattice of scatterers seen through a pulse-echo response that does not change over the field: Gaussian envelope of
-/// unit width (standard deviation of the amplitude) in both directions, carrier along z. Pixels (complex) on the same lattice.
+/// unit width (standard deviation of the amplitude) in both directions, carrier along z. Pixels (complex) on the same
+/// lattice.
 struct Field {
   double step = 0.7;
   int half = 16;  ///< lattice from -half to half steps
@@ -199,9 +201,10 @@ TEST(SmithWagnerObserver, ContrastDetailSlopeIsMinusOne) {
 }
 
 TEST(SmithWagnerObserver, SeesContrastTimesTheRootOfTheCells) {
-  // Equal weights over a disc: d' = C sqrt(area / cell), the cell being 2 pi here [smith1984]. The disc's rim mixes with
-  // its surroundings: mean difference and variance are those of the disc smoothed by the response, worked out here by
-  // sums over the lattice (independent of the observer's matrices); the limit itself is approached as width / radius.
+  // Equal weights over a disc: d' = C sqrt(area / cell), the cell being 2 pi here [smith1984]. The disc's rim mixes
+  // with its surroundings: mean difference and variance are those of the disc smoothed by the response, worked out here
+  // by sums over the lattice (independent of the observer's matrices); the limit itself is approached as width /
+  // radius.
   Field field;
   field.half = 11;
   const double radius = 5.6, contrast = 0.02;
@@ -218,7 +221,8 @@ TEST(SmithWagnerObserver, SeesContrastTimesTheRootOfTheCells) {
   }
   const MatrixXd lesion = background + contrast * columns * columns.transpose();
   const double found = intensity_observer(background, lesion, weights).signal_to_noise;
-  // Sums over the lattice: E|b|^2 = pi, difference C sum over pairs inside exp(-r^2) step^2, variance pi^2 sum exp(-r^2/2).
+  // Sums over the lattice: E|b|^2 = pi, difference C sum over pairs inside exp(-r^2) step^2, variance pi^2 sum
+  // exp(-r^2/2).
   double difference = 0, variance = 0;
   for (const auto i : task.inside)
     for (const auto j : task.inside) {
@@ -268,8 +272,9 @@ TEST(HotellingObserver, ChannelsAreOrthonormal) {
 
 TEST(Efficiency, IsTheSquaredRatioOfDetectabilities) {
   EXPECT_NEAR(detectability_of_area(normal_probability(1.5 / std::numbers::sqrt2)), 1.5, 1e-12);
-  EXPECT_NEAR(observer_efficiency(normal_probability(1 / std::numbers::sqrt2), normal_probability(2 / std::numbers::sqrt2)),
-              0.25, 1e-12);
+  EXPECT_NEAR(
+      observer_efficiency(normal_probability(1 / std::numbers::sqrt2), normal_probability(2 / std::numbers::sqrt2)),
+      0.25, 1e-12);
   EXPECT_EQ(observer_efficiency(0.4, 0.9), 0);
 }
 
