@@ -21,6 +21,21 @@ bool same_kind(const Element& a, const Element& b) {
          close(a.curvature_radius, b.curvature_radius);
 }
 
+/// The probe whose elements are the strips of this one's.
+Probe divided(const Probe& probe, std::size_t strips) {
+  Probe result = probe;
+  result.elements.clear();
+  for (const Element& element : probe.elements)
+    for (std::size_t i = 0; i < strips; ++i) {
+      Element strip = element;
+      strip.width = element.width / static_cast<double>(strips);
+      const double across = (static_cast<double>(i) + 0.5) * strip.width - element.width / 2;
+      strip.position = element.position + across * element.lateral;
+      result.elements.push_back(strip);
+    }
+  return result;
+}
+
 /// Smallest and largest depth of a box above the face of an element.
 std::pair<double, double> depths(const ElementFrame& frame, const Cell& cell) {
   const double middle = dot(cell.centre - frame.position, frame.normal);
@@ -48,8 +63,9 @@ ElementFrame Aperture::Row::at(double parameter) const {
   return frame;
 }
 
-Aperture::Aperture(const Probe& probe, int dimensions)
-    : dimensions_(dimensions), baffle_(probe.baffle), elevation_focus_(probe.elevation_focus) {
+Aperture::Aperture(const Probe& whole, int dimensions, std::size_t strips)
+    : dimensions_(dimensions), strips_(strips), baffle_(whole.baffle), elevation_focus_(whole.elevation_focus) {
+  const Probe probe = strips > 1 ? divided(whole, strips) : whole;
   for (const Element& element : probe.elements) frames_.push_back(frame_of(element));
   std::vector<std::vector<std::size_t>> members;
   for (std::size_t n = 0; n < probe.size(); ++n) {
@@ -270,6 +286,7 @@ Aperture::Plan Aperture::plan(const Row& row, const View& view, const Cell& cell
     std::sort(plan.alone.begin(), plan.alone.end());
     plan.inner.clear(), plan.count = 0;
   };
+  plan.wanted = row.elements.size();
   if (plan.inner.size() < 6) {
     all_alone();
     return plan;
@@ -281,19 +298,63 @@ Aperture::Plan Aperture::plan(const Row& row, const View& view, const Cell& cell
   plan.count = std::max(std::abs(plan.first), std::abs(plan.last)) < small
                    ? few_nodes(row, view, plan, cell, wavenumber, tolerance, extra_span)
                    : chebyshev_points_of(row_wave(row, view, plan, cell, wavenumber), tolerance, row.elements.size());
+  plan.wanted = std::min(plan.count, row.elements.size());
   if (plan.count * 4 >= plan.inner.size() * 3) all_alone();
   return plan;
 }
 
-std::size_t Aperture::node_count(const Cell& cell, double wavenumber, double tolerance, double extra_span,
-                                 bool apart) const {
-  std::size_t count = 0;
+NodeCount Aperture::node_count(const Cell& cell, double wavenumber, double tolerance, double extra_span,
+                               bool apart) const {
+  NodeCount count;
+  count.whole = !apart;
   for (const Row& row : rows_) {
     const Plan plan = this->plan(row, view(row, cell), cell, wavenumber, tolerance, extra_span, apart);
-    count += plan.count + plan.alone.size();
+    count.nodes += plan.count + plan.alone.size();
+    count.inside += plan.wanted;
+    for (std::size_t n : row.elements) count.whole = count.whole && depths(frames_[n], cell).first > 0;
   }
   return count;
 }
+
+/// Chebyshev points of the first kind and their barycentric weights [berrut2004].
+class Aperture::Places {
+ public:
+  Places(const Row& row, const View& view, double first, double last, std::size_t count)
+      : row_(row), view_(view), angles_(count), barycentric_(count) {
+    for (std::size_t j = 0; j < count; ++j) {
+      const double turn = pi * (2 * static_cast<double>(j) + 1) / (2 * static_cast<double>(count));
+      angles_[j] = (first + last) / 2 - (last - first) / 2 * std::cos(turn);
+      barycentric_[j] = (j % 2 ? -1 : 1) * std::sin(turn);
+    }
+  }
+  void add_to(ApertureNodes& nodes, std::size_t index) const {
+    for (double angle : angles_) {
+      const double parameter = view_.parameter(row_, angle);
+      nodes.frames.push_back(row_.at(parameter));
+      nodes.kinds.push_back(row_.kind);
+      nodes.rows.push_back(index);
+      nodes.parameters.push_back(parameter);
+    }
+  }
+  void weights(double parameter, float* out) const {
+    const double angle = view_.angle(row_, parameter);
+    double sum = 0;
+    std::size_t hit = angles_.size();
+    for (std::size_t j = 0; j < angles_.size(); ++j) {
+      const double difference = angle - angles_[j];
+      if (std::abs(difference) < 1e-14) hit = j;
+      sum += barycentric_[j] / difference;
+    }
+    for (std::size_t j = 0; j < angles_.size(); ++j)
+      out[j] = static_cast<float>(hit < angles_.size() ? (j == hit ? 1 : 0)
+                                                       : barycentric_[j] / (angle - angles_[j]) / sum);
+  }
+
+ private:
+  const Row& row_;
+  const View& view_;
+  std::vector<double> angles_, barycentric_;
+};
 
 ApertureNodes Aperture::nodes(const Cell& cell, double wavenumber, double tolerance, double extra_span,
                               bool apart) const {
@@ -315,36 +376,59 @@ ApertureNodes Aperture::nodes(const Cell& cell, double wavenumber, double tolera
   for (std::size_t r = 0; r < rows_.size(); ++r) {
     const Row& row = rows_[r];
     const Plan& plan = plans[r];
-    // Chebyshev points of the first kind and their barycentric weights [berrut2004].
-    std::vector<double> angles(plan.count), barycentric(plan.count);
-    for (std::size_t j = 0; j < plan.count; ++j) {
-      const double turn = pi * (2 * static_cast<double>(j) + 1) / (2 * static_cast<double>(plan.count));
-      angles[j] = (plan.first + plan.last) / 2 - (plan.last - plan.first) / 2 * std::cos(turn);
-      barycentric[j] = (j % 2 ? -1 : 1) * std::sin(turn);
-      nodes.frames.push_back(row.at(views[r].parameter(row, angles[j])));
-      nodes.kinds.push_back(row.kind);
-    }
-    for (std::size_t i : plan.inner) {
-      const double angle = views[r].angle(row, row.parameters[i]);
-      float* weight = nodes.weights.data() + element++ * count + node;
-      double sum = 0;
-      std::size_t hit = plan.count;
-      for (std::size_t j = 0; j < plan.count; ++j) {
-        const double difference = angle - angles[j];
-        if (std::abs(difference) < 1e-14) hit = j;
-        sum += barycentric[j] / difference;
-      }
-      for (std::size_t j = 0; j < plan.count; ++j)
-        weight[j] = static_cast<float>(hit < plan.count ? (j == hit ? 1 : 0) : barycentric[j] / (angle - angles[j]) / sum);
-    }
+    const Places places(row, views[r], plan.first, plan.last, plan.count);
+    places.add_to(nodes, r);
+    for (std::size_t i : plan.inner) places.weights(row.parameters[i], nodes.weights.data() + element++ * count + node);
     node += plan.count;
     for (std::size_t i : plan.alone) {
       nodes.frames.push_back(frames_[row.elements[i]]);
       nodes.kinds.push_back(row.kind);
+      nodes.rows.push_back(r);
+      nodes.parameters.push_back(row.parameters[i]);
       if (interpolated) nodes.weights[element * count + node] = 1;
       ++element, ++node;
     }
   }
+  return nodes;
+}
+
+ApertureNodes Aperture::nodes_within(const ApertureNodes& outer, const Cell& cell, double wavenumber, double tolerance,
+                                     double extra_span) const {
+  ApertureNodes nodes;
+  const std::size_t all = outer.frames.size();
+  // Rows that need as many nodes as there are keep them.
+  std::vector<std::size_t> counts(rows_.size(), 0), wanted(rows_.size());
+  for (std::size_t r : outer.rows) ++counts[r];
+  std::vector<Plan> plans;
+  std::vector<View> views;
+  std::size_t count = 0;
+  for (std::size_t r = 0; r < rows_.size(); ++r) {
+    views.push_back(view(rows_[r], cell));
+    plans.push_back(plan(rows_[r], views[r], cell, wavenumber, tolerance, extra_span, false));
+    wanted[r] = plans[r].wanted < counts[r] ? plans[r].wanted : 0;
+    count += wanted[r] > 0 ? wanted[r] : counts[r];
+  }
+  nodes.weights.assign(all * count, 0);
+  std::size_t from = 0, node = 0;
+  for (std::size_t r = 0; r < rows_.size(); ++r) {
+    if (wanted[r] > 0) {
+      const Places places(rows_[r], views[r], plans[r].first, plans[r].last, wanted[r]);
+      places.add_to(nodes, r);
+      for (std::size_t i = from; i < from + counts[r]; ++i)
+        places.weights(outer.parameters[i], nodes.weights.data() + i * count + node);
+      node += wanted[r];
+    } else {
+      for (std::size_t i = from; i < from + counts[r]; ++i) {
+        nodes.frames.push_back(outer.frames[i]);
+        nodes.kinds.push_back(outer.kinds[i]);
+        nodes.rows.push_back(r);
+        nodes.parameters.push_back(outer.parameters[i]);
+        nodes.weights[i * count + node++] = 1;
+      }
+    }
+    from += counts[r];
+  }
+  for (std::size_t i = 0; i < all; ++i) nodes.elements.push_back(i);
   return nodes;
 }
 

@@ -35,13 +35,25 @@ struct ApertureNodes {
   std::vector<std::size_t> kinds;    ///< [node] which kind of element stands there (Aperture::kind)
   std::vector<float> weights;        ///< [element][node]; empty: node i is element elements[i]
   std::vector<std::size_t> elements; ///< the elements that see the cell; rows of weights
+  std::vector<std::size_t> rows;     ///< [node] which row of the aperture it stands in, ascending
+  std::vector<double> parameters;    ///< [node] where in that row
+};
+
+/// How many nodes a cell needs.
+struct NodeCount {
+  std::size_t nodes = 0;   ///< of Aperture::nodes
+  std::size_t inside = 0;  ///< of Aperture::nodes_within, unless the outer cell has fewer
+  bool whole = false;      ///< all elements have the cell before them, so that it may hold others inside
 };
 
 /// A probe's elements sorted into rows of equal ones: straight lines and arcs. Elements that fit none stand alone.
 class Aperture {
  public:
-  Aperture(const Probe& probe, int dimensions);
+  /// `strips`: into how many equal strips along its width each element is divided; what is said of elements here then
+  /// holds for strips, element after element.
+  Aperture(const Probe& probe, int dimensions, std::size_t strips = 1);
 
+  std::size_t strips() const { return strips_; }
   const std::vector<ElementFrame>& frames() const { return frames_; }  ///< [element]
   std::size_t kind(std::size_t element) const { return kinds_[element]; }
   std::size_t kinds() const { return representatives_.size(); }
@@ -53,7 +65,11 @@ class Aperture {
   /// is a node, also those behind which the cell lies.
   ApertureNodes nodes(const Cell& cell, double wavenumber, double tolerance, double extra_span, bool apart) const;
   /// How many nodes that would be; quick.
-  std::size_t node_count(const Cell& cell, double wavenumber, double tolerance, double extra_span, bool apart) const;
+  NodeCount node_count(const Cell& cell, double wavenumber, double tolerance, double extra_span, bool apart) const;
+  /// Nodes for a cell inside of another whose nodes are `outer` and which all elements have before them: the responses
+  /// of the outer nodes follow from those of few inner ones. weights: [outer node][node], elements: the outer nodes.
+  ApertureNodes nodes_within(const ApertureNodes& outer, const Cell& cell, double wavenumber, double tolerance,
+                             double extra_span) const;
 
  private:
   struct Row {
@@ -79,12 +95,15 @@ class Aperture {
   struct Plan {
     double first = 0, last = 0;      // angles between which nodes are spread
     std::size_t count = 0;           // of interpolated nodes
+    std::size_t wanted = 0;          // the same, even where each element is a node
     std::vector<std::size_t> inner;  // positions in the row that are interpolated
     std::vector<std::size_t> alone;  // positions in the row that are nodes themselves
   };
   Plan plan(const Row& row, const View& view, const Cell& cell, double wavenumber, double tolerance, double extra_span,
             bool apart) const;
 
+  /// Chebyshev places in the angle, with the weights that lead from them to any other place of a row.
+  class Places;
   /// Count of nodes for cells that see the row at small angles.
   std::size_t few_nodes(const Row& row, const View& view, const Plan& plan, const Cell& cell, double wavenumber,
                         double tolerance, double extra_span) const;
@@ -92,6 +111,7 @@ class Aperture {
   RowWave row_wave(const Row& row, const View& view, const Plan& plan, const Cell& cell, double wavenumber) const;
 
   int dimensions_;
+  std::size_t strips_;
   double baffle_, elevation_focus_;
   std::vector<Vec3> half_sizes_;  // [kind] along width, height and normal [m]
   std::vector<ElementFrame> frames_;

@@ -22,6 +22,7 @@ struct ScattererGroup {
 struct EchoModel {
   const Probe* probe = nullptr;
   int dimensions = 3;
+  std::size_t strips = 1;                                     ///< into which elements are divided; see Aperture
   WaveLaw law;
   double reference_frequency = 0;                             ///< f0 of the scattering laws [Hz]
   std::function<std::complex<double>(double)> spectrum;       ///< what multiplies all echoes: drive, responses, scale

@@ -5,12 +5,12 @@
 #include <numbers>
 
 #include "sim/lanes.hpp"
-#include "sim/vector_math.hpp"
 
 namespace sonoforge {
 namespace {
 
-constexpr std::size_t together = 4;  // scatterers that share loads and stores
+constexpr std::size_t together = 4;         // scatterers that share loads and stores
+constexpr std::size_t matrix_chunk = 16;    // scatterers added to a block of the matrix while that is at hand
 
 /// exp(x) for |x| < 1 or so: what a cell's size leaves of the loss.
 template <class T>
@@ -20,74 +20,28 @@ inline V<T> small_exp(V<T> x) {
   return p;
 }
 
-/// psi of one scatterer: [node][row].
+/// out[r] = sum_q basis[r][q] rows[q], for `count` rows of `width` values.
 template <class T>
-void responses(const EchoCell<T>& cell, const EchoPoint<T>& point, const T* amplitude, EchoWorkspace<T>& w, T* psi) {
+void combine(const T* basis, std::size_t terms, const T* rows, std::size_t width, std::size_t count, T* out) {
   constexpr std::size_t lanes = EchoCell<T>::lanes;
-  const std::size_t blocks = cell.bins / lanes, count = cell.frequencies;
-  const T step = static_cast<T>(lanes);
-  const T square = point.x * point.x + point.y * point.y + point.z * point.z;
-  for (std::size_t j = 0; j < cell.padded; j += lanes) {
-    // |v + d|^2 - |v|^2 over the sum of the distances: no cancellation.
-    const V<T> excess = square + 2 * (point.x * load(cell.dx.data() + j) + point.y * load(cell.dy.data() + j) +
-                                      point.z * load(cell.dz.data() + j));
-    const V<T> range = load(cell.range.data() + j);
-    V<T> root = range * range + excess;
-    for (std::size_t l = 0; l < lanes; ++l) root[l] = std::sqrt(std::max(root[l], T(0)));
-    const V<T> difference = excess / (root + range);
-    V<T> c, s;
-    cis<T>(-step * cell.turns1 * difference, c, s);
-    if (cell.lossy) {
-      const V<T> loss = small_exp<T>(-step * cell.loss1 * difference);
-      c *= loss, s *= loss;
-    }
-    store(w.difference.data() + j, difference);
-    store(w.step_re.data() + j, c);
-    store(w.step_im.data() + j, s);
-  }
-  V<T> lane;
-  for (std::size_t l = 0; l < lanes; ++l) lane[l] = static_cast<T>(l);
-  const V<T> turns = -(cell.turns0 + cell.turns1 * lane), loss = -(cell.loss0 + cell.loss1 * lane);
-  for (std::size_t j = 0; j < cell.nodes; ++j) {
-    const T difference = w.difference[j];
-    V<T> re, im;
-    cis<T>(turns * difference, re, im);
-    if (cell.lossy) {
-      const V<T> factor = small_exp<T>(loss * difference);
-      re *= factor, im *= factor;
-    }
-    const V<T> step_re = w.step_re[j] - V<T>{}, step_im = w.step_im[j] - V<T>{};
-    const T* const a = amplitude + j * count * 2;
-    T* const out_re = psi + j * cell.row();
-    T* const out_im = out_re + cell.bins;
-    if (count == 1) {
-      const V<T> turned = re * a[0] - im * a[1];
-      im = re * a[1] + im * a[0];
-      re = turned;
-      for (std::size_t v = 0; v < blocks; ++v) {
-        store(out_re + v * lanes, re);
-        store(out_im + v * lanes, im);
-        const V<T> next = re * step_re - im * step_im;
-        im = re * step_im + im * step_re;
-        re = next;
+  std::size_t r = 0;
+  for (; r + together <= count; r += together) {
+    const T* const b = basis + r * terms;
+    for (std::size_t i = 0; i < width; i += lanes) {
+      V<T> sum[together] = {};
+      for (std::size_t q = 0; q < terms; ++q) {
+        const V<T> row = load(rows + q * width + i);
+        for (std::size_t g = 0; g < together; ++g) sum[g] += b[g * terms + q] * row;
       }
-      continue;
-    }
-    for (std::size_t v = 0; v < blocks; ++v) {
-      V<T> x{}, y{};
-      const T* row = cell.interpolation + v * lanes;
-      for (std::size_t m = 0; m < count; ++m, row += cell.bins) {
-        const V<T> weight = load(row);
-        x += weight * a[2 * m];
-        y += weight * a[2 * m + 1];
-      }
-      store(out_re + v * lanes, re * x - im * y);
-      store(out_im + v * lanes, re * y + im * x);
-      const V<T> next = re * step_re - im * step_im;
-      im = re * step_im + im * step_re;
-      re = next;
+      for (std::size_t g = 0; g < together; ++g) store(out + (r + g) * width + i, sum[g]);
     }
   }
+  for (; r < count; ++r)
+    for (std::size_t i = 0; i < width; i += lanes) {
+      V<T> sum{};
+      for (std::size_t q = 0; q < terms; ++q) sum += basis[r * terms + q] * load(rows + q * width + i);
+      store(out + r * width + i, sum);
+    }
 }
 
 /// What the straight lines leave of phase and loss, at the frequency nodes.
@@ -109,90 +63,195 @@ void apply_rest(const EchoCell<T>& cell, const EchoPoint<T>& point, T* amplitude
   }
 }
 
-/// psi of up to `together` scatterers, [scatterer][node][row]; missing ones are left as they are.
+/// Responses of some scatterers, block of bins by block: exp(-i k dR) turns on by a constant factor from one block to the
+/// next.
 template <class T>
-void group_responses(const EchoCell<T>& cell, std::span<const EchoPoint<T>> points, std::size_t first,
-                     std::size_t count, const T* basis, EchoWorkspace<T>& w) {
-  const std::size_t width = cell.nodes * cell.frequencies * 2;
-  w.psi.resize(together * cell.nodes * cell.row());
-  w.difference.resize(cell.padded), w.step_re.resize(cell.padded), w.step_im.resize(cell.padded);
-  w.amplitude.resize(width);
-  for (std::size_t g = 0; g < count; ++g) {
-    const std::size_t s = first + g;
-    const T* amplitude = cell.amplitudes.data() + (cell.terms == 0 ? s * width : 0);
-    if (cell.terms > 0) {
-      std::fill(w.amplitude.begin(), w.amplitude.end(), T(0));
-      T* __restrict out = w.amplitude.data();
-      std::size_t q = 0;
-      for (; q + 4 <= cell.terms; q += 4) {
-        const T *b = basis + s * cell.terms + q, *a0 = cell.amplitudes.data() + q * width, *a1 = a0 + width,
-                *a2 = a1 + width, *a3 = a2 + width;
-#pragma omp simd
-        for (std::size_t i = 0; i < width; ++i) out[i] += b[0] * a0[i] + b[1] * a1[i] + b[2] * a2[i] + b[3] * a3[i];
-      }
-      for (; q < cell.terms; ++q) {
-        const T b = basis[s * cell.terms + q];
-        const T* __restrict a = cell.amplitudes.data() + q * width;
-#pragma omp simd
-        for (std::size_t i = 0; i < width; ++i) out[i] += b * a[i];
-      }
-      amplitude = w.amplitude.data();
-    }
-    if (!cell.rest_turns.empty()) {
-      if (amplitude != w.amplitude.data()) std::copy_n(amplitude, width, w.amplitude.data());
-      apply_rest(cell, points[s], w.amplitude.data());
-      amplitude = w.amplitude.data();
-    }
-    responses(cell, points[s], amplitude, w, w.psi.data() + g * cell.nodes * cell.row());
-  }
-}
+class Responses {
+ public:
+  static constexpr std::size_t lanes = EchoCell<T>::lanes, pair = EchoCell<T>::pair;
 
-template <class T>
-struct Strengths {
-  T re[together] = {}, im[together] = {};
-  explicit Strengths(std::span<const EchoPoint<T>> points) {
-    for (std::size_t g = 0; g < points.size(); ++g) re[g] = points[g].real, im[g] = points[g].imaginary;
+  Responses(const EchoCell<T>& cell, std::span<const EchoPoint<T>> points, std::size_t first, std::size_t count,
+            const T* basis, EchoWorkspace<T>& w)
+      : cell_(cell), w_(w), count_(count) {
+    const std::size_t width = cell.width(), nodes = cell.nodes;
+    w.state.resize(count * nodes * pair), w.steps.resize(count * 2 * cell.padded);
+    w.difference.resize(cell.padded);
+    amplitude_ = cell.amplitudes.data() + (cell.terms == 0 ? first * width : 0);
+    if (cell.terms > 0 || !cell.rest_turns.empty()) {
+      w.amplitude.resize(count * width);
+      if (cell.terms > 0)
+        combine(basis + first * cell.terms, cell.terms, cell.amplitudes.data(), width, count, w.amplitude.data());
+      else
+        std::copy_n(amplitude_, count * width, w.amplitude.data());
+      if (!cell.rest_turns.empty())
+        for (std::size_t g = 0; g < count; ++g) apply_rest(cell, points[first + g], w.amplitude.data() + g * width);
+      amplitude_ = w.amplitude.data();
+    }
+    for (std::size_t g = 0; g < count; ++g) start(points[first + g], g);
+    if (cell.frequencies > 1) w.psi.resize(count * nodes * pair);
   }
+
+  /// Those of the current block: [scatterer][node][2][lane].
+  const T* block(std::size_t b) {
+    if (cell_.frequencies == 1) return w_.state.data();
+    constexpr std::size_t tile = 4;
+    const std::size_t m = cell_.frequencies, nodes = cell_.nodes;
+    for (std::size_t g = 0; g < count_; ++g) {
+      const T* const amplitude = amplitude_ + g * cell_.width();
+      std::size_t j = 0;
+      for (; j + tile <= nodes; j += tile) multiply<tile>(amplitude, g, j, m, b);
+      for (; j < nodes; ++j) multiply<1>(amplitude, g, j, m, b);
+    }
+    return w_.psi.data();
+  }
+  void advance() {
+    const std::size_t nodes = cell_.nodes;
+    for (std::size_t g = 0; g < count_; ++g) {
+      const T* const steps = w_.steps.data() + g * 2 * cell_.padded;
+      T* state = w_.state.data() + g * nodes * pair;
+      for (std::size_t j = 0; j < nodes; ++j, state += pair) {
+        const V<T> re = load(state), im = load(state + lanes);
+        store(state, re * steps[j] - im * steps[cell_.padded + j]);
+        store(state + lanes, re * steps[cell_.padded + j] + im * steps[j]);
+      }
+    }
+  }
+
+ private:
+  /// The first block of a scatterer, and the factors from block to block.
+  void start(const EchoPoint<T>& point, std::size_t g) {
+    const EchoCell<T>& cell = cell_;
+    const T step = static_cast<T>(lanes);
+    const T square = point.x * point.x + point.y * point.y + point.z * point.z;
+    T* const step_re = w_.steps.data() + g * 2 * cell.padded;
+    T* const step_im = step_re + cell.padded;
+    for (std::size_t j = 0; j < cell.padded; j += lanes) {
+      // |v + d|^2 - |v|^2 over the sum of the distances: no cancellation.
+      const V<T> excess = square + 2 * (point.x * load(cell.dx.data() + j) + point.y * load(cell.dy.data() + j) +
+                                        point.z * load(cell.dz.data() + j));
+      const V<T> range = load(cell.range.data() + j);
+      V<T> root = range * range + excess;
+      for (std::size_t l = 0; l < lanes; ++l) root[l] = std::sqrt(std::max(root[l], T(0)));
+      const V<T> difference = excess / (root + range);
+      V<T> c, s;
+      cis<T>(-step * cell.turns1 * difference, c, s);
+      if (cell.lossy) {
+        const V<T> loss = small_exp<T>(-step * cell.loss1 * difference);
+        c *= loss, s *= loss;
+      }
+      store(w_.difference.data() + j, difference);
+      store(step_re + j, c);
+      store(step_im + j, s);
+    }
+    V<T> lane;
+    for (std::size_t l = 0; l < lanes; ++l) lane[l] = static_cast<T>(l);
+    const V<T> turns = -(cell.turns0 + cell.turns1 * lane), loss = -(cell.loss0 + cell.loss1 * lane);
+    const T* const amplitude = amplitude_ + g * cell.width();
+    T* out = w_.state.data() + g * cell.nodes * pair;
+    for (std::size_t j = 0; j < cell.nodes; ++j, out += pair) {
+      const T difference = w_.difference[j];
+      V<T> re, im;
+      cis<T>(turns * difference, re, im);
+      if (cell.lossy) {
+        const V<T> factor = small_exp<T>(loss * difference);
+        re *= factor, im *= factor;
+      }
+      if (cell.frequencies == 1) {
+        const T x = amplitude[2 * j], y = amplitude[2 * j + 1];
+        const V<T> turned = re * x - im * y;
+        im = re * y + im * x;
+        re = turned;
+      }
+      store(out, re);
+      store(out + lanes, im);
+    }
+  }
+
+  /// psi = state times the amplitude at the bins, of `tile` nodes from j on.
+  template <std::size_t tile>
+  void multiply(const T* amplitude, std::size_t g, std::size_t j, std::size_t frequencies, std::size_t b) {
+    V<T> x[tile] = {}, y[tile] = {};
+    const T* row = cell_.interpolation + b * lanes;
+    const T* a = amplitude + j * frequencies * 2;
+    for (std::size_t m = 0; m < frequencies; ++m, row += cell_.bins, a += 2) {
+      const V<T> weight = load(row);
+      for (std::size_t i = 0; i < tile; ++i) {
+        x[i] += weight * a[i * frequencies * 2];
+        y[i] += weight * a[i * frequencies * 2 + 1];
+      }
+    }
+    const std::size_t at = (g * cell_.nodes + j) * pair;
+    const T* const state = w_.state.data() + at;
+    T* const psi = w_.psi.data() + at;
+    for (std::size_t i = 0; i < tile; ++i) {
+      const V<T> re = load(state + i * pair), im = load(state + i * pair + lanes);
+      store(psi + i * pair, re * x[i] - im * y[i]);
+      store(psi + i * pair + lanes, re * y[i] + im * x[i]);
+    }
+  }
+
+  const EchoCell<T>& cell_;
+  EchoWorkspace<T>& w_;
+  std::size_t count_;
+  const T* amplitude_;  // [scatterer][width]
 };
 
 /// One block of bins of a transmit: P of `count` scatterers, then their part of E.
 template <class T, std::size_t count>
-inline void echo_block(const EchoCell<T>& cell, const T* psi, const Strengths<T>& strengths, const T* drive, T* echo) {
-  const std::size_t row = cell.row(), bins = cell.bins, per_scatterer = cell.nodes * row;
+void echo_block(std::size_t nodes, const T* psi, const EchoPoint<T>* points, const T* drive, T* echo) {
+  constexpr std::size_t lanes = EchoCell<T>::lanes, pair = EchoCell<T>::pair;
+  const std::size_t each = nodes * pair;
   V<T> pressure_re[count], pressure_im[count];
   for (std::size_t g = 0; g < count; ++g) pressure_re[g] = V<T>{}, pressure_im[g] = V<T>{};
-  for (std::size_t j = 0; j < cell.nodes; ++j) {
-    const V<T> d_re = load(drive + j * row), d_im = load(drive + j * row + bins);
+  for (std::size_t j = 0; j < each; j += pair) {
+    const V<T> d_re = load(drive + j), d_im = load(drive + j + lanes);
     for (std::size_t g = 0; g < count; ++g) {
-      const V<T> p_re = load(psi + g * per_scatterer + j * row), p_im = load(psi + g * per_scatterer + j * row + bins);
+      const V<T> p_re = load(psi + g * each + j), p_im = load(psi + g * each + j + lanes);
       pressure_re[g] += d_re * p_re - d_im * p_im;
       pressure_im[g] += d_re * p_im + d_im * p_re;
     }
   }
   for (std::size_t g = 0; g < count; ++g) {
-    const V<T> turned = pressure_re[g] * strengths.re[g] - pressure_im[g] * strengths.im[g];
-    pressure_im[g] = pressure_re[g] * strengths.im[g] + pressure_im[g] * strengths.re[g];
+    const V<T> turned = pressure_re[g] * points[g].real - pressure_im[g] * points[g].imaginary;
+    pressure_im[g] = pressure_re[g] * points[g].imaginary + pressure_im[g] * points[g].real;
     pressure_re[g] = turned;
   }
-  for (std::size_t j = 0; j < cell.nodes; ++j) {
-    V<T> e_re = load(echo + j * row), e_im = load(echo + j * row + bins);
+  for (std::size_t j = 0; j < each; j += pair) {
+    V<T> e_re = load(echo + j), e_im = load(echo + j + lanes);
     for (std::size_t g = 0; g < count; ++g) {
-      const V<T> p_re = load(psi + g * per_scatterer + j * row), p_im = load(psi + g * per_scatterer + j * row + bins);
+      const V<T> p_re = load(psi + g * each + j), p_im = load(psi + g * each + j + lanes);
       e_re += pressure_re[g] * p_re - pressure_im[g] * p_im;
       e_im += pressure_re[g] * p_im + pressure_im[g] * p_re;
     }
-    store(echo + j * row, e_re);
-    store(echo + j * row + bins, e_im);
+    store(echo + j, e_re);
+    store(echo + j + lanes, e_im);
   }
 }
 
+/// One block of the matrix: K += sum over `count` scatterers.
 template <class T, std::size_t count>
-void echo_group(const EchoCell<T>& cell, const T* psi, const Strengths<T>& strengths, std::size_t transmits,
-                const T* drive, T* echo) {
-  for (std::size_t t = 0; t < transmits; ++t)
-    for (std::size_t b = 0; b < cell.bins; b += EchoCell<T>::lanes)
-      echo_block<T, count>(cell, psi + b, strengths, drive + t * cell.nodes * cell.row() + b,
-                           echo + t * cell.nodes * cell.row() + b);
+void matrix_block(std::size_t nodes, const T* psi, const EchoPoint<T>* points, T* matrix) {
+  constexpr std::size_t lanes = EchoCell<T>::lanes, pair = EchoCell<T>::pair;
+  const std::size_t each = nodes * pair;
+  T* out = matrix;
+  for (std::size_t i = 0; i < each; i += pair) {
+    V<T> a_re[count], a_im[count];
+    for (std::size_t g = 0; g < count; ++g) {
+      const V<T> p_re = load(psi + g * each + i), p_im = load(psi + g * each + i + lanes);
+      a_re[g] = p_re * points[g].real - p_im * points[g].imaginary;
+      a_im[g] = p_re * points[g].imaginary + p_im * points[g].real;
+    }
+    for (std::size_t j = 0; j <= i; j += pair, out += pair) {
+      V<T> k_re = load(out), k_im = load(out + lanes);
+      for (std::size_t g = 0; g < count; ++g) {
+        const V<T> p_re = load(psi + g * each + j), p_im = load(psi + g * each + j + lanes);
+        k_re += a_re[g] * p_re - a_im[g] * p_im;
+        k_im += a_re[g] * p_im + a_im[g] * p_re;
+      }
+      store(out, k_re);
+      store(out + lanes, k_im);
+    }
+  }
 }
 
 }  // namespace
@@ -200,22 +259,22 @@ void echo_group(const EchoCell<T>& cell, const T* psi, const Strengths<T>& stren
 template <class T>
 void add_echoes(const EchoCell<T>& cell, std::span<const EchoPoint<T>> points, const T* basis, std::size_t transmits,
                 const T* drive, T* echo, EchoWorkspace<T>& w) {
+  const std::size_t slab = cell.nodes * EchoCell<T>::pair;
   for (std::size_t first = 0; first < points.size(); first += together) {
     const std::size_t count = std::min(together, points.size() - first);
-    group_responses(cell, points, first, count, basis, w);
-    const Strengths<T> strengths(points.subspan(first, count));
-    switch (count) {
-      case 1:
-        echo_group<T, 1>(cell, w.psi.data(), strengths, transmits, drive, echo);
-        break;
-      case 2:
-        echo_group<T, 2>(cell, w.psi.data(), strengths, transmits, drive, echo);
-        break;
-      case 3:
-        echo_group<T, 3>(cell, w.psi.data(), strengths, transmits, drive, echo);
-        break;
-      default:
-        echo_group<T, 4>(cell, w.psi.data(), strengths, transmits, drive, echo);
+    Responses<T> responses(cell, points, first, count, basis, w);
+    const EchoPoint<T>* const some = points.data() + first;
+    const auto add = count == 4   ? echo_block<T, 4>
+                     : count == 3 ? echo_block<T, 3>
+                     : count == 2 ? echo_block<T, 2>
+                                  : echo_block<T, 1>;
+    for (std::size_t b = 0; b < cell.blocks(); ++b) {
+      const T* const psi = responses.block(b);
+      for (std::size_t t = 0; t < transmits; ++t) {
+        const std::size_t at = t * cell.size() + b * slab;
+        add(cell.nodes, psi, some, drive + at, echo + at);
+      }
+      if (b + 1 < cell.blocks()) responses.advance();
     }
   }
 }
@@ -223,95 +282,27 @@ void add_echoes(const EchoCell<T>& cell, std::span<const EchoPoint<T>> points, c
 template <class T>
 void add_cell_matrix(const EchoCell<T>& cell, std::span<const EchoPoint<T>> points, const T* basis, T* matrix,
                      EchoWorkspace<T>& w) {
-  constexpr std::size_t lanes = EchoCell<T>::lanes;
-  const std::size_t row = cell.row(), bins = cell.bins, per_scatterer = cell.nodes * row;
-  for (std::size_t first = 0; first < points.size(); first += together) {
-    const std::size_t count = std::min(together, points.size() - first);
-    group_responses(cell, points, first, count, basis, w);
-    // Scatterers that are missing from the last group count with strength 0.
-    const Strengths<T> strengths(points.subspan(first, count));
-    if (count < together)
-      std::fill(w.psi.begin() + static_cast<std::ptrdiff_t>(count * per_scatterer), w.psi.end(), T(0));
-    for (std::size_t b = 0; b < bins; b += lanes)
-      for (std::size_t i = 0; i < cell.nodes; ++i) {
-        V<T> a_re[together], a_im[together];
-        for (std::size_t g = 0; g < together; ++g) {
-          const T* const p = w.psi.data() + g * per_scatterer + i * row + b;
-          const V<T> p_re = load(p), p_im = load(p + bins);
-          a_re[g] = p_re * strengths.re[g] - p_im * strengths.im[g];
-          a_im[g] = p_re * strengths.im[g] + p_im * strengths.re[g];
-        }
-        T* out = matrix + i * (i + 1) / 2 * row + b;
-        for (std::size_t j = 0; j <= i; ++j, out += row) {
-          V<T> k_re = load(out), k_im = load(out + bins);
-          for (std::size_t g = 0; g < together; ++g) {
-            const T* const p = w.psi.data() + g * per_scatterer + j * row + b;
-            const V<T> p_re = load(p), p_im = load(p + bins);
-            k_re += a_re[g] * p_re - a_im[g] * p_im;
-            k_im += a_re[g] * p_im + a_im[g] * p_re;
-          }
-          store(out, k_re);
-          store(out + bins, k_im);
-        }
-      }
-  }
-}
-
-template <class T>
-void apply_cell_matrix(const EchoCell<T>& cell, const T* matrix, const T* drive, T* echo) {
-  constexpr std::size_t lanes = EchoCell<T>::lanes;
-  const std::size_t row = cell.row(), bins = cell.bins;
-  for (std::size_t b = 0; b < bins; b += lanes)
-    for (std::size_t i = 0; i < cell.nodes; ++i) {
-      // The matrix is symmetric: row i up to its diagonal, then down its column.
-      V<T> re{}, im{};
-      const V<T> d_re = load(drive + i * row + b), d_im = load(drive + i * row + bins + b);
-      const T* k = matrix + i * (i + 1) / 2 * row + b;
-      for (std::size_t j = 0; j <= i; ++j, k += row) {
-        const V<T> k_re = load(k), k_im = load(k + bins);
-        const V<T> x = load(drive + j * row + b), y = load(drive + j * row + bins + b);
-        re += k_re * x - k_im * y;
-        im += k_re * y + k_im * x;
-        if (j == i) break;
-        T* const e = echo + j * row + b;
-        store(e, load(e) + (k_re * d_re - k_im * d_im));
-        store(e + bins, load(e + bins) + (k_re * d_im + k_im * d_re));
-      }
-      T* const e = echo + i * row + b;
-      store(e, load(e) + re);
-      store(e + bins, load(e + bins) + im);
+  const std::size_t each = cell.nodes * EchoCell<T>::pair, slab = cell.nodes * (cell.nodes + 1) / 2 * EchoCell<T>::pair;
+  for (std::size_t first = 0; first < points.size(); first += matrix_chunk) {
+    const std::size_t count = std::min(matrix_chunk, points.size() - first);
+    Responses<T> responses(cell, points, first, count, basis, w);
+    const EchoPoint<T>* const some = points.data() + first;
+    for (std::size_t b = 0; b < cell.blocks(); ++b) {
+      const T* const psi = responses.block(b);
+      T* const out = matrix + b * slab;
+      std::size_t g = 0;
+      for (; g + 4 <= count; g += 4) matrix_block<T, 4>(cell.nodes, psi + g * each, some + g, out);
+      for (; g + 2 <= count; g += 2) matrix_block<T, 2>(cell.nodes, psi + g * each, some + g, out);
+      if (g < count) matrix_block<T, 1>(cell.nodes, psi + g * each, some + g, out);
+      if (b + 1 < cell.blocks()) responses.advance();
     }
-}
-
-template <class T>
-void phasor_row(double first, double step, std::size_t count, T* re, T* im) {
-  constexpr std::size_t lanes = EchoCell<T>::lanes;
-  double c[lanes], s[lanes], step_c, step_s;
-#pragma omp simd
-  for (std::size_t l = 0; l < lanes; ++l) {
-    double turns = first + static_cast<double>(l) * step;
-    cis_turns(turns, c[l], s[l]);
-  }
-  cis_turns(static_cast<double>(lanes) * step, step_c, step_s);
-  V<T> x, y;
-  for (std::size_t l = 0; l < lanes; ++l) x[l] = static_cast<T>(c[l]), y[l] = static_cast<T>(s[l]);
-  const T a = static_cast<T>(step_c), b = static_cast<T>(step_s);
-  for (std::size_t i = 0; i < count; i += lanes) {
-    store(re + i, x);
-    store(im + i, y);
-    const V<T> next = x * a - y * b;
-    y = x * b + y * a;
-    x = next;
   }
 }
 
 #define SONOFORGE_ECHO_KERNEL(T)                                                                                      \
   template void add_echoes<T>(const EchoCell<T>&, std::span<const EchoPoint<T>>, const T*, std::size_t, const T*, T*, \
                               EchoWorkspace<T>&);                                                                     \
-  template void add_cell_matrix<T>(const EchoCell<T>&, std::span<const EchoPoint<T>>, const T*, T*,                   \
-                                   EchoWorkspace<T>&);                                                                \
-  template void apply_cell_matrix<T>(const EchoCell<T>&, const T*, const T*, T*);                                     \
-  template void phasor_row<T>(double, double, std::size_t, T*, T*);
+  template void add_cell_matrix<T>(const EchoCell<T>&, std::span<const EchoPoint<T>>, const T*, T*, EchoWorkspace<T>&);
 SONOFORGE_ECHO_KERNEL(float)
 SONOFORGE_ECHO_KERNEL(double)
 #undef SONOFORGE_ECHO_KERNEL

@@ -97,8 +97,10 @@ EchoModel simus_echo_model(const SimulationInput& input, const ScattererEngine& 
   // SIMUS leaves out what is below -100 dB.
   std::tie(model.lowest, model.highest) = simus_band(input, SimusOptions{}.threshold_db);
   model.earliest_slowness = model.latest_slowness = 1 / c;
-  model.response = [&probe, &background, dimensions, full = engine.full_frequency_directivity](const Aperture&, double, double, double, double) {
-    return simus_response(probe, background, dimensions, full);
+  model.strips = simus_strips(probe, background, dimensions);
+  model.response = [&probe, &background, dimensions, full = engine.full_frequency_directivity](
+                       const Aperture& aperture, double, double, double, double) {
+    return simus_response(probe, background, aperture, dimensions, full);
   };
   return model;
 }

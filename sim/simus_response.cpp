@@ -12,6 +12,10 @@ namespace {
 
 constexpr double pi = std::numbers::pi;
 
+double shortest_wavelength(const Probe& probe, const Tissue& background) {
+  return background.sound_speed / (probe.frequency * (1 + probe.bandwidth / 2));
+}
+
 double sinc(double x) {
   return std::abs(x) < 1e-8 ? 1 : std::sin(x) / x;
 }
@@ -19,7 +23,8 @@ double sinc(double x) {
 /// The equations of SimusKernel at one place, with the time factor exp(+i w t), over the wave from the element's centre.
 class SimusResponse : public SmoothResponse {
  public:
-  SimusResponse(const Probe& probe, const Tissue& background, int dimensions, bool full_frequency_directivity)
+  SimusResponse(const Probe& probe, const Tissue& background, std::size_t strips, int dimensions,
+                bool full_frequency_directivity)
       : dimensions_(dimensions),
         full_directivity_(full_frequency_directivity),
         baffle_(probe.baffle),
@@ -32,7 +37,7 @@ class SimusResponse : public SmoothResponse {
     planar_ = !in_line;
     lens_ = in_line && dimensions == 3;
     const Element& first = probe.elements.front();
-    const double shortest = background.sound_speed / (probe.frequency * (1 + probe.bandwidth / 2));
+    const double shortest = shortest_wavelength(probe, background);
     across_ = static_cast<std::size_t>(std::ceil(first.width / shortest));
     along_ = planar_ ? static_cast<std::size_t>(std::ceil(first.height / shortest)) : 1;
     half_strip_ = first.width / static_cast<double>(across_) / 2;
@@ -52,6 +57,15 @@ class SimusResponse : public SmoothResponse {
       // Without a directivity of each frequency, the centres of the strips alone send.
       const double outermost = full_directivity_ ? width_ / 2 : width_ / 2 - half_strip_;
       for (int i = -1; i <= 1; ++i) frequency_parts_.push_back({{i * outermost, y, 0}, lead});
+    }
+    share_ = 1 / static_cast<double>(across_ * along_);
+    if (strips == 1) return;
+    // Each strip by itself.
+    across_ = 1, width_ = 2 * half_strip_;
+    parts_.clear(), frequency_parts_.clear();
+    for (int i = -1; i <= 1; ++i) {
+      parts_.push_back({{i * half_strip_, 0, 0}, 0});
+      frequency_parts_.push_back({{full_directivity_ ? i * half_strip_ : 0, 0, 0}, 0});
     }
   }
   const std::vector<Part>& parts(std::size_t) const override { return parts_; }
@@ -87,19 +101,24 @@ class SimusResponse : public SmoothResponse {
         if (!planar_) d.z = std::abs(d.z);
         const double u = dot(d, frame.lateral), v = dimensions_ == 3 ? dot(d, frame.vertical) : 0,
                      w = dot(d, frame.normal);
-        const double full = std::hypot(u, v, w), range = std::max(full, shortest_range_);
+        const double full = std::sqrt(u * u + v * v + w * w), range = std::max(full, shortest_range_);
         mean_range += range / subs;
-        const double angle_range = planar_ ? full : std::hypot(u, w);
+        const double angle_range = planar_ ? full : std::sqrt(u * u + w * w);
         const double cosine = angle_range > 0 ? w / angle_range : 1;
         if (cosine <= 0) continue;
         const double sine_u = angle_range > 0 ? u / angle_range : 0, sine_v = angle_range > 0 ? v / angle_range : 0;
         double amplitude = std::isinf(baffle_) ? cosine : (baffle_ > 0 ? cosine / (cosine + baffle_) : 1);
-        amplitude /= (dimensions_ == 3 ? range : std::sqrt(range)) * subs;
+        amplitude *= share_ / (dimensions_ == 3 ? range : std::sqrt(range));
         if (!full_directivity_) amplitude *= directivity(centre_wavenumber_, sine_u, sine_v);
         for (std::size_t m = 0; m < nodes.size(); ++m) {
           const double k = nodes.wavenumber[m];
-          double value = amplitude * std::exp(-nodes.attenuation[m] * (range - centre_range));
+          double value = amplitude;
           if (full_directivity_) value *= directivity(k, sine_u, sine_v);
+          if (range == centre_range) {
+            real[m] += value;
+            continue;
+          }
+          value *= std::exp(-nodes.attenuation[m] * (range - centre_range));
           const double phase = -k * (range - centre_range);
           real[m] += value * std::cos(phase);
           imaginary[m] += value * std::sin(phase);
@@ -137,6 +156,7 @@ class SimusResponse : public SmoothResponse {
   bool full_directivity_, planar_ = false, lens_ = false;
   double baffle_, height_, focus_, centre_wavenumber_, shortest_range_;
   std::size_t across_ = 1, along_ = 1;
+  double share_ = 1;  // of a sub-element
   double half_strip_ = 0, half_height_ = 0, width_ = 0;
   double face_ = 0, reach_ = 0;  // largest z of any part, farthest that one is from its element's centre [m]
   std::vector<Vec3> centres_;
@@ -145,9 +165,18 @@ class SimusResponse : public SmoothResponse {
 
 }  // namespace
 
-std::unique_ptr<SmoothResponse> simus_response(const Probe& probe, const Tissue& background, int dimensions,
-                                               bool full_frequency_directivity) {
-  return std::make_unique<SimusResponse>(probe, background, dimensions, full_frequency_directivity);
+std::unique_ptr<SmoothResponse> simus_response(const Probe& probe, const Tissue& background, const Aperture& aperture,
+                                               int dimensions, bool full_frequency_directivity) {
+  return std::make_unique<SimusResponse>(probe, background, aperture.strips(), dimensions, full_frequency_directivity);
+}
+
+std::size_t simus_strips(const Probe& probe, const Tissue& background, int dimensions) {
+  const bool straight = probe.kind == Probe::Kind::linear || probe.kind == Probe::Kind::phased;
+  const auto strips =
+      static_cast<std::size_t>(std::ceil(probe.elements.front().width / shortest_wavelength(probe, background)));
+  // Many strips would take longer on the way to the channels than the frequencies that they save.
+  constexpr std::size_t most = 3;
+  return straight && dimensions == 2 && strips <= most ? strips : 1;
 }
 
 }  // namespace sonoforge

@@ -74,8 +74,11 @@ std::unique_ptr<SmoothResponse> physical_response(const Probe& probe, const Aper
                                                   double low, double high, int dimensions, double tolerance,
                                                   bool direct);
 
-/// The far-field sub-elements of model simus; see simus_kernel.hpp.
-std::unique_ptr<SmoothResponse> simus_response(const Probe& probe, const Tissue& background, int dimensions,
-                                               bool full_frequency_directivity);
+/// The far-field sub-elements of model simus; see simus_kernel.hpp. Where elements stand in a line, the strips of the
+/// aperture may be the sub-elements themselves, which hardly depend on frequency (simus_strips); else it has none.
+std::unique_ptr<SmoothResponse> simus_response(const Probe& probe, const Tissue& background, const Aperture& aperture,
+                                               int dimensions, bool full_frequency_directivity);
+/// How many strips the aperture is best divided into.
+std::size_t simus_strips(const Probe& probe, const Tissue& background, int dimensions);
 
 }  // namespace sonoforge

@@ -1,0 +1,473 @@
+#include "sim/echo_cells.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
+#include "core/fft.hpp"
+#include "sim/vector_math.hpp"
+
+namespace sonoforge {
+namespace {
+
+using Complex = std::complex<double>;
+constexpr double two_pi = 2 * std::numbers::pi;
+constexpr std::size_t few_bins = 128;  // beyond them lengths are rounded up further, so that few tables are needed
+
+std::size_t round_bins(double wanted, std::size_t lanes) {
+  const auto at_least = static_cast<std::size_t>(std::ceil(std::max(wanted, 2.0 * static_cast<double>(lanes))));
+  const std::size_t step = at_least > few_bins ? 2 * lanes : lanes;
+  for (std::size_t n = (at_least + step - 1) / step * step;; n += step)
+    if (good_fft_size(n) == n) return n;
+}
+
+}  // namespace
+
+template <class T>
+struct EchoCells<T>::Arrivals {
+  std::size_t bins = 0;
+  std::vector<double> ranges;           // [sender] of the cell's centre [m]
+  std::vector<std::int64_t> instants;   // [transmit] of the middle of what arrives [samples]
+  std::vector<std::int64_t> lags;       // [element] from there to the first sample of its echo
+  std::vector<std::size_t> channels;    // elements that hear the cell
+  std::vector<std::size_t> heard;       // transmits with echoes in the record
+  double shift = 0;                     // see CellSight [m]
+};
+
+template <class T>
+EchoCells<T>::EchoCells(const EchoModel& model, const Aperture& aperture, const SmoothResponse& response,
+                        const EchoBand& band, const std::vector<std::vector<Firing>>& firings,
+                        std::span<const double> scales, const EchoRecord& record, const EchoTree& tree,
+                        const EchoGrid& grid)
+    : model_(model),
+      aperture_(aperture),
+      response_(response),
+      band_(band),
+      firings_(firings),
+      scales_(scales),
+      record_(record),
+      tree_(tree),
+      grid_(grid),
+      elements_(aperture.frames().size() / aperture.strips()),
+      senders_(aperture.frames().size()),
+      tables_(model, firings, band, grid.low, grid.width) {}
+
+template <class T>
+void EchoCells<T>::operator()(const TreeCell& cell, Scratch& s, CellEchoes<T>& result) {
+  result.bins = 0;
+  const ApertureNodes nodes = aperture_.nodes(cell.box, tree_.wavenumber(), tree_.tolerance(), cell.sight.extra_span,
+                                              !cell.sight.smooth);
+  if (nodes.elements.empty()) return;
+  const Arrivals arrivals = this->arrivals(cell, nodes, result);
+  if (arrivals.heard.empty()) return;
+  const std::size_t bins = arrivals.bins, size = 2 * bins * nodes.frames.size() * arrivals.heard.size();
+  const std::size_t count = nodes.elements.size(), stride = count * EchoCell<T>::pair;
+  s.waves.resize(count * 2 * bins);
+  for (std::size_t i = 0; i < count; ++i)
+    wave(arrivals.ranges[nodes.elements[i]], arrivals.shift, bins, s.waves.data() + i * EchoCell<T>::pair, stride,
+         s.row);
+  drive_nodes(arrivals, nodes, s);
+  s.echo.assign(size, 0);
+  if (cell.inner.empty()) {
+    prepare(cell, nodes, bins, s);
+    sum_over_scatterers(arrivals.heard.size(), s.drive.data(), s.echo.data(), s);
+  } else {
+    sum_inside(cell, nodes, bins, arrivals.heard.size(), s);
+  }
+  write_channels(arrivals, nodes, s, result);
+}
+
+template <class T>
+typename EchoCells<T>::Arrivals EchoCells<T>::arrivals(const TreeCell& cell, const ApertureNodes& nodes,
+                                                       CellEchoes<T>& result) const {
+  const std::size_t transmits = firings_.size(), strips = aperture_.strips();
+  const double c = model_.law.sound_speed;
+  const CellSight& sight = cell.sight;
+  Arrivals arrivals;
+  // Inner cells have shifts of their own.
+  arrivals.shift = cell.inner.empty() ? sight.shift : 0;
+  auto& ranges = arrivals.ranges;
+  ranges.assign(senders_, 0);
+  std::vector<double> reach(senders_);
+  for (std::size_t n : nodes.elements) {
+    const Vec3 d = cell.box.centre - aperture_.frames()[n].position;
+    ranges[n] = norm(d);
+    reach[n] = (std::abs(d.x) * cell.box.half.x + std::abs(d.y) * cell.box.half.y + std::abs(d.z) * cell.box.half.z) /
+               std::max(ranges[n], 1e-12);
+    reach[n] = std::min(std::max(reach[n], cell.box.radius() * 0.1), cell.box.radius());
+  }
+  std::vector<bool> seen(senders_, false);
+  double receive_reach = 0, farthest = 0;
+  for (std::size_t n : nodes.elements)
+    seen[n] = true, receive_reach = std::max(receive_reach, reach[n]), farthest = std::max(farthest, ranges[n]);
+  const double early = farthest * (model_.earliest_slowness - 1 / c),
+               late = farthest * (model_.latest_slowness - 1 / c);
+  std::vector<double> centres(transmits);
+  double longest = 0;
+  for (std::size_t t = 0; t < transmits; ++t) {
+    double first = std::numeric_limits<double>::infinity(), last = -first;
+    for (const Firing& firing : firings_[t]) {
+      for (std::size_t n = firing.element * strips; n < (firing.element + 1) * strips; ++n) {
+        if (!seen[n]) continue;
+        for (const auto& [delay, weight] : firing.delays_and_weights) {
+          first = std::min(first, delay + (ranges[n] - reach[n]) / c);
+          last = std::max(last, delay + (ranges[n] + reach[n]) / c);
+        }
+      }
+    }
+    if (!(first <= last)) {
+      centres[t] = std::numeric_limits<double>::quiet_NaN();
+      continue;
+    }
+    first += (2 * sight.least_extra - receive_reach) / c + 2 * early;
+    last += (2 * sight.most_extra + receive_reach) / c + 2 * late;
+    centres[t] = (first + last) / 2;
+    longest = std::max(longest, last - first + 2 * band_.reach);
+  }
+  if (longest == 0) return arrivals;
+  arrivals.bins = round_bins(longest * grid_.width + 2, EchoCell<T>::lanes);
+
+  // Where each channel's echo stands in its record; which transmits are heard at all.
+  result.starts.assign(transmits * elements_, CellEchoes<T>::none);
+  const double record_end = record_.start + static_cast<double>(record_.samples) / record_.sampling_rate;
+  arrivals.instants.assign(transmits, 0), arrivals.lags.assign(elements_, 0);
+  const auto middle = static_cast<std::int64_t>(arrivals.bins / 2);
+  auto& channels = arrivals.channels;
+  for (std::size_t sender : nodes.elements) {
+    const std::size_t n = sender / strips;
+    const double delay = record_.receive_delays.empty() ? 0 : record_.receive_delays[n];
+    arrivals.lags[n] = static_cast<std::int64_t>(std::nearbyint((ranges[sender] / c + delay) * grid_.width)) - middle;
+    channels.push_back(n);
+  }
+  std::sort(channels.begin(), channels.end());
+  channels.erase(std::unique(channels.begin(), channels.end()), channels.end());
+  for (std::size_t t = 0; t < transmits; ++t) {
+    if (std::isnan(centres[t])) continue;
+    arrivals.instants[t] = static_cast<std::int64_t>(std::nearbyint((centres[t] - grid_.origin) * grid_.width));
+    bool any = false;
+    for (std::size_t n : channels) {
+      const std::int64_t start = arrivals.instants[t] + arrivals.lags[n];
+      const double begins = grid_.origin + static_cast<double>(start) / grid_.width,
+                   ends = begins + static_cast<double>(arrivals.bins) / grid_.width;
+      if (begins >= record_end || ends <= record_.start) continue;
+      if (start < 0 || start + static_cast<std::int64_t>(arrivals.bins) > static_cast<std::int64_t>(grid_.length))
+        continue;
+      result.starts[t * elements_ + n] = start;
+      any = true;
+    }
+    if (any) arrivals.heard.push_back(t);
+  }
+  return arrivals;
+}
+
+template <class T>
+void EchoCells<T>::wave(double range, double shift, std::size_t bins, T* out, std::size_t stride, std::vector<T>& row) {
+  constexpr std::size_t lanes = EchoCell<T>::lanes, pair = EchoCell<T>::pair;
+  const double time = (range + shift) / model_.law.sound_speed, df = grid_.width / static_cast<double>(bins);
+  phasor_row<T>(-grid_.low * time, -df * time, bins / lanes, out, stride);
+  if (model_.law.lossless) return;
+  // What dispersion and loss add.
+  const auto& table = tables_.bins(bins, tree_.exponent());
+  row.resize(2 * bins);
+#pragma omp simd
+  for (std::size_t b = 0; b < bins; ++b) {
+    double cosine, sine;
+    cis_turns(-table.turns_rest[b] * (range + shift), cosine, sine);
+    const double loss = exp_bounded(-table.loss[b] * range);
+    row[b] = static_cast<T>(loss * cosine), row[bins + b] = static_cast<T>(loss * sine);
+  }
+  for (std::size_t b = 0; b < bins; b += lanes, out += stride) {
+    T factor[pair];
+    std::copy_n(row.data() + b, lanes, factor);
+    std::copy_n(row.data() + bins + b, lanes, factor + lanes);
+    scale_pairs(out, 1, factor);
+  }
+}
+
+/// What the nodes send: drives times waves, gathered at the nodes; the common spectrum, and time counted from the arrival
+/// at the cell.
+template <class T>
+void EchoCells<T>::drive_nodes(const Arrivals& arrivals, const ApertureNodes& nodes, Scratch& s) {
+  constexpr std::size_t lanes = EchoCell<T>::lanes, pair = EchoCell<T>::pair;
+  const std::size_t bins = arrivals.bins, count = nodes.elements.size(), width = nodes.frames.size();
+  const double df = grid_.width / static_cast<double>(bins);
+  const auto& table = tables_.bins(bins, tree_.exponent());
+  const auto& drives = tables_.drives(bins);
+  std::vector<std::size_t> place(senders_, count);
+  for (std::size_t i = 0; i < count; ++i) place[nodes.elements[i]] = i;
+  s.drive.assign(arrivals.heard.size() * width * 2 * bins, 0);
+  s.row.resize(2 * bins);
+  std::vector<float> weights;
+  const std::size_t strips = aperture_.strips();
+  std::vector<std::pair<std::size_t, std::size_t>> sending;  // places among the firings and the cell's elements
+  for (std::size_t h = 0; h < arrivals.heard.size(); ++h) {
+    const std::size_t t = arrivals.heard[h];
+    const auto& firings = firings_[t];
+    sending.clear(), weights.clear();
+    for (std::size_t i = 0; i < firings.size(); ++i) {
+      for (std::size_t n = firings[i].element * strips; n < (firings[i].element + 1) * strips; ++n) {
+        const std::size_t at = place[n];
+        if (at == count) continue;
+        sending.emplace_back(i, at);
+        if (!nodes.weights.empty())
+          weights.insert(weights.end(), nodes.weights.begin() + static_cast<std::ptrdiff_t>(at * width),
+                         nodes.weights.begin() + static_cast<std::ptrdiff_t>((at + 1) * width));
+      }
+    }
+    const double instant = grid_.origin + static_cast<double>(arrivals.instants[t]) / grid_.width;
+    phasor_row<T>(0, df * instant, bins / lanes, s.row.data(), pair);
+    s.sent.resize(sending.size() * pair);
+    for (std::size_t b = 0; b < bins / lanes; ++b) {
+      T* const drive = s.drive.data() + (h * (bins / lanes) + b) * width * pair;
+      const T* const from = drives[t].data() + b * firings.size() * pair;
+      const T* const waves = s.waves.data() + b * count * pair;
+      for (std::size_t i = 0; i < sending.size(); ++i)
+        multiply_pairs(from + sending[i].first * pair, waves + sending[i].second * pair, 1, s.sent.data() + i * pair);
+      if (nodes.weights.empty())
+        for (std::size_t i = 0; i < sending.size(); ++i)
+          std::copy_n(s.sent.data() + i * pair, pair, drive + sending[i].second * pair);
+      else
+        mix(s.sent.data(), sending.size(), pair, weights.data(), width, 1, drive, width, pair);
+      T spectrum[pair];
+      for (std::size_t l = 0; l < lanes; ++l) {
+        const Complex value = table.spectrum[b * lanes + l] * scales_[t] *
+                              Complex(s.row[b * pair + l], s.row[b * pair + lanes + l]);
+        spectrum[l] = static_cast<T>(value.real()), spectrum[lanes + l] = static_cast<T>(value.imag());
+      }
+      scale_pairs(drive, width, spectrum);
+    }
+  }
+}
+
+/// Back to the elements, each with the time origin of its own record, which is demodulated by the lowest frequency.
+template <class T>
+void EchoCells<T>::write_channels(const Arrivals& arrivals, const ApertureNodes& nodes, Scratch& s,
+                                  CellEchoes<T>& result) {
+  constexpr std::size_t lanes = EchoCell<T>::lanes, pair = EchoCell<T>::pair;
+  const std::size_t bins = arrivals.bins, count = nodes.elements.size(), width = nodes.frames.size();
+  const double df = grid_.width / static_cast<double>(bins), c = model_.law.sound_speed;
+  // Waves whose time counts from the first sample of the element's echo.
+  s.heard_waves.resize(count * 2 * bins), s.row.resize(2 * bins);
+  std::vector<std::size_t> slots(count);  // among the channels
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::size_t sender = nodes.elements[i], n = sender / aperture_.strips();
+    slots[i] = static_cast<std::size_t>(std::lower_bound(arrivals.channels.begin(), arrivals.channels.end(), n) -
+                                        arrivals.channels.begin());
+    const double delay = record_.receive_delays.empty() ? 0 : record_.receive_delays[n];
+    const double turns = -grid_.low * delay, later = delay - static_cast<double>(arrivals.lags[n]) / grid_.width;
+    if (model_.law.lossless) {
+      // In one go: the times nearly cancel.
+      const double time = (arrivals.ranges[sender] + arrivals.shift) / c;
+      phasor_row<T>(turns - grid_.low * time, -df * (time + later), bins / lanes, s.heard_waves.data() + i * pair,
+                    count * pair);
+      continue;
+    }
+    phasor_row<T>(turns, -df * later, bins / lanes, s.row.data(), pair);
+    for (std::size_t b = 0; b < bins / lanes; ++b) {
+      const std::size_t at = (b * count + i) * pair;
+      multiply_pairs(s.waves.data() + at, s.row.data() + b * pair, 1, s.heard_waves.data() + at);
+    }
+  }
+  result.bins = bins;
+  if (result.samples.size() < firings_.size() * elements_ * bins) result.samples.resize(firings_.size() * elements_ * bins);
+  const ComplexFft<T> fft(bins);
+  const std::size_t channels = arrivals.channels.size();
+  s.received.resize(count * pair), s.summed.resize(channels * pair), s.spectra.resize(channels * bins);
+  for (std::size_t h = 0; h < arrivals.heard.size(); ++h) {
+    const std::size_t t = arrivals.heard[h];
+    for (std::size_t b = 0; b < bins / lanes; ++b) {
+      const T* received = s.echo.data() + (h * (bins / lanes) + b) * width * pair;
+      const T* const waves = s.heard_waves.data() + b * count * pair;
+      if (!nodes.weights.empty()) {
+        mix(received, width, pair, nodes.weights.data(), 1, width, s.received.data(), count, pair);
+        received = s.received.data();
+      }
+      std::fill(s.summed.begin(), s.summed.end(), T(0));
+      for (std::size_t i = 0; i < count; ++i)
+        multiply_add_pairs(received + i * pair, waves + i * pair, 1, s.summed.data() + slots[i] * pair);
+      for (std::size_t i = 0; i < channels; ++i)
+        interleave(s.summed.data() + i * pair, reinterpret_cast<T*>(s.spectra.data() + i * bins + b * lanes));
+    }
+    for (std::size_t i = 0; i < channels; ++i) {
+      const std::size_t channel = t * elements_ + arrivals.channels[i];
+      if (result.starts[channel] == CellEchoes<T>::none) continue;
+      fft.inverse(std::span<const std::complex<T>>(s.spectra.data() + i * bins, bins),
+                  std::span(result.samples.data() + channel * bins, bins));
+    }
+  }
+}
+
+template <class T>
+void EchoCells<T>::sum_inside(const TreeCell& cell, const ApertureNodes& nodes, std::size_t bins, std::size_t transmits,
+                              Scratch& s) {
+  constexpr std::size_t lanes = EchoCell<T>::lanes, pair = EchoCell<T>::pair;
+  const std::size_t outer = nodes.frames.size(), blocks = bins / lanes;
+  std::vector<double> ranges;
+  for (const ElementFrame& frame : nodes.frames) ranges.push_back(norm(cell.box.centre - frame.position));
+  if (cell.by_matrix) s.outer_matrix.assign(outer * (outer + 1) / 2 * 2 * bins, 0);
+  for (const TreeCell& inner : cell.inner) {
+    const ApertureNodes own = aperture_.nodes_within(nodes, inner.box, tree_.wavenumber(), tree_.tolerance(),
+                                                     inner.sight.extra_span);
+    prepare(inner, own, bins, s);
+    const std::size_t count = own.frames.size();
+    s.inner_waves.resize(outer * 2 * bins);
+    for (std::size_t i = 0; i < outer; ++i)
+      wave(norm(inner.box.centre - nodes.frames[i].position) - ranges[i], inner.sight.shift, bins,
+           s.inner_waves.data() + i * pair, outer * pair, s.row);
+    const CellStep<T> step{outer, count, blocks, own.weights.data(), s.inner_waves.data()};
+    if (cell.by_matrix) {
+      s.matrix.assign(count * (count + 1) / 2 * 2 * bins, 0);
+      add_cell_matrix<T>(s.cell, s.points, s.basis.data(), s.matrix.data(), s.echoes);
+      add_matrix_outwards(step, s.matrix.data(), s.outer_matrix.data(), s.echoes);
+      continue;
+    }
+    const std::size_t width = 2 * bins * count, outer_width = 2 * bins * outer;
+    s.inner_drive.resize(transmits * width), s.inner_echo.assign(transmits * width, 0);
+    for (std::size_t h = 0; h < transmits; ++h)
+      drive_inwards(step, s.drive.data() + h * outer_width, s.inner_drive.data() + h * width, s.echoes);
+    sum_over_scatterers(transmits, s.inner_drive.data(), s.inner_echo.data(), s);
+    for (std::size_t h = 0; h < transmits; ++h)
+      add_echo_outwards(step, s.inner_echo.data() + h * width, s.echo.data() + h * outer_width, s.echoes);
+  }
+  if (cell.by_matrix)
+    apply_cell_matrix(outer, blocks, transmits, s.outer_matrix.data(), s.drive.data(), s.echo.data(), s.echoes);
+}
+
+template <class T>
+void EchoCells<T>::sum_over_scatterers(std::size_t transmits, const T* drive, T* echo, Scratch& s) const {
+  const std::span<const EchoPoint<T>> points(s.points);
+  // Either way counts complex multiply-adds a bin.
+  const double n = static_cast<double>(points.size()), j = static_cast<double>(s.cell.nodes),
+               t = static_cast<double>(transmits);
+  const double one_by_one = n * 2 * j * t, by_matrix = n * j * (j + 1) / 2 * 1.1 + t * j * j + 2 * j * j;
+  if (one_by_one <= by_matrix) {
+    add_echoes<T>(s.cell, points, s.basis.data(), transmits, drive, echo, s.echoes);
+    return;
+  }
+  s.matrix.assign(s.cell.nodes * (s.cell.nodes + 1) / 2 * 2 * s.cell.bins, 0);
+  add_cell_matrix<T>(s.cell, points, s.basis.data(), s.matrix.data(), s.echoes);
+  apply_cell_matrix(s.cell.nodes, s.cell.blocks(), transmits, s.matrix.data(), drive, echo, s.echoes);
+}
+
+template <class T>
+void EchoCells<T>::prepare(const TreeCell& cell, const ApertureNodes& nodes, std::size_t bins, Scratch& s) {
+  constexpr std::size_t lanes = EchoCell<T>::lanes;
+  EchoCell<T>& work = s.cell;
+  work.nodes = nodes.frames.size();
+  work.bins = bins;
+  work.padded = (work.nodes + lanes - 1) / lanes * lanes;
+  for (auto* v : {&work.dx, &work.dy, &work.dz}) v->assign(work.padded, 0);
+  work.range.assign(work.padded, 1);
+  for (std::size_t j = 0; j < work.nodes; ++j) {
+    const Vec3 d = cell.box.centre - nodes.frames[j].position;
+    work.dx[j] = static_cast<T>(d.x), work.dy[j] = static_cast<T>(d.y), work.dz[j] = static_cast<T>(d.z);
+    work.range[j] = static_cast<T>(norm(d));
+  }
+  // k and a as straight lines over the band; what they leave goes to the frequency nodes.
+  const double top = grid_.low + grid_.width, f0 = grid_.low;
+  const double k0 = model_.law.wavenumber(f0) / two_pi,
+               k1 = (model_.law.wavenumber(top) / two_pi - k0) / static_cast<double>(bins);
+  const double a0 = model_.law.attenuation(f0), a1 = (model_.law.attenuation(top) - a0) / static_cast<double>(bins);
+  work.turns0 = static_cast<T>(k0), work.turns1 = static_cast<T>(k1);
+  work.loss0 = static_cast<T>(a0), work.loss1 = static_cast<T>(a1);
+  work.lossy = !model_.law.lossless;
+  work.rest_turns.clear(), work.rest_loss.clear();
+  work.terms = 0;
+  work.frequencies = cell.sight.frequencies;
+  const FrequencyNodes& frequencies = tables_.nodes(work.frequencies);
+  work.interpolation = tables_.interpolation(work.frequencies, bins);
+  if (work.lossy) {
+    for (std::size_t m = 0; m < frequencies.size(); ++m) {
+      const double at = (frequencies.frequency[m] - f0) / grid_.width * static_cast<double>(bins);
+      work.rest_turns.push_back(static_cast<T>(frequencies.wavenumber[m] / two_pi - (k0 + k1 * at)));
+      work.rest_loss.push_back(static_cast<T>(frequencies.attenuation[m] - (a0 + a1 * at)));
+    }
+    // Nothing left where k and a are straight lines over the cell's size.
+    double largest = 0;
+    for (std::size_t m = 0; m < frequencies.size(); ++m)
+      largest = std::max(largest, std::hypot(two_pi * static_cast<double>(work.rest_turns[m]),
+                                             static_cast<double>(work.rest_loss[m])));
+    if (largest * cell.box.radius() < 0.02 * tree_.tolerance()) work.rest_turns.clear(), work.rest_loss.clear();
+  }
+  place_points(cell, s);
+  place_amplitudes(cell, nodes, frequencies, s);
+}
+
+template <class T>
+void EchoCells<T>::place_points(const TreeCell& cell, Scratch& s) const {
+  s.points.clear();
+  const auto positions = tree_.positions(cell);
+  const auto strengths = tree_.strengths(cell);
+  if (cell.gridded) {
+    spread<T>(cell.box, cell.sight.grid, positions, strengths, s.spread, s.points);
+    return;
+  }
+  for (std::size_t i = 0; i < positions.size(); ++i) {
+    const Vec3 d = positions[i] - cell.box.centre;
+    s.points.push_back(
+        {static_cast<T>(d.x), static_cast<T>(d.y), static_cast<T>(d.z), static_cast<T>(strengths[i]), 0});
+  }
+}
+
+/// Amplitudes at the Chebyshev points of the box, or at the scatterers themselves where those are fewer.
+template <class T>
+void EchoCells<T>::place_amplitudes(const TreeCell& cell, const ApertureNodes& nodes, const FrequencyNodes& frequencies,
+                                    Scratch& s) const {
+  EchoCell<T>& work = s.cell;
+  const auto& points = s.points;
+  const auto& counts = cell.sight.terms;
+  const std::size_t terms = counts[0] * counts[1] * counts[2];
+  std::vector<Vec3> places;
+  // Beside the face of an element its response has a kink, or jumps.
+  const bool beside =
+      !cell.sight.smooth || std::any_of(nodes.frames.begin(), nodes.frames.end(), [&](const ElementFrame& frame) {
+        return std::abs(dot(cell.box.centre - frame.position, frame.normal)) <= cell.box.radius();
+      });
+  if (terms < points.size() && !beside) {
+    work.terms = terms;
+    for (std::size_t z = 0; z < counts[2]; ++z)
+      for (std::size_t y = 0; y < counts[1]; ++y)
+        for (std::size_t x = 0; x < counts[0]; ++x)
+          places.push_back(cell.box.centre + Vec3{cell.box.half.x * chebyshev_point(counts[0], x),
+                                                  cell.box.half.y * chebyshev_point(counts[1], y),
+                                                  cell.box.half.z * chebyshev_point(counts[2], z)});
+    s.basis.resize(points.size() * terms);
+    std::vector<double> wx(counts[0]), wy(counts[1]), wz(counts[2]);
+    for (std::size_t i = 0; i < points.size(); ++i) {
+      const auto relative = [](double value, double half) { return half > 0 ? value / half : 0; };
+      chebyshev_weights(counts[0], relative(points[i].x, cell.box.half.x), wx.data());
+      chebyshev_weights(counts[1], relative(points[i].y, cell.box.half.y), wy.data());
+      chebyshev_weights(counts[2], relative(points[i].z, cell.box.half.z), wz.data());
+      T* out = s.basis.data() + i * terms;
+      for (double z : wz)
+        for (double y : wy)
+          for (double x : wx) *out++ = static_cast<T>(x * y * z);
+    }
+  } else {
+    for (const auto& p : points)
+      places.push_back(cell.box.centre +
+                       Vec3{static_cast<double>(p.x), static_cast<double>(p.y), static_cast<double>(p.z)});
+  }
+  const std::size_t count = work.frequencies;
+  s.real.resize(count), s.imaginary.resize(count);
+  work.amplitudes.assign(places.size() * work.width(), 0);
+  std::vector<Complex> turns;
+  for (double k : frequencies.wavenumber) turns.push_back(std::polar(1.0, k * cell.sight.shift));
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    T* out = work.amplitudes.data() + i * work.width();
+    for (std::size_t j = 0; j < work.nodes; ++j) {
+      response_.amplitudes(nodes.kinds[j], nodes.frames[j], places[i], frequencies, *s.response, s.real.data(),
+                           s.imaginary.data());
+      // Counted from the middle of the paths of an element's parts, A varies least over frequency.
+      for (std::size_t m = 0; m < count; ++m) {
+        const Complex value = Complex(s.real[m], s.imaginary[m]) * turns[m];
+        *out++ = static_cast<T>(value.real()), *out++ = static_cast<T>(value.imag());
+      }
+    }
+  }
+}
+
+template class EchoCells<float>;
+template class EchoCells<double>;
+
+}  // namespace sonoforge
