@@ -22,15 +22,14 @@ bool same_kind(const Element& a, const Element& b) {
 }
 
 /// The probe whose elements are the strips of this one's.
-Probe divided(const Probe& probe, std::size_t strips) {
+Probe divided(const Probe& probe, const std::vector<Strip>& strips) {
   Probe result = probe;
   result.elements.clear();
   for (const Element& element : probe.elements)
-    for (std::size_t i = 0; i < strips; ++i) {
+    for (const Strip& part : strips) {
       Element strip = element;
-      strip.width = element.width / static_cast<double>(strips);
-      const double across = (static_cast<double>(i) + 0.5) * strip.width - element.width / 2;
-      strip.position = element.position + across * element.lateral;
+      strip.width = part.width * element.width;
+      strip.position = element.position + part.offset * element.width * element.lateral;
       result.elements.push_back(strip);
     }
   return result;
@@ -63,9 +62,11 @@ ElementFrame Aperture::Row::at(double parameter) const {
   return frame;
 }
 
-Aperture::Aperture(const Probe& whole, int dimensions, std::size_t strips)
-    : dimensions_(dimensions), strips_(strips), baffle_(whole.baffle), elevation_focus_(whole.elevation_focus) {
-  const Probe probe = strips > 1 ? divided(whole, strips) : whole;
+Aperture::Aperture(const Probe& whole, int dimensions, const std::vector<Strip>& strips)
+    : dimensions_(dimensions), baffle_(whole.baffle), elevation_focus_(whole.elevation_focus) {
+  const Probe probe = strips.empty() ? whole : divided(whole, strips);
+  for (const Strip& strip : strips) strip_weights_.push_back(strip.weight);
+  if (strips.empty()) strip_weights_.push_back(1);
   for (const Element& element : probe.elements) frames_.push_back(frame_of(element));
   std::vector<std::vector<std::size_t>> members;
   for (std::size_t n = 0; n < probe.size(); ++n) {

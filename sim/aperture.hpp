@@ -19,6 +19,13 @@ struct ElementFrame {
 };
 ElementFrame frame_of(const Element& element);
 
+/// A part of an element, as high as it is, that sends and hears by itself.
+struct Strip {
+  double offset = 0;  ///< of its middle from that of the element, in widths of the element
+  double width = 0;   ///< in widths of the element; 0: a line
+  double weight = 1;  ///< of its response in that of the element
+};
+
 /// A box of scatterers, axes along the world's [m].
 struct Cell {
   Vec3 centre, half;
@@ -49,11 +56,12 @@ struct NodeCount {
 /// A probe's elements sorted into rows of equal ones: straight lines and arcs. Elements that fit none stand alone.
 class Aperture {
  public:
-  /// `strips`: into how many equal strips along its width each element is divided; what is said of elements here then
-  /// holds for strips, element after element.
-  Aperture(const Probe& probe, int dimensions, std::size_t strips = 1);
+  /// `strips`: how each element is divided along its width; what is said of elements here then holds for strips, element
+  /// after element. Empty: not divided.
+  Aperture(const Probe& probe, int dimensions, const std::vector<Strip>& strips = {});
 
-  std::size_t strips() const { return strips_; }
+  std::size_t strips() const { return strip_weights_.size(); }  ///< of an element, at least 1
+  double strip_weight(std::size_t strip) const { return strip_weights_[strip]; }
   const std::vector<ElementFrame>& frames() const { return frames_; }  ///< [element]
   std::size_t kind(std::size_t element) const { return kinds_[element]; }
   std::size_t kinds() const { return representatives_.size(); }
@@ -111,7 +119,7 @@ class Aperture {
   RowWave row_wave(const Row& row, const View& view, const Plan& plan, const Cell& cell, double wavenumber) const;
 
   int dimensions_;
-  std::size_t strips_;
+  std::vector<double> strip_weights_;
   double baffle_, elevation_focus_;
   std::vector<Vec3> half_sizes_;  // [kind] along width, height and normal [m]
   std::vector<ElementFrame> frames_;

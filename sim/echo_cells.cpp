@@ -64,8 +64,8 @@ void EchoCells<T>::operator()(const TreeCell& cell, Scratch& s, CellEchoes<T>& r
   const std::size_t count = nodes.elements.size(), stride = count * EchoCell<T>::pair;
   s.waves.resize(count * 2 * bins);
   for (std::size_t i = 0; i < count; ++i)
-    wave(arrivals.ranges[nodes.elements[i]], arrivals.shift, bins, s.waves.data() + i * EchoCell<T>::pair, stride,
-         s.row);
+    wave(arrivals.ranges[nodes.elements[i]], arrivals.shift, weight_of(nodes.elements[i]), bins,
+         s.waves.data() + i * EchoCell<T>::pair, stride, s.row);
   drive_nodes(arrivals, nodes, s);
   s.echo.assign(size, 0);
   if (cell.inner.empty()) {
@@ -161,10 +161,11 @@ typename EchoCells<T>::Arrivals EchoCells<T>::arrivals(const TreeCell& cell, con
 }
 
 template <class T>
-void EchoCells<T>::wave(double range, double shift, std::size_t bins, T* out, std::size_t stride, std::vector<T>& row) {
+void EchoCells<T>::wave(double range, double shift, double weight, std::size_t bins, T* out, std::size_t stride,
+                        std::vector<T>& row) {
   constexpr std::size_t lanes = EchoCell<T>::lanes, pair = EchoCell<T>::pair;
   const double time = (range + shift) / model_.law.sound_speed, df = grid_.width / static_cast<double>(bins);
-  phasor_row<T>(-grid_.low * time, -df * time, bins / lanes, out, stride);
+  phasor_row<T>(-grid_.low * time, -df * time, bins / lanes, out, stride, weight);
   if (model_.law.lossless) return;
   // What dispersion and loss add.
   const auto& table = tables_.bins(bins, tree_.exponent());
@@ -259,7 +260,7 @@ void EchoCells<T>::write_channels(const Arrivals& arrivals, const ApertureNodes&
       // In one go: the times nearly cancel.
       const double time = (arrivals.ranges[sender] + arrivals.shift) / c;
       phasor_row<T>(turns - grid_.low * time, -df * (time + later), bins / lanes, s.heard_waves.data() + i * pair,
-                    count * pair);
+                    count * pair, weight_of(sender));
       continue;
     }
     phasor_row<T>(turns, -df * later, bins / lanes, s.row.data(), pair);
@@ -312,7 +313,7 @@ void EchoCells<T>::sum_inside(const TreeCell& cell, const ApertureNodes& nodes, 
     const std::size_t count = own.frames.size();
     s.inner_waves.resize(outer * 2 * bins);
     for (std::size_t i = 0; i < outer; ++i)
-      wave(norm(inner.box.centre - nodes.frames[i].position) - ranges[i], inner.sight.shift, bins,
+      wave(norm(inner.box.centre - nodes.frames[i].position) - ranges[i], inner.sight.shift, 1, bins,
            s.inner_waves.data() + i * pair, outer * pair, s.row);
     const CellStep<T> step{outer, count, blocks, own.weights.data(), s.inner_waves.data()};
     if (cell.by_matrix) {

@@ -57,7 +57,8 @@ class EchoCells {
   /// When the echoes of the cell come; no transmit is heard where they all miss the record.
   Arrivals arrivals(const TreeCell& cell, const ApertureNodes& nodes, CellEchoes<T>& result) const;
   /// exp(-i k range - a range + ...) over a block's bins, `stride` values from block to block; counts from `shift` [m].
-  void wave(double range, double shift, std::size_t bins, T* out, std::size_t stride, std::vector<T>& row);
+  /// Times a weight.
+  void wave(double range, double shift, double weight, std::size_t bins, T* out, std::size_t stride, std::vector<T>& row);
   void drive_nodes(const Arrivals& arrivals, const ApertureNodes& nodes, Scratch& scratch);
   void write_channels(const Arrivals& arrivals, const ApertureNodes& nodes, Scratch& scratch, CellEchoes<T>& result);
   void sum_inside(const TreeCell& cell, const ApertureNodes& nodes, std::size_t bins, std::size_t transmits,
@@ -68,6 +69,8 @@ class EchoCells {
                         Scratch& scratch) const;
   /// Adds to echo [transmit][block][node][2][lane].
   void sum_over_scatterers(std::size_t transmits, const T* drive, T* echo, Scratch& scratch) const;
+
+  double weight_of(std::size_t sender) const { return aperture_.strip_weight(sender % aperture_.strips()); }
 
   const EchoModel& model_;
   const Aperture& aperture_;

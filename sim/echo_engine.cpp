@@ -26,6 +26,12 @@ constexpr double two_pi = 2 * std::numbers::pi;
 // tables cost what they are given; the bounds behind the expansions and the energy outside of the local records are seldom
 // reached. The tests compare 500 random settings with engine exact.
 constexpr double table_share = 0.25, expansion_share = 1.5;
+
+/// The band of a record is a little wider, up to whole steps of its frequencies.
+double highest_of(const EchoBand& band) {
+  return band.high + 0.1 * (band.high - band.low);
+}
+
 constexpr double batch_memory = 64e6;    // of echoes on their way from cells to channels [bytes]
 constexpr double record_memory = 1.5e9;  // of complex records of the transmits worked on together [bytes]
 
@@ -163,6 +169,39 @@ class EchoEngine {
   std::vector<std::complex<T>> records_;  // [transmit][element][sample], demodulated by the lowest frequency
 };
 
+/// Adds the echoes of one group of scatterers, elements divided into strips or not.
+void add_group(const EchoModel& model, const ScattererGroup& group, const EchoBand& band,
+               std::span<const Transmit> transmits, std::span<const double> scales, const EchoRecord& record,
+               double accuracy, const std::vector<Strip>& strips, const std::function<void(std::size_t)>& done,
+               const std::function<std::span<float>(std::size_t, std::size_t)>& out) {
+  if (group.positions.empty()) return;
+  const Aperture aperture(*model.probe, model.dimensions, strips);
+  const std::size_t elements = model.probe->size();
+  // Terms fall off fast at high accuracy: a smaller share costs little there.
+  const double tolerance = (accuracy < 1e-4 ? 0.03 : (accuracy < 1e-3 ? 0.2 : 1)) * expansion_share * accuracy;
+  const double points = static_cast<double>(group.positions.size()) * static_cast<double>(elements);
+  const auto response = model.response(aperture, band.low - 0.02 * std::abs(band.low), highest_of(band),
+                                       table_share * accuracy, points);
+  for (std::size_t first = 0; first < transmits.size();) {
+    // As many transmits together as memory allows.
+    const double seconds = 2 * static_cast<double>(record.samples) / record.sampling_rate;
+    const double bytes = EchoEngine<double>::bytes_per_transmit(band, seconds, elements);
+    const auto count =
+        std::min(transmits.size() - first, static_cast<std::size_t>(std::max(1.0, record_memory / bytes)));
+    const auto part = transmits.subspan(first, count);
+    const EchoTree tree(model, aperture, *response, group, part, {band.low, band.high, band.reach, tolerance});
+    const auto run = [&](auto engine) {
+      engine.run(done);
+      engine.write([&](std::size_t t, std::size_t n) { return out(first + t, n); });
+    };
+    if (accuracy >= 5e-5)
+      run(EchoEngine<float>(model, aperture, *response, band, part, scales.subspan(first, count), record, tree));
+    else
+      run(EchoEngine<double>(model, aperture, *response, band, part, scales.subspan(first, count), record, tree));
+    first += count;
+  }
+}
+
 }  // namespace
 
 std::string why_not_fast(const EchoModel& model, std::span<const ScattererGroup> groups,
@@ -182,37 +221,31 @@ void add_fast_echoes(const EchoModel& model, std::span<const ScattererGroup> gro
                      std::span<const Transmit> transmits, std::span<const double> scales, const EchoRecord& record,
                      double accuracy, const std::function<void(std::size_t)>& done,
                      const std::function<std::span<float>(std::size_t, std::size_t)>& out) {
-  const Aperture aperture(*model.probe, model.dimensions, model.strips);
-  const std::size_t elements = model.probe->size();
   for (const ScattererGroup& group : groups) {
     if (group.positions.empty()) continue;
     const EchoBand band = band_of(model, group, transmits, record, accuracy);
     if (!(band.high > band.low)) continue;
-    // Terms fall off fast at high accuracy: a smaller share costs little there.
-    const double tolerance = (accuracy < 1e-4 ? 0.03 : (accuracy < 1e-3 ? 0.2 : 1)) * expansion_share * accuracy;
-    const double points = static_cast<double>(group.positions.size()) * static_cast<double>(aperture.frames().size());
-    // The band of a record is a little wider, up to whole steps of its frequencies.
-    const double widened = band.high + 0.1 * (band.high - band.low);
-    const auto response =
-        model.response(aperture, band.low - 0.02 * std::abs(band.low), widened, table_share * accuracy, points);
-    for (std::size_t first = 0; first < transmits.size();) {
-      // As many transmits together as memory allows.
-      const double seconds = 2 * static_cast<double>(record.samples) / record.sampling_rate;
-      const double bytes = EchoEngine<double>::bytes_per_transmit(band, seconds, elements);
-      const auto count =
-          std::min(transmits.size() - first, static_cast<std::size_t>(std::max(1.0, record_memory / bytes)));
-      const auto part = transmits.subspan(first, count);
-      const EchoTree tree(model, aperture, *response, group, part, {band.low, band.high, band.reach, tolerance});
-      const auto run = [&](auto engine) {
-        engine.run(done);
-        engine.write([&](std::size_t t, std::size_t n) { return out(first + t, n); });
-      };
-      if (accuracy >= 5e-5)
-        run(EchoEngine<float>(model, aperture, *response, band, part, scales.subspan(first, count), record, tree));
-      else
-        run(EchoEngine<double>(model, aperture, *response, band, part, scales.subspan(first, count), record, tree));
-      first += count;
+    const auto add = [&](const ScattererGroup& part, const std::vector<Strip>& strips) {
+      add_group(model, part, band, transmits, scales, record, accuracy, strips, done, out);
+    };
+    const double points = static_cast<double>(group.positions.size()) * static_cast<double>(model.probe->size());
+    double nearest = 0;
+    std::vector<Strip> strips;
+    if (model.strips && points >= model.fewest_points)
+      strips = model.strips(std::abs(model.law.wavenumber(highest_of(band))), table_share * accuracy, nearest);
+    if (strips.empty() || nearest <= 0) {
+      add(group, strips);
+      continue;
     }
+    // Elements in a plane: what is too near for the strips goes by whole elements.
+    const Element& element = model.probe->elements.front();
+    ScattererGroup near{{}, {}, group.exponent}, far = near;
+    for (std::size_t s = 0; s < group.positions.size(); ++s) {
+      ScattererGroup& part = dot(group.positions[s] - element.position, element.normal) < nearest ? near : far;
+      part.positions.push_back(group.positions[s]), part.strengths.push_back(group.strengths[s]);
+    }
+    add(near, {});
+    add(far, strips);
   }
 }
 

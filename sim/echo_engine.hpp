@@ -22,8 +22,11 @@ struct ScattererGroup {
 struct EchoModel {
   const Probe* probe = nullptr;
   int dimensions = 3;
-  std::size_t strips = 1;                                     ///< into which elements are divided; see Aperture
+  /// How elements are divided for scatterers at least `nearest_strip` before the face [m], where there are so many that
+  /// values of the response are interpolated from tables; see Aperture. Empty: not divided.
+  std::function<std::vector<Strip>(double wavenumber, double tolerance, double& nearest)> strips;
   WaveLaw law;
+  double fewest_points = 0;                                   ///< of values, for elements to be divided
   double reference_frequency = 0;                             ///< f0 of the scattering laws [Hz]
   std::function<std::complex<double>(double)> spectrum;       ///< what multiplies all echoes: drive, responses, scale
   std::function<std::complex<double>(double, std::size_t)> element_drive;  ///< further factor of each element; may be null

@@ -103,9 +103,9 @@ void scale_pairs(T* a, std::size_t count, const T* b);
 template <class T>
 void interleave(const T* pair, T* out);
 
-/// cos and sin of 2 pi (first + l * step), l < lanes * blocks; turns in double, so that no digit of late phases is
+/// weight times cos and sin of 2 pi (first + l * step), l < lanes * blocks; turns in double, so that no digit of late phases is
 /// lost. A pair of vectors a block, `stride` values apart.
 template <class T>
-void phasor_row(double first, double step, std::size_t blocks, T* out, std::size_t stride);
+void phasor_row(double first, double step, std::size_t blocks, T* out, std::size_t stride, double weight = 1);
 
 }  // namespace sonoforge

@@ -201,7 +201,7 @@ void add_matrix_outwards(const CellStep<T>& step, const T* inner, T* outer, Echo
 }
 
 template <class T>
-void phasor_row(double first, double step, std::size_t blocks, T* out, std::size_t stride) {
+void phasor_row(double first, double step, std::size_t blocks, T* out, std::size_t stride, double weight) {
   constexpr std::size_t lanes = EchoCell<T>::lanes;
   double c[lanes], s[lanes], step_c, step_s;
 #pragma omp simd
@@ -211,7 +211,7 @@ void phasor_row(double first, double step, std::size_t blocks, T* out, std::size
   }
   cis_turns(static_cast<double>(lanes) * step, step_c, step_s);
   V<T> x, y;
-  for (std::size_t l = 0; l < lanes; ++l) x[l] = static_cast<T>(c[l]), y[l] = static_cast<T>(s[l]);
+  for (std::size_t l = 0; l < lanes; ++l) x[l] = static_cast<T>(weight * c[l]), y[l] = static_cast<T>(weight * s[l]);
   const T a = static_cast<T>(step_c), b = static_cast<T>(step_s);
   for (std::size_t i = 0; i < blocks; ++i, out += stride) {
     store(out, x);
@@ -234,7 +234,7 @@ void phasor_row(double first, double step, std::size_t blocks, T* out, std::size
   template void multiply_add_pairs<T>(const T*, const T*, std::size_t, T*);                                          \
   template void scale_pairs<T>(T*, std::size_t, const T*);                                                           \
   template void interleave<T>(const T*, T*);                                                                         \
-  template void phasor_row<T>(double, double, std::size_t, T*, std::size_t);
+  template void phasor_row<T>(double, double, std::size_t, T*, std::size_t, double);
 SONOFORGE_ECHO_STEPS(float)
 SONOFORGE_ECHO_STEPS(double)
 #undef SONOFORGE_ECHO_STEPS

@@ -105,7 +105,8 @@ struct Contracted {
 struct LineCache {
   const Brick* brick = nullptr;
   double height = -1;
-  std::vector<float> values;  // [range][2 * frequency]
+  const FrequencyNodes* nodes = nullptr;  // null: values are at the brick's own frequencies
+  std::vector<float> values;              // [range][2 * frequency]
 };
 
 struct TableWorkspace : SmoothResponse::Workspace {
@@ -369,22 +370,46 @@ class LineTable {
         soft_(probe.baffle != 0),
         half_width_(element.width / 2),
         half_height_(element.height / 2) {
-    const int order = oscillation_terms(wavenumber_ * half_width_, tolerance_) / 2 + 2;
-    rule_ = &gauss_rule(std::min(order, max_gauss_order));
-    // Nearer than this the sum over the width needs more lines than that.
-    smallest_ = std::max(4 * half_width_, 1 / wavenumber_);
+    rule_ = &rule(wavenumber_ * half_width_, tolerance_);
+    smallest_ = nearest(half_width_, wavenumber_);
   }
+
+  /// For the sum over the width.
+  static const GaussRule& rule(double half_width_phase, double tolerance) {
+    return gauss_rule(std::min(oscillation_terms(half_width_phase, tolerance) / 2 + 2, max_gauss_order));
+  }
+  /// Nearer than this the sum over the width needs more lines than that.
+  static double nearest(double half_width, double wavenumber) { return std::max(4 * half_width, 1 / wavenumber); }
 
   static bool fits(const Probe& probe, const Element& element) {
     return element.shape == Element::Shape::rectangle && (probe.baffle == 0 || std::isinf(probe.baffle));
   }
+  /// A line alone, at least half a width nearer than elements may be.
+  void line(Vec3 local, const FrequencyNodes& nodes, TableWorkspace& workspace, double* real, double* imaginary) {
+    start(workspace);
+    const double rho = std::sqrt(local.x * local.x + local.z * local.z);
+    const LineCache& line = line_at(rho, std::abs(local.y), workspace, &nodes);
+    const Brick& brick = *line.brick;
+    const std::size_t n = nodes.size(), width = 2 * n;
+    float by_range[64];
+    chebyshev_weights(brick.ranges, brick.range.relative(rho), by_range);
+    auto& value = workspace.line_out;
+    value.assign(width, 0);
+    float* __restrict v = value.data();
+    for (std::size_t r = 0; r < brick.ranges; ++r) {
+      const float w = by_range[r];
+      const float* __restrict row = line.values.data() + r * width;
+#pragma omp simd
+      for (std::size_t m = 0; m < width; ++m) v[m] += w * row[m];
+    }
+    const double weight = half_width_ * (soft_ ? local.z / rho : 1);
+    for (std::size_t m = 0; m < n; ++m)
+      real[m] = weight * static_cast<double>(v[m]), imaginary[m] = weight * static_cast<double>(v[n + m]);
+  }
   void interpolate(Vec3 local, const FrequencyNodes& nodes, TableWorkspace& workspace, double* real, double* imaginary) {
     const double height = std::abs(local.y), range = std::hypot(local.x, local.z);
     if (range < smallest_) return whole_.values(local, nodes, workspace.nodes, real, imaginary);
-    if (workspace.table != this) {
-      workspace.table = this;
-      workspace.bricks.clear(), workspace.lines.clear(), workspace.edges.assign(1, smallest_ - half_width_);
-    }
+    start(workspace);
     const double distance = std::hypot(range, height);
     std::fill_n(real, nodes.size(), 0.0);
     std::fill_n(imaginary, nodes.size(), 0.0);
@@ -393,7 +418,7 @@ class LineTable {
     for (std::size_t q = 0; q < rule_->nodes.size(); ++q) {
       const double across = local.x - half_width_ * rule_->nodes[q], rho = std::sqrt(across * across + local.z * local.z);
       const double weight = half_width_ * rule_->weights[q] * (soft_ ? local.z / rho : 1);
-      const LineCache& line = line_at(rho, height, workspace);
+      const LineCache& line = line_at(rho, height, workspace, nullptr);
       if (line.brick != open) {
         if (open) add_sum(*open, nodes, workspace, real, imaginary);
         open = line.brick;
@@ -411,14 +436,63 @@ class LineTable {
     return line;
   }
 
-  const LineCache& line_at(double rho, double height, TableWorkspace& workspace) {
+  void start(TableWorkspace& workspace) const {
+    if (workspace.table == this) return;
+    workspace.table = this;
+    workspace.bricks.clear(), workspace.lines.clear(), workspace.edges.assign(1, smallest_ - half_width_);
+  }
+
+  /// Values at one height; at the frequencies of `nodes` if there are any.
+  const LineCache& line_at(double rho, double height, TableWorkspace& workspace, const FrequencyNodes* nodes) {
     auto& edges = workspace.edges;
     while (edges.back() <= rho) edges.push_back(edges.back() + range_step(edges.back()));
     const std::size_t i = static_cast<std::size_t>(std::upper_bound(edges.begin(), edges.end(), rho) - edges.begin()) - 1;
     if (workspace.lines.size() <= i) workspace.lines.resize(i + 1);
     LineCache& line = workspace.lines[i];
-    if (line.height != height) contract(i, edges[i], edges[i + 1], height, workspace, line);
+    if (line.height != height || line.nodes != nodes) {
+      contract(i, edges[i], edges[i + 1], height, workspace, line);
+      line.nodes = nodes;
+      if (nodes) change_frequencies(line, *nodes, workspace);
+    }
     return line;
+  }
+
+  /// From the brick's own frequencies to others.
+  void change_frequencies(LineCache& line, const FrequencyNodes& nodes, TableWorkspace& workspace) const {
+    const Brick& brick = *line.brick;
+    const std::size_t n = brick.frequencies.size(), count = nodes.size();
+    const auto& matrix = conversion(brick.frequencies, nodes, workspace);
+    auto& cosines = workspace.line_sum;
+    cosines.resize(2 * count);
+    float* __restrict c = cosines.data();
+    float* __restrict s = c + count;
+    const float* __restrict turns = workspace.turns.data();
+    const float shift = static_cast<float>(brick.shift);
+#pragma omp simd
+    for (std::size_t m = 0; m < count; ++m) {
+      float cosine, sine;
+      cis_turns(-turns[m] * shift, cosine, sine);
+      c[m] = cosine, s[m] = sine;
+    }
+    auto& changed = workspace.line_out;
+    changed.assign(brick.ranges * 2 * count, 0);
+    for (std::size_t r = 0; r < brick.ranges; ++r) {
+      float* __restrict re = changed.data() + r * 2 * count;
+      float* __restrict im = re + count;
+      for (std::size_t k = 0; k < n; ++k) {
+        const float x = line.values[r * 2 * n + k], y = line.values[r * 2 * n + n + k];
+        const float* __restrict row = matrix.data() + k * count;
+#pragma omp simd
+        for (std::size_t m = 0; m < count; ++m) re[m] += row[m] * x, im[m] += row[m] * y;
+      }
+#pragma omp simd
+      for (std::size_t m = 0; m < count; ++m) {
+        const float x = re[m] * c[m] - im[m] * s[m];
+        im[m] = re[m] * s[m] + im[m] * c[m];
+        re[m] = x;
+      }
+    }
+    line.values.swap(changed);
   }
 
   void add_line(const LineCache& line, double rho, float weight, double beyond, TableWorkspace& workspace) const {
@@ -634,7 +708,8 @@ class LineTable {
   std::map<std::array<std::size_t, 2>, Slot> slots_;
 };
 
-std::vector<SmoothResponse::Part> surface_parts(const Probe& probe, const Element& element, int dimensions) {
+std::vector<SmoothResponse::Part> surface_parts(const Probe& probe, const Element& element, int dimensions,
+                                              double width) {
   std::vector<SmoothResponse::Part> parts;
   if (element.shape != Element::Shape::rectangle) {
     const double radius = element.width / 2;
@@ -649,9 +724,9 @@ std::vector<SmoothResponse::Part> surface_parts(const Probe& probe, const Elemen
   }
   const bool lens = std::isfinite(probe.elevation_focus) && dimensions == 3;
   for (int j = dimensions == 2 ? 0 : -4; j <= (dimensions == 2 ? 0 : 4); ++j)
-    for (int i = -1; i <= 1; ++i) {
+    for (int i = width > 0 ? -1 : 0; i <= (width > 0 ? 1 : 0); ++i) {
       const double y = j * element.height / 8;
-      parts.push_back({{i * element.width / 2, y, 0}, lens ? std::hypot(y, probe.elevation_focus) - probe.elevation_focus : 0});
+      parts.push_back({{i * width / 2, y, 0}, lens ? std::hypot(y, probe.elevation_focus) - probe.elevation_focus : 0});
     }
   return parts;
 }
@@ -660,14 +735,14 @@ class PhysicalResponse : public SmoothResponse {
  public:
   PhysicalResponse(const Probe& probe, const Aperture& aperture, const WaveLaw& law, double low, double high,
                    int dimensions, double tolerance, bool direct)
-      : direct_(direct) {
+      : divided_(aperture.strips() > 1), direct_(direct) {
     for (std::size_t kind = 0; kind < aperture.kinds(); ++kind) {
-      const Element& element = probe.elements[aperture.representative(kind)];
+      const Element& element = probe.elements[aperture.representative(kind) / aperture.strips()];
       tables_.push_back(std::make_unique<Table>(probe, element, law, low, high, dimensions, tolerance));
       lines_.push_back(dimensions == 3 && LineTable::fits(probe, element)
                            ? std::make_unique<LineTable>(probe, element, law, low, high, tolerance)
                            : nullptr);
-      parts_.push_back(surface_parts(probe, probe.elements[aperture.representative(kind)], dimensions));
+      parts_.push_back(surface_parts(probe, element, dimensions, divided_ ? 0 : element.width));
     }
   }
   std::unique_ptr<Workspace> workspace() const override { return std::make_unique<TableWorkspace>(); }
@@ -679,6 +754,8 @@ class PhysicalResponse : public SmoothResponse {
     if (local.z < 0) {
       std::fill_n(real, nodes.size(), 0.0);
       std::fill_n(imaginary, nodes.size(), 0.0);
+    } else if (divided_) {
+      lines_[kind]->line(local, nodes, own, real, imaginary);
     } else if (direct_) {
       tables_[kind]->direct(local, nodes, own, real, imaginary);
     } else if (lines_[kind]) {
@@ -692,7 +769,7 @@ class PhysicalResponse : public SmoothResponse {
   std::vector<std::unique_ptr<Table>> tables_;
   std::vector<std::unique_ptr<LineTable>> lines_;  // where they fit; null elsewhere
   std::vector<std::vector<Part>> parts_;
-  bool direct_;
+  bool divided_, direct_;
 };
 
 }  // namespace
@@ -700,6 +777,18 @@ class PhysicalResponse : public SmoothResponse {
 std::unique_ptr<SmoothResponse> physical_response(const Probe& probe, const Aperture& aperture, const WaveLaw& law,
                                                   double low, double high, int dimensions, double tolerance, bool direct) {
   return std::make_unique<PhysicalResponse>(probe, aperture, law, low, high, dimensions, tolerance, direct);
+}
+
+std::vector<Strip> physical_lines(const Probe& probe, int dimensions, double wavenumber, double tolerance,
+                                  double& nearest) {
+  const Element& element = probe.elements.front();
+  const bool straight = probe.kind == Probe::Kind::linear || probe.kind == Probe::Kind::phased;
+  if (!straight || dimensions != 3 || !LineTable::fits(probe, element)) return {};
+  const GaussRule& rule = LineTable::rule(wavenumber * element.width / 2, tolerance);
+  nearest = LineTable::nearest(element.width / 2, wavenumber);
+  std::vector<Strip> lines;
+  for (std::size_t q = 0; q < rule.nodes.size(); ++q) lines.push_back({rule.nodes[q] / 2, 0, rule.weights[q]});
+  return lines;
 }
 
 }  // namespace sonoforge

@@ -68,8 +68,12 @@ EchoModel physical_model(const SimulationInput& input, const ScattererEngine& en
   if (pulse.per_element()) model.element_drive = [&pulse](double f, std::size_t n) { return pulse.spectrum(f, n); };
   model.lowest = 0;
   model.earliest_slowness = model.latest_slowness = 1 / medium->sound_speed();
-  model.response = [&probe, law = model.law, dimensions](const Aperture& aperture, double low, double high, double tolerance, double points) {
-    constexpr double few = 30'000;  // values that are found sooner one by one than from a table
+  model.strips = [&probe, dimensions](double wavenumber, double tolerance, double& nearest) {
+    return physical_lines(probe, dimensions, wavenumber, tolerance, nearest);
+  };
+  model.fewest_points = 30'000;  // fewer values are found sooner one by one than from a table
+  model.response = [&probe, law = model.law, dimensions, few = model.fewest_points](
+                       const Aperture& aperture, double low, double high, double tolerance, double points) {
     return physical_response(probe, aperture, law, low, high, dimensions, tolerance, points < few);
   };
   return model;
@@ -97,7 +101,9 @@ EchoModel simus_echo_model(const SimulationInput& input, const ScattererEngine& 
   // SIMUS leaves out what is below -100 dB.
   std::tie(model.lowest, model.highest) = simus_band(input, SimusOptions{}.threshold_db);
   model.earliest_slowness = model.latest_slowness = 1 / c;
-  model.strips = simus_strips(probe, background, dimensions);
+  model.strips = [&probe, &background, dimensions](double, double, double&) {
+    return simus_strips(probe, background, dimensions);
+  };
   model.response = [&probe, &background, dimensions, full = engine.full_frequency_directivity](
                        const Aperture& aperture, double, double, double, double) {
     return simus_response(probe, background, aperture, dimensions, full);

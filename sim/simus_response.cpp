@@ -170,13 +170,17 @@ std::unique_ptr<SmoothResponse> simus_response(const Probe& probe, const Tissue&
   return std::make_unique<SimusResponse>(probe, background, aperture.strips(), dimensions, full_frequency_directivity);
 }
 
-std::size_t simus_strips(const Probe& probe, const Tissue& background, int dimensions) {
+std::vector<Strip> simus_strips(const Probe& probe, const Tissue& background, int dimensions) {
   const bool straight = probe.kind == Probe::Kind::linear || probe.kind == Probe::Kind::phased;
   const auto strips =
       static_cast<std::size_t>(std::ceil(probe.elements.front().width / shortest_wavelength(probe, background)));
   // Many strips would take longer on the way to the channels than the frequencies that they save.
   constexpr std::size_t most = 3;
-  return straight && dimensions == 2 && strips <= most ? strips : 1;
+  std::vector<Strip> result;
+  if (!straight || dimensions != 2 || strips < 2 || strips > most) return result;
+  const double width = 1 / static_cast<double>(strips);
+  for (std::size_t i = 0; i < strips; ++i) result.push_back({(static_cast<double>(i) + 0.5) * width - 0.5, width, 1});
+  return result;
 }
 
 }  // namespace sonoforge

@@ -36,20 +36,36 @@ double chebyshev_point(std::size_t count, std::size_t i) {
   return chebyshev_rule(count).points[i];
 }
 
-void chebyshev_weights(std::size_t count, double x, double* weights) {
+namespace {
+
+template <class T>
+void interpolation_weights(std::size_t count, double x, T* weights) {
   const ChebyshevRule& rule = chebyshev_rule(count);
+  const double* const points = rule.points.data();
+  const double* const barycentric = rule.weights.data();
   double sum = 0;
   for (std::size_t i = 0; i < count; ++i) {
-    const double difference = x - rule.points[i];
+    const double difference = x - points[i];
     if (std::abs(difference) < 1e-15) {
       for (std::size_t j = 0; j < count; ++j) weights[j] = j == i ? 1 : 0;
       return;
     }
-    weights[i] = rule.weights[i] / difference;
-    sum += weights[i];
+    const double weight = barycentric[i] / difference;
+    weights[i] = static_cast<T>(weight);
+    sum += weight;
   }
-  const double inverse = 1 / sum;
+  const T inverse = static_cast<T>(1 / sum);
   for (std::size_t i = 0; i < count; ++i) weights[i] *= inverse;
+}
+
+}  // namespace
+
+void chebyshev_weights(std::size_t count, double x, double* weights) {
+  interpolation_weights(count, x, weights);
+}
+
+void chebyshev_weights(std::size_t count, double x, float* weights) {
+  interpolation_weights(count, x, weights);
 }
 
 FrequencyNodes frequency_nodes(double low, double high, std::size_t count, const WaveLaw& law) {

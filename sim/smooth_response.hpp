@@ -35,6 +35,7 @@ struct ChebyshevRule {
 const ChebyshevRule& chebyshev_rule(std::size_t count);
 /// Values at those points -> value at x: the weights of the interpolation.
 void chebyshev_weights(std::size_t count, double x, double* weights);
+void chebyshev_weights(std::size_t count, double x, float* weights);
 /// One of the points.
 double chebyshev_point(std::size_t count, std::size_t i);
 
@@ -67,9 +68,15 @@ class SmoothResponse {
                           Workspace& workspace, double* real, double* imaginary) const = 0;
 };
 
+/// Lines across the width whose sum is the integral over it, where that is a sum of such integrals over the height; none
+/// else. `nearest`: how far they must be from a point of the field [m].
+std::vector<Strip> physical_lines(const Probe& probe, int dimensions, double wavenumber, double tolerance,
+                                  double& nearest);
+
 /// The Rayleigh integral over the element (three dimensions), or the integral of -(i/2) H0^(2) sqrt(f / fc) over its
 /// width (two). Tabulated on bricks of (distance in the plane, angle, height) as tensors of Chebyshev polynomials, each
 /// built when first asked for and checked against the integral; `direct` works out every value by quadrature instead.
+/// The strips of the aperture are none or those of physical_lines.
 std::unique_ptr<SmoothResponse> physical_response(const Probe& probe, const Aperture& aperture, const WaveLaw& law,
                                                   double low, double high, int dimensions, double tolerance,
                                                   bool direct);
@@ -78,7 +85,7 @@ std::unique_ptr<SmoothResponse> physical_response(const Probe& probe, const Aper
 /// aperture may be the sub-elements themselves, which hardly depend on frequency (simus_strips); else it has none.
 std::unique_ptr<SmoothResponse> simus_response(const Probe& probe, const Tissue& background, const Aperture& aperture,
                                                int dimensions, bool full_frequency_directivity);
-/// How many strips the aperture is best divided into.
-std::size_t simus_strips(const Probe& probe, const Tissue& background, int dimensions);
+/// The strips that the aperture is best divided into; may be none.
+std::vector<Strip> simus_strips(const Probe& probe, const Tissue& background, int dimensions);
 
 }  // namespace sonoforge
