@@ -288,7 +288,7 @@ double EchoTree::sums(const CellSight& sight, double n, double j, double b, bool
   const double m = static_cast<double>(sight.frequencies), t = static_cast<double>(transmit_count_);
   const double terms = sight.smooth ? static_cast<double>(sight.terms[0] * sight.terms[1] * sight.terms[2]) : n;
   const double responses = 4 + (m > 1 ? 3 + 1.2 * m : 0), pairs = by_matrix ? (j + 1) / 2 * 2.4 : 4.6 * t;
-  return std::min(terms, n) * j * (300 + 40 * m) + n * j * (25 + b * (responses + pairs)) +
+  return std::min(terms, n) * j * response_.cycles(sight.frequencies) + n * j * (25 + b * (responses + pairs)) +
          (terms < n ? n * (100 + 3 * terms + 0.3 * terms * m * j) : 0);
 }
 

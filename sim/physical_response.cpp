@@ -120,6 +120,7 @@ struct TableWorkspace : SmoothResponse::Workspace {
   std::map<std::pair<const FrequencyNodes*, const FrequencyNodes*>, std::vector<double>> conversions;
   std::map<std::pair<const FrequencyNodes*, const FrequencyNodes*>, std::vector<float>> float_conversions;
   std::vector<LineCache> lines;
+  std::map<std::pair<const Brick*, const FrequencyNodes*>, std::vector<float>> at_frequencies;  // of line bricks
   std::vector<float> line_sum, line_out, turns;
   const FrequencyNodes* turns_of = nullptr;
 };
@@ -439,7 +440,8 @@ class LineTable {
   void start(TableWorkspace& workspace) const {
     if (workspace.table == this) return;
     workspace.table = this;
-    workspace.bricks.clear(), workspace.lines.clear(), workspace.edges.assign(1, smallest_ - half_width_);
+    workspace.bricks.clear(), workspace.lines.clear(), workspace.at_frequencies.clear();
+    workspace.edges.assign(1, smallest_ - half_width_);
   }
 
   /// Values at one height; at the frequencies of `nodes` if there are any.
@@ -450,16 +452,16 @@ class LineTable {
     if (workspace.lines.size() <= i) workspace.lines.resize(i + 1);
     LineCache& line = workspace.lines[i];
     if (line.height != height || line.nodes != nodes) {
-      contract(i, edges[i], edges[i + 1], height, workspace, line);
-      line.nodes = nodes;
-      if (nodes) change_frequencies(line, *nodes, workspace);
+      contract(i, edges[i], edges[i + 1], height, nodes, workspace, line);
     }
     return line;
   }
 
-  /// From the brick's own frequencies to others.
-  void change_frequencies(LineCache& line, const FrequencyNodes& nodes, TableWorkspace& workspace) const {
-    const Brick& brick = *line.brick;
+  /// A brick's values at other frequencies: [height][range][2 * frequency].
+  const std::vector<float>& at_frequencies(const Brick& brick, const FrequencyNodes& nodes,
+                                           TableWorkspace& workspace) const {
+    auto& changed = workspace.at_frequencies[{&brick, &nodes}];
+    if (!changed.empty()) return changed;
     const std::size_t n = brick.frequencies.size(), count = nodes.size();
     const auto& matrix = conversion(brick.frequencies, nodes, workspace);
     auto& cosines = workspace.line_sum;
@@ -474,13 +476,13 @@ class LineTable {
       cis_turns(-turns[m] * shift, cosine, sine);
       c[m] = cosine, s[m] = sine;
     }
-    auto& changed = workspace.line_out;
-    changed.assign(brick.ranges * 2 * count, 0);
-    for (std::size_t r = 0; r < brick.ranges; ++r) {
+    const std::size_t rows = brick.heights * brick.ranges;
+    changed.assign(rows * 2 * count, 0);
+    for (std::size_t r = 0; r < rows; ++r) {
       float* __restrict re = changed.data() + r * 2 * count;
       float* __restrict im = re + count;
       for (std::size_t k = 0; k < n; ++k) {
-        const float x = line.values[r * 2 * n + k], y = line.values[r * 2 * n + n + k];
+        const float x = brick.floats[r * 2 * n + k], y = brick.floats[r * 2 * n + n + k];
         const float* __restrict row = matrix.data() + k * count;
 #pragma omp simd
         for (std::size_t m = 0; m < count; ++m) re[m] += row[m] * x, im[m] += row[m] * y;
@@ -492,7 +494,7 @@ class LineTable {
         re[m] = x;
       }
     }
-    line.values.swap(changed);
+    return changed;
   }
 
   void add_line(const LineCache& line, double rho, float weight, double beyond, TableWorkspace& workspace) const {
@@ -579,7 +581,8 @@ class LineTable {
     return std::min(0.5 * range, 2 * line_span / (wavenumber_ * std::max(spread, 1e-9)));
   }
 
-  void contract(std::size_t i, double low, double high, double height, TableWorkspace& workspace, LineCache& line) {
+  void contract(std::size_t i, double low, double high, double height, const FrequencyNodes* nodes,
+                TableWorkspace& workspace, LineCache& line) {
     const double step = height_step(low);
     const auto k = static_cast<std::size_t>(std::floor(height / step));
     const Brick*& known = workspace.bricks[{i, 0, k}];
@@ -597,14 +600,15 @@ class LineTable {
       known = &slot->brick;
     }
     const Brick& brick = *known;
-    line.brick = &brick, line.height = height;
-    const std::size_t plane = brick.ranges * 2 * brick.frequencies.size();
+    line.brick = &brick, line.height = height, line.nodes = nodes;
+    const std::size_t plane = brick.ranges * 2 * (nodes ? nodes->size() : brick.frequencies.size());
+    const float* const values = nodes ? at_frequencies(brick, *nodes, workspace).data() : brick.floats.data();
     line.values.assign(plane, 0);
-    double by_height[64];
+    float by_height[64];
     chebyshev_weights(brick.heights, brick.height.relative(height), by_height);
     for (std::size_t h = 0; h < brick.heights; ++h) {
-      const float w = static_cast<float>(by_height[h]);
-      const float* __restrict v = brick.floats.data() + h * plane;
+      const float w = by_height[h];
+      const float* __restrict v = values + h * plane;
       float* __restrict out = line.values.data();
 #pragma omp simd
       for (std::size_t m = 0; m < plane; ++m) out[m] += w * v[m];
@@ -747,6 +751,10 @@ class PhysicalResponse : public SmoothResponse {
   }
   std::unique_ptr<Workspace> workspace() const override { return std::make_unique<TableWorkspace>(); }
   const std::vector<Part>& parts(std::size_t kind) const override { return parts_[kind]; }
+  double cycles(std::size_t frequencies) const override {
+    const double m = static_cast<double>(frequencies);
+    return divided_ ? 300 + 12 * m : 500 + 60 * m;
+  }
   void amplitudes(std::size_t kind, const ElementFrame& frame, Vec3 point, const FrequencyNodes& nodes,
                   Workspace& workspace, double* real, double* imaginary) const override {
     const Vec3 local = frame.local(point);

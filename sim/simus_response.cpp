@@ -85,6 +85,10 @@ class SimusResponse : public SmoothResponse {
   }
   double longest_detour() const override { return shortest_range_; }
 
+  double cycles(std::size_t frequencies) const override {
+    const double waves = across_ * along_ > 1 ? 60.0 * static_cast<double>(frequencies) : 5;
+    return 50 + static_cast<double>(across_ * along_) * (100 + waves);
+  }
   void amplitudes(std::size_t, const ElementFrame& frame, Vec3 point, const FrequencyNodes& nodes, Workspace&,
                   double* real, double* imaginary) const override {
     std::fill_n(real, nodes.size(), 0.0);

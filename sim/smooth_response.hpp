@@ -63,6 +63,8 @@ class SmoothResponse {
   virtual bool is_smooth(const Cell&) const { return true; }
   /// How much longer paths may count there than they are [m].
   virtual double longest_detour() const { return 0; }
+  /// What a call of `amplitudes` takes, about [clock cycles].
+  virtual double cycles(std::size_t frequencies) const = 0;
   /// A of an element of this kind at a point, at the nodes. 0 behind the element.
   virtual void amplitudes(std::size_t kind, const ElementFrame& frame, Vec3 point, const FrequencyNodes& nodes,
                           Workspace& workspace, double* real, double* imaginary) const = 0;
