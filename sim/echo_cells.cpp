@@ -185,6 +185,26 @@ void EchoCells<T>::wave(double range, double shift, double weight, std::size_t b
   }
 }
 
+template <class T>
+bool EchoCells<T>::by_elements(const Arrivals& arrivals, const ApertureNodes& nodes) const {
+  const std::size_t strips = aperture_.strips(), transmits = arrivals.heard.size();
+  if (nodes.weights.empty() || nodes.elements.size() != senders_) return false;
+  if (!(2 * strips + 4 * transmits < 2 * strips * transmits)) return false;
+  for (std::size_t i = 0; i < senders_; ++i)
+    if (nodes.elements[i] / strips != nodes.elements[i / strips * strips] / strips) return false;
+  return true;
+}
+
+template <class T>
+void EchoCells<T>::combine_strips(const ApertureNodes& nodes, std::size_t block, Scratch& s) const {
+  constexpr std::size_t pair = EchoCell<T>::pair;
+  const std::size_t strips = aperture_.strips(), width = nodes.frames.size();
+  s.element_weights.resize(elements_ * width * pair);
+  for (std::size_t i = 0; i < senders_; i += strips)
+    mix(s.waves.data() + (block * senders_ + i) * pair, strips, pair, nodes.weights.data() + i * width, width, 1,
+        s.element_weights.data() + nodes.elements[i] / strips * width * pair, width, pair);
+}
+
 /// What the nodes send: drives times waves, gathered at the nodes; the common spectrum, and time counted from the arrival
 /// at the cell.
 template <class T>
@@ -198,44 +218,64 @@ void EchoCells<T>::drive_nodes(const Arrivals& arrivals, const ApertureNodes& no
   for (std::size_t i = 0; i < count; ++i) place[nodes.elements[i]] = i;
   s.drive.assign(arrivals.heard.size() * width * 2 * bins, 0);
   s.row.resize(2 * bins);
-  std::vector<float> weights;
-  const std::size_t strips = aperture_.strips();
-  std::vector<std::pair<std::size_t, std::size_t>> sending;  // places among the firings and the cell's elements
-  for (std::size_t h = 0; h < arrivals.heard.size(); ++h) {
+  const bool whole = by_elements(arrivals, nodes);
+  const std::size_t strips = whole ? 1 : aperture_.strips();
+  struct Sending {
+    std::vector<std::size_t> firings, places;  // among the firings, and among the cell's elements
+    std::vector<float> weights;
+    std::vector<T> spectrum;  // [block][2][lane], with the time that counts from the arrival
+  };
+  std::vector<Sending> all(arrivals.heard.size());
+  for (std::size_t h = 0; h < all.size(); ++h) {
     const std::size_t t = arrivals.heard[h];
     const auto& firings = firings_[t];
-    sending.clear(), weights.clear();
-    for (std::size_t i = 0; i < firings.size(); ++i) {
+    for (std::size_t i = 0; i < firings.size(); ++i)
       for (std::size_t n = firings[i].element * strips; n < (firings[i].element + 1) * strips; ++n) {
-        const std::size_t at = place[n];
-        if (at == count) continue;
-        sending.emplace_back(i, at);
-        if (!nodes.weights.empty())
-          weights.insert(weights.end(), nodes.weights.begin() + static_cast<std::ptrdiff_t>(at * width),
-                         nodes.weights.begin() + static_cast<std::ptrdiff_t>((at + 1) * width));
+        const std::size_t at = whole ? n : place[n];
+        if (!whole && at == count) continue;
+        all[h].firings.push_back(i), all[h].places.push_back(at);
+        if (!whole && !nodes.weights.empty())
+          all[h].weights.insert(all[h].weights.end(), nodes.weights.begin() + static_cast<std::ptrdiff_t>(at * width),
+                                nodes.weights.begin() + static_cast<std::ptrdiff_t>((at + 1) * width));
       }
-    }
     const double instant = grid_.origin + static_cast<double>(arrivals.instants[t]) / grid_.width;
     phasor_row<T>(0, df * instant, bins / lanes, s.row.data(), pair);
-    s.sent.resize(sending.size() * pair);
-    for (std::size_t b = 0; b < bins / lanes; ++b) {
+    all[h].spectrum.resize(2 * bins);
+    for (std::size_t b = 0; b < bins; ++b) {
+      const std::size_t at = b / lanes * pair + b % lanes;
+      const Complex value = table.spectrum[b] * scales_[t] * Complex(s.row[at], s.row[at + lanes]);
+      all[h].spectrum[at] = static_cast<T>(value.real()), all[h].spectrum[at + lanes] = static_cast<T>(value.imag());
+    }
+  }
+  for (std::size_t b = 0; b < bins / lanes; ++b) {
+    if (whole) combine_strips(nodes, b, s);
+    const T* const waves = s.waves.data() + b * count * pair;
+    for (std::size_t h = 0; h < all.size(); ++h) {
+      const Sending& sending = all[h];
+      const std::size_t sends = sending.firings.size();
       T* const drive = s.drive.data() + (h * (bins / lanes) + b) * width * pair;
-      const T* const from = drives[t].data() + b * firings.size() * pair;
-      const T* const waves = s.waves.data() + b * count * pair;
-      for (std::size_t i = 0; i < sending.size(); ++i)
-        multiply_pairs(from + sending[i].first * pair, waves + sending[i].second * pair, 1, s.sent.data() + i * pair);
-      if (nodes.weights.empty())
-        for (std::size_t i = 0; i < sending.size(); ++i)
-          std::copy_n(s.sent.data() + i * pair, pair, drive + sending[i].second * pair);
-      else
-        mix(s.sent.data(), sending.size(), pair, weights.data(), width, 1, drive, width, pair);
-      T spectrum[pair];
-      for (std::size_t l = 0; l < lanes; ++l) {
-        const Complex value = table.spectrum[b * lanes + l] * scales_[t] *
-                              Complex(s.row[b * pair + l], s.row[b * pair + lanes + l]);
-        spectrum[l] = static_cast<T>(value.real()), spectrum[lanes + l] = static_cast<T>(value.imag());
+      const T* const from = drives[arrivals.heard[h]].data() + b * firings_[arrivals.heard[h]].size() * pair;
+      s.sent.resize(std::max(sends, elements_) * pair);
+      if (whole && sends == elements_) {
+        mix_waves(from, elements_, s.element_weights.data(), width, 1, drive, width);
+      } else if (whole) {
+        std::fill(s.sent.begin(), s.sent.end(), T(0));
+        for (std::size_t i = 0; i < sends; ++i)
+          std::copy_n(from + sending.firings[i] * pair, pair, s.sent.data() + sending.places[i] * pair);
+        const auto [first, last] = std::minmax_element(sending.places.begin(), sending.places.end());
+        if (sends > 0)
+          mix_waves(s.sent.data() + *first * pair, *last - *first + 1, s.element_weights.data() + *first * width * pair,
+                    width, 1, drive, width);
+      } else {
+        for (std::size_t i = 0; i < sends; ++i)
+          multiply_pairs(from + sending.firings[i] * pair, waves + sending.places[i] * pair, 1, s.sent.data() + i * pair);
+        if (nodes.weights.empty())
+          for (std::size_t i = 0; i < sends; ++i)
+            std::copy_n(s.sent.data() + i * pair, pair, drive + sending.places[i] * pair);
+        else
+          mix(s.sent.data(), sends, pair, sending.weights.data(), width, 1, drive, width, pair);
       }
-      scale_pairs(drive, width, spectrum);
+      scale_pairs(drive, width, sending.spectrum.data() + b * pair);
     }
   }
 }
@@ -247,55 +287,65 @@ void EchoCells<T>::write_channels(const Arrivals& arrivals, const ApertureNodes&
   constexpr std::size_t lanes = EchoCell<T>::lanes, pair = EchoCell<T>::pair;
   const std::size_t bins = arrivals.bins, count = nodes.elements.size(), width = nodes.frames.size();
   const double df = grid_.width / static_cast<double>(bins), c = model_.law.sound_speed;
-  // Waves whose time counts from the first sample of the element's echo.
-  s.heard_waves.resize(count * 2 * bins), s.row.resize(2 * bins);
-  std::vector<std::size_t> slots(count);  // among the channels
-  for (std::size_t i = 0; i < count; ++i) {
-    const std::size_t sender = nodes.elements[i], n = sender / aperture_.strips();
+  // Waves whose time counts from the first sample of the element's echo; of whole elements, the waves are in the weights.
+  const bool whole = by_elements(arrivals, nodes);
+  const std::size_t strips = whole ? 1 : aperture_.strips(), rows = whole ? elements_ : count;
+  s.heard_waves.resize(rows * 2 * bins), s.row.resize(2 * bins);
+  std::vector<std::size_t> slots(rows);  // among the channels
+  for (std::size_t i = 0; i < rows; ++i) {
+    const std::size_t sender = whole ? i : nodes.elements[i], n = sender / strips;
     slots[i] = static_cast<std::size_t>(std::lower_bound(arrivals.channels.begin(), arrivals.channels.end(), n) -
                                         arrivals.channels.begin());
     const double delay = record_.receive_delays.empty() ? 0 : record_.receive_delays[n];
     const double turns = -grid_.low * delay, later = delay - static_cast<double>(arrivals.lags[n]) / grid_.width;
-    if (model_.law.lossless) {
+    if (whole) {
+      phasor_row<T>(turns, -df * later, bins / lanes, s.heard_waves.data() + i * pair, rows * pair);
+    } else if (model_.law.lossless) {
       // In one go: the times nearly cancel.
       const double time = (arrivals.ranges[sender] + arrivals.shift) / c;
       phasor_row<T>(turns - grid_.low * time, -df * (time + later), bins / lanes, s.heard_waves.data() + i * pair,
-                    count * pair, weight_of(sender));
-      continue;
-    }
-    phasor_row<T>(turns, -df * later, bins / lanes, s.row.data(), pair);
-    for (std::size_t b = 0; b < bins / lanes; ++b) {
-      const std::size_t at = (b * count + i) * pair;
-      multiply_pairs(s.waves.data() + at, s.row.data() + b * pair, 1, s.heard_waves.data() + at);
+                    rows * pair, weight_of(sender));
+    } else {
+      phasor_row<T>(turns, -df * later, bins / lanes, s.row.data(), pair);
+      for (std::size_t b = 0; b < bins / lanes; ++b) {
+        const std::size_t at = (b * rows + i) * pair;
+        multiply_pairs(s.waves.data() + at, s.row.data() + b * pair, 1, s.heard_waves.data() + at);
+      }
     }
   }
   result.bins = bins;
-  if (result.samples.size() < firings_.size() * elements_ * bins) result.samples.resize(firings_.size() * elements_ * bins);
-  const ComplexFft<T> fft(bins);
-  const std::size_t channels = arrivals.channels.size();
-  s.received.resize(count * pair), s.summed.resize(channels * pair), s.spectra.resize(channels * bins);
-  for (std::size_t h = 0; h < arrivals.heard.size(); ++h) {
-    const std::size_t t = arrivals.heard[h];
-    for (std::size_t b = 0; b < bins / lanes; ++b) {
+  const std::size_t samples = firings_.size() * elements_ * bins, channels = arrivals.channels.size();
+  if (result.samples.size() < samples) result.samples.resize(samples);
+  s.received.resize(rows * pair), s.summed.resize(channels * pair);
+  s.spectra.resize(arrivals.heard.size() * channels * bins);
+  for (std::size_t b = 0; b < bins / lanes; ++b) {
+    if (whole) combine_strips(nodes, b, s);
+    const T* const waves = s.heard_waves.data() + b * rows * pair;
+    for (std::size_t h = 0; h < arrivals.heard.size(); ++h) {
       const T* received = s.echo.data() + (h * (bins / lanes) + b) * width * pair;
-      const T* const waves = s.heard_waves.data() + b * count * pair;
-      if (!nodes.weights.empty()) {
+      if (whole) {
+        mix_waves(received, width, s.element_weights.data(), 1, width, s.received.data(), elements_);
+        received = s.received.data();
+      } else if (!nodes.weights.empty()) {
         mix(received, width, pair, nodes.weights.data(), 1, width, s.received.data(), count, pair);
         received = s.received.data();
       }
       std::fill(s.summed.begin(), s.summed.end(), T(0));
-      for (std::size_t i = 0; i < count; ++i)
+      for (std::size_t i = 0; i < rows; ++i)
         multiply_add_pairs(received + i * pair, waves + i * pair, 1, s.summed.data() + slots[i] * pair);
+      std::complex<T>* const spectra = s.spectra.data() + h * channels * bins + b * lanes;
       for (std::size_t i = 0; i < channels; ++i)
-        interleave(s.summed.data() + i * pair, reinterpret_cast<T*>(s.spectra.data() + i * bins + b * lanes));
-    }
-    for (std::size_t i = 0; i < channels; ++i) {
-      const std::size_t channel = t * elements_ + arrivals.channels[i];
-      if (result.starts[channel] == CellEchoes<T>::none) continue;
-      fft.inverse(std::span<const std::complex<T>>(s.spectra.data() + i * bins, bins),
-                  std::span(result.samples.data() + channel * bins, bins));
+        interleave(s.summed.data() + i * pair, reinterpret_cast<T*>(spectra + i * bins));
     }
   }
+  const ComplexFft<T> fft(bins);
+  for (std::size_t h = 0; h < arrivals.heard.size(); ++h)
+    for (std::size_t i = 0; i < channels; ++i) {
+      const std::size_t channel = arrivals.heard[h] * elements_ + arrivals.channels[i];
+      if (result.starts[channel] == CellEchoes<T>::none) continue;
+      fft.inverse(std::span<const std::complex<T>>(s.spectra.data() + (h * channels + i) * bins, bins),
+                  std::span(result.samples.data() + channel * bins, bins));
+    }
 }
 
 template <class T>

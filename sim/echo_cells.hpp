@@ -43,7 +43,7 @@ class EchoCells {
     EchoWorkspace<T> echoes;
     EchoCell<T> cell;
     std::vector<T> waves, heard_waves, sent, drive, echo, matrix, outer_matrix, inner_drive, inner_echo, inner_waves,
-        received, summed, basis, row;
+        received, summed, basis, row, element_weights;
     std::vector<std::complex<T>> spectra;
     std::vector<EchoPoint<T>> points;
     SpreadWorkspace<T> spread;
@@ -59,6 +59,10 @@ class EchoCells {
   /// exp(-i k range - a range + ...) over a block's bins, `stride` values from block to block; counts from `shift` [m].
   /// Times a weight.
   void wave(double range, double shift, double weight, std::size_t bins, T* out, std::size_t stride, std::vector<T>& row);
+  /// Where elements are many strips and transmits many, one block of the whole elements' weights, waves included:
+  /// [element][node][2][lane].
+  bool by_elements(const Arrivals& arrivals, const ApertureNodes& nodes) const;
+  void combine_strips(const ApertureNodes& nodes, std::size_t block, Scratch& scratch) const;
   void drive_nodes(const Arrivals& arrivals, const ApertureNodes& nodes, Scratch& scratch);
   void write_channels(const Arrivals& arrivals, const ApertureNodes& nodes, Scratch& scratch, CellEchoes<T>& result);
   void sum_inside(const TreeCell& cell, const ApertureNodes& nodes, std::size_t bins, std::size_t transmits,

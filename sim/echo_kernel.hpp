@@ -90,6 +90,11 @@ template <class T>
 void mix(const T* in, std::size_t rows, std::size_t in_step, const float* weights, std::size_t row_step,
          std::size_t column_step, T* out, std::size_t columns, std::size_t out_step);
 
+/// The same with complex weights, pairs of vectors too; steps count pairs.
+template <class T>
+void mix_waves(const T* in, std::size_t rows, const T* weights, std::size_t row_step, std::size_t column_step, T* out,
+               std::size_t columns);
+
 /// out = a * b, `count` complex pairs of vectors.
 template <class T>
 void multiply_pairs(const T* a, const T* b, std::size_t count, T* out);

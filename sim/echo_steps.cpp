@@ -27,6 +27,25 @@ void mix_columns(const T* in, std::size_t rows, std::size_t in_step, const float
   }
 }
 
+template <class T, std::size_t count>
+void mix_wave_columns(const T* in, std::size_t rows, const T* weights, std::size_t row_step, std::size_t column_step,
+                      T* out) {
+  constexpr std::size_t lanes = EchoCell<T>::lanes, pair = EchoCell<T>::pair;
+  V<T> re[count] = {}, im[count] = {};
+  for (std::size_t r = 0; r < rows; ++r, in += pair, weights += row_step * pair) {
+    const V<T> x = load(in), y = load(in + lanes);
+    for (std::size_t c = 0; c < count; ++c) {
+      const T* const weight = weights + c * column_step * pair;
+      const V<T> u = load(weight), v = load(weight + lanes);
+      re[c] += u * x - v * y, im[c] += u * y + v * x;
+    }
+  }
+  for (std::size_t c = 0; c < count; ++c) {
+    store(out + c * pair, re[c]);
+    store(out + c * pair + lanes, im[c]);
+  }
+}
+
 /// Echoes at rows i, i + 1 .. of `transmits` drives, from the whole matrix of a block.
 template <class T, std::size_t rows, std::size_t transmits>
 void matrix_tile(std::size_t nodes, const T* matrix, const T* drive, std::size_t drive_step, T* echo) {
@@ -84,6 +103,20 @@ void mix(const T* in, std::size_t rows, std::size_t in_step, const float* weight
     case 1: part(std::integral_constant<std::size_t, 1>()); break;
     default: break;
   }
+}
+
+template <class T>
+void mix_waves(const T* in, std::size_t rows, const T* weights, std::size_t row_step, std::size_t column_step, T* out,
+               std::size_t columns) {
+  constexpr std::size_t pair = EchoCell<T>::pair;
+  std::size_t c = 0;
+  const auto part = [&](auto count) {
+    mix_wave_columns<T, decltype(count)::value>(in, rows, weights + c * column_step * pair, row_step, column_step,
+                                                out + c * pair);
+    c += count;
+  };
+  while (c + 4 <= columns) part(std::integral_constant<std::size_t, 4>());
+  while (c < columns) part(std::integral_constant<std::size_t, 1>());
 }
 
 template <class T>
@@ -230,6 +263,7 @@ void phasor_row(double first, double step, std::size_t blocks, T* out, std::size
   template void add_matrix_outwards<T>(const CellStep<T>&, const T*, T*, EchoWorkspace<T>&);                         \
   template void mix<T>(const T*, std::size_t, std::size_t, const float*, std::size_t, std::size_t, T*, std::size_t,  \
                        std::size_t);                                                                                 \
+  template void mix_waves<T>(const T*, std::size_t, const T*, std::size_t, std::size_t, T*, std::size_t);            \
   template void multiply_pairs<T>(const T*, const T*, std::size_t, T*);                                              \
   template void multiply_add_pairs<T>(const T*, const T*, std::size_t, T*);                                          \
   template void scale_pairs<T>(T*, std::size_t, const T*);                                                           \

@@ -305,11 +305,13 @@ EchoTree::Cost EchoTree::with_points(const CellSight& sight, double n, double j,
 }
 
 double EchoTree::channels(const CellSight& sight) const {
-  const double elements = static_cast<double>(aperture_.frames().size()), t = static_cast<double>(transmit_count_);
+  const double senders = static_cast<double>(aperture_.frames().size()), t = static_cast<double>(transmit_count_);
+  const double strips = static_cast<double>(aperture_.strips()), elements = senders / strips;
   const double j = static_cast<double>(sight.count.nodes), b = blocks(sight), bins = 8 * b;
-  const double mixed = j < elements ? 2.3 * j : 0, loss = model_.law.lossless ? 0 : 40 * 8;
-  const double transform = (1.2 * bins * std::log2(bins) + 300) / static_cast<double>(aperture_.strips());
-  return 5000 + elements * (300 + b * (16 + loss)) + t * elements * (b * (20 + mixed) + transform) + t * j * b * 6;
+  const double loss = model_.law.lossless ? 0 : 40 * 8, transform = 1.2 * bins * std::log2(bins) + 300;
+  const double mixed = j < senders ? std::min(2.3 * t * senders * j, 2.2 * senders * j + 4.6 * t * elements * j) : 0;
+  return 5000 + senders * (300 + b * (16 + loss)) + b * mixed + t * elements * (b * 20 * std::min(strips, 2.0) + transform) +
+         t * j * b * 6;
 }
 
 EchoTree::Cost EchoTree::cost(const CellSight& sight, double n) const {
