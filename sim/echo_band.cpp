@@ -17,7 +17,7 @@ constexpr double band_share = 0.05, leak_share = 0.5;
 /// `ranges`: of the scatterers, nearest and farthest [m]; loss shifts the band of what comes back from there. The
 /// energy left out stays below share^2 of all, for either.
 EchoBand find_band(const EchoModel& model, double exponent, std::array<double, 2> ranges, double share, double leak,
-               std::size_t elements) {
+                   std::size_t elements) {
   constexpr std::size_t steps = 8192;
   const double df = (model.highest - model.lowest) / steps;
   const auto spectrum = [&](double f, std::size_t n) {
@@ -145,7 +145,8 @@ double recorded_share(const EchoModel& model, const EchoBand& band, const Scatte
 
 std::complex<double> spectrum_at(const EchoModel& model, double exponent, double f) {
   const double above_zero = std::max(std::abs(f), 1e-6 * model.highest);
-  const std::complex<double> value = model.spectrum(above_zero) * std::pow(above_zero / model.reference_frequency, exponent);
+  const std::complex<double> value =
+      model.spectrum(above_zero) * std::pow(above_zero / model.reference_frequency, exponent);
   return f < 0 ? std::conj(value) : value;
 }
 std::complex<double> element_drive_at(const EchoModel& model, double f, std::size_t n) {
@@ -154,7 +155,7 @@ std::complex<double> element_drive_at(const EchoModel& model, double f, std::siz
 }
 
 EchoBand band_of(const EchoModel& model, const ScattererGroup& group, std::span<const Transmit> transmits,
-             const EchoRecord& record, double accuracy) {
+                 const EchoRecord& record, double accuracy) {
   const auto ranges = ranges_of(group.positions, *model.probe);
   const auto band = [&](double part) {
     return find_band(model, group.exponent, ranges, band_share * part * accuracy, leak_share * part * accuracy,
@@ -166,6 +167,5 @@ EchoBand band_of(const EchoModel& model, const ScattererGroup& group, std::span<
   const double share = recorded_share(model, first, group, transmits, record);
   return share > most ? first : band(std::sqrt(std::max(share, least)));
 }
-
 
 }  // namespace sonoforge

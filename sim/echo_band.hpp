@@ -13,9 +13,9 @@ namespace sonoforge {
 /// The band of frequencies with energy, and how long a pulse of that band lasts.
 struct EchoBand {
   double low = 0, high = 0;
-  double reach = 0;  // before and behind the pulse's centre [s]
-  double soft = 0;   // see weight
-  double step = 0;   // of `before` [s]
+  double reach = 0;            // before and behind the pulse's centre [s]
+  double soft = 0;             // see weight
+  double step = 0;             // of `before` [s]
   std::vector<double> before;  // share of the pulse's energy before each instant; its centre is in the middle
 
   double energy_before(double time) const {

@@ -26,12 +26,12 @@ std::size_t round_bins(double wanted, std::size_t lanes) {
 template <class T>
 struct EchoCells<T>::Arrivals {
   std::size_t bins = 0;
-  std::vector<double> ranges;           // [sender] of the cell's centre [m]
-  std::vector<std::int64_t> instants;   // [transmit] of the middle of what arrives [samples]
-  std::vector<std::int64_t> lags;       // [element] from there to the first sample of its echo
-  std::vector<std::size_t> channels;    // elements that hear the cell
-  std::vector<std::size_t> heard;       // transmits with echoes in the record
-  double shift = 0;                     // see CellSight [m]
+  std::vector<double> ranges;          // [sender] of the cell's centre [m]
+  std::vector<std::int64_t> instants;  // [transmit] of the middle of what arrives [samples]
+  std::vector<std::int64_t> lags;      // [element] from there to the first sample of its echo
+  std::vector<std::size_t> channels;   // elements that hear the cell
+  std::vector<std::size_t> heard;      // transmits with echoes in the record
+  double shift = 0;                    // see CellSight [m]
 };
 
 template <class T>
@@ -55,8 +55,8 @@ EchoCells<T>::EchoCells(const EchoModel& model, const Aperture& aperture, const 
 template <class T>
 void EchoCells<T>::operator()(const TreeCell& cell, Scratch& s, CellEchoes<T>& result) {
   result.bins = 0;
-  const ApertureNodes nodes = aperture_.nodes(cell.box, tree_.wavenumber(), tree_.tolerance(), cell.sight.extra_span,
-                                              !cell.sight.smooth);
+  const ApertureNodes nodes =
+      aperture_.nodes(cell.box, tree_.wavenumber(), tree_.tolerance(), cell.sight.extra_span, !cell.sight.smooth);
   if (nodes.elements.empty()) return;
   const Arrivals arrivals = this->arrivals(cell, nodes, result);
   if (arrivals.heard.empty()) return;
@@ -205,8 +205,8 @@ void EchoCells<T>::combine_strips(const ApertureNodes& nodes, std::size_t block,
         s.element_weights.data() + nodes.elements[i] / strips * width * pair, width, pair);
 }
 
-/// What the nodes send: drives times waves, gathered at the nodes; the common spectrum, and time counted from the arrival
-/// at the cell.
+/// What the nodes send: drives times waves, gathered at the nodes; the common spectrum, and time counted from the
+/// arrival at the cell.
 template <class T>
 void EchoCells<T>::drive_nodes(const Arrivals& arrivals, const ApertureNodes& nodes, Scratch& s) {
   constexpr std::size_t lanes = EchoCell<T>::lanes, pair = EchoCell<T>::pair;
@@ -268,7 +268,8 @@ void EchoCells<T>::drive_nodes(const Arrivals& arrivals, const ApertureNodes& no
                     width, 1, drive, width);
       } else {
         for (std::size_t i = 0; i < sends; ++i)
-          multiply_pairs(from + sending.firings[i] * pair, waves + sending.places[i] * pair, 1, s.sent.data() + i * pair);
+          multiply_pairs(from + sending.firings[i] * pair, waves + sending.places[i] * pair, 1,
+                         s.sent.data() + i * pair);
         if (nodes.weights.empty())
           for (std::size_t i = 0; i < sends; ++i)
             std::copy_n(s.sent.data() + i * pair, pair, drive + sending.places[i] * pair);
@@ -287,7 +288,8 @@ void EchoCells<T>::write_channels(const Arrivals& arrivals, const ApertureNodes&
   constexpr std::size_t lanes = EchoCell<T>::lanes, pair = EchoCell<T>::pair;
   const std::size_t bins = arrivals.bins, count = nodes.elements.size(), width = nodes.frames.size();
   const double df = grid_.width / static_cast<double>(bins), c = model_.law.sound_speed;
-  // Waves whose time counts from the first sample of the element's echo; of whole elements, the waves are in the weights.
+  // Waves whose time counts from the first sample of the element's echo; of whole elements, the waves are in the
+  // weights.
   const bool whole = by_elements(arrivals, nodes);
   const std::size_t strips = whole ? 1 : aperture_.strips(), rows = whole ? elements_ : count;
   s.heard_waves.resize(rows * 2 * bins), s.row.resize(2 * bins);
@@ -357,8 +359,8 @@ void EchoCells<T>::sum_inside(const TreeCell& cell, const ApertureNodes& nodes, 
   for (const ElementFrame& frame : nodes.frames) ranges.push_back(norm(cell.box.centre - frame.position));
   if (cell.by_matrix) s.outer_matrix.assign(outer * (outer + 1) / 2 * 2 * bins, 0);
   for (const TreeCell& inner : cell.inner) {
-    const ApertureNodes own = aperture_.nodes_within(nodes, inner.box, tree_.wavenumber(), tree_.tolerance(),
-                                                     inner.sight.extra_span);
+    const ApertureNodes own =
+        aperture_.nodes_within(nodes, inner.box, tree_.wavenumber(), tree_.tolerance(), inner.sight.extra_span);
     prepare(inner, own, bins, s);
     const std::size_t count = own.frames.size();
     s.inner_waves.resize(outer * 2 * bins);

@@ -58,7 +58,8 @@ class EchoCells {
   Arrivals arrivals(const TreeCell& cell, const ApertureNodes& nodes, CellEchoes<T>& result) const;
   /// exp(-i k range - a range + ...) over a block's bins, `stride` values from block to block; counts from `shift` [m].
   /// Times a weight.
-  void wave(double range, double shift, double weight, std::size_t bins, T* out, std::size_t stride, std::vector<T>& row);
+  void wave(double range, double shift, double weight, std::size_t bins, T* out, std::size_t stride,
+            std::vector<T>& row);
   /// Where elements are many strips and transmits many, one block of the whole elements' weights, waves included:
   /// [element][node][2][lane].
   bool by_elements(const Arrivals& arrivals, const ApertureNodes& nodes) const;

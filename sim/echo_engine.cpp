@@ -1,6 +1,3 @@
-#pragma GCC diagnostic ignored "-Wconversion"  // TEMP
-#include <cstdio>  // TEMP
-#include <cstdlib>  // TEMP
 #include "sim/echo_engine.hpp"
 
 #include <algorithm>
@@ -22,9 +19,9 @@ namespace {
 
 using Complex = std::complex<double>;
 constexpr double two_pi = 2 * std::numbers::pi;
-// What each approximation may use of the accuracy asked for; the band has its own (echo_band.cpp). Left-out frequencies and
-// tables cost what they are given; the bounds behind the expansions and the energy outside of the local records are seldom
-// reached. The tests compare 500 random settings with engine exact.
+// What each approximation may use of the accuracy asked for; the band has its own (echo_band.cpp). Left-out frequencies
+// and tables cost what they are given; the bounds behind the expansions and the energy outside of the local records are
+// seldom reached. The tests compare 500 random settings with engine exact.
 constexpr double table_share = 0.25, expansion_share = 1.5;
 
 /// The band of a record is a little wider, up to whole steps of its frequencies.
@@ -88,16 +85,6 @@ class EchoEngine {
     const std::size_t transmits = firings_.size();
     const auto& cells = tree_.cells();
     std::vector<CellEchoes<T>> echoes;
-    if (getenv("ECHO_STATS")) {  // TEMP
-      double tops = 0, outer = 0, in = 0, jt = 0, ji = 0, bt = 0, m = 0, terms = 0, ns = 0, no = 0, grid = 0, bym = 0, n2 = 0;
-      for (const auto& c : cells) {
-        ++tops, outer += !c.inner.empty(), jt += c.sight.count.nodes, bt += c.sight.duration * grid_.width, bym += c.by_matrix;
-        if (c.inner.empty()) ns += c.end - c.begin, n2 += 1;
-        else no += c.end - c.begin;
-        for (const auto& i : c.inner) ++in, ji += std::min(i.sight.count.inside, c.sight.count.nodes), m += i.sight.frequencies, terms += i.sight.terms[0] * i.sight.terms[1] * i.sight.terms[2], grid += i.gridded;
-      }
-      fprintf(stderr, "tops %g outer %g (matrix %g) J %.1f bins %.1f; single cells %g with %g; inner %g with %g, J %.1f M %.1f terms %.1f gridded %g\n", tops, outer, bym, jt / tops, bt / tops, n2, ns, in, no, ji / in, m / in, terms / in, grid);
-    }
     for (std::size_t first = 0; first < cells.size();) {
       // Cells until their echoes fill the memory meant for them.
       std::size_t last = first, scatterers = 0;
@@ -180,8 +167,8 @@ void add_group(const EchoModel& model, const ScattererGroup& group, const EchoBa
   // Terms fall off fast at high accuracy: a smaller share costs little there.
   const double tolerance = (accuracy < 1e-4 ? 0.03 : (accuracy < 1e-3 ? 0.2 : 1)) * expansion_share * accuracy;
   const double points = static_cast<double>(group.positions.size()) * static_cast<double>(elements);
-  const auto response = model.response(aperture, band.low - 0.02 * std::abs(band.low), highest_of(band),
-                                       table_share * accuracy, points);
+  const auto response =
+      model.response(aperture, band.low - 0.02 * std::abs(band.low), highest_of(band), table_share * accuracy, points);
   for (std::size_t first = 0; first < transmits.size();) {
     // As many transmits together as memory allows.
     const double seconds = 2 * static_cast<double>(record.samples) / record.sampling_rate;

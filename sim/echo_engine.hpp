@@ -26,14 +26,16 @@ struct EchoModel {
   /// values of the response are interpolated from tables; see Aperture. Empty: not divided.
   std::function<std::vector<Strip>(double wavenumber, double tolerance, double& nearest)> strips;
   WaveLaw law;
-  double fewest_points = 0;                                   ///< of values, for elements to be divided
-  double reference_frequency = 0;                             ///< f0 of the scattering laws [Hz]
-  std::function<std::complex<double>(double)> spectrum;       ///< what multiplies all echoes: drive, responses, scale
-  std::function<std::complex<double>(double, std::size_t)> element_drive;  ///< further factor of each element; may be null
-  double lowest = 0, highest = 0;                             ///< frequencies that the model has at all [Hz]
-  double earliest_slowness = 0, latest_slowness = 0;          ///< of energy over the band [s/m]
+  double fewest_points = 0;                              ///< of values, for elements to be divided
+  double reference_frequency = 0;                        ///< f0 of the scattering laws [Hz]
+  std::function<std::complex<double>(double)> spectrum;  ///< what multiplies all echoes: drive, responses, scale
+  std::function<std::complex<double>(double, std::size_t)>
+      element_drive;                                  ///< further factor of each element; may be null
+  double lowest = 0, highest = 0;                     ///< frequencies that the model has at all [Hz]
+  double earliest_slowness = 0, latest_slowness = 0;  ///< of energy over the band [s/m]
   /// A(x, f) over a band of frequencies to a tolerance; `points` is how many values will be asked for.
-  std::function<std::unique_ptr<SmoothResponse>(const Aperture&, double low, double high, double tolerance, double points)>
+  std::function<std::unique_ptr<SmoothResponse>(const Aperture&, double low, double high, double tolerance,
+                                                double points)>
       response;
 };
 
@@ -51,14 +53,14 @@ std::string why_not_fast(const EchoModel& model, std::span<const ScattererGroup>
 /// real factor a transmit. `done(n)` is told of scatterers finished.
 ///
 /// Method: scatterers are gathered in cells so small that (a) their echoes of one transmit last a few microseconds, so
-/// that a few dozen frequencies describe them, with a time origin of their own for each cell and channel; (b) what the cell
-/// sees of the aperture follows from a few virtual elements (see Aperture); (c) the amplitude of an element's response is a
-/// low polynomial in place and frequency. A scatterer then costs a few complex multiply-adds a virtual element and
-/// frequency; a cell costs two small matrix products and a short FFT a channel. Which sizes pay is worked out for each
-/// part of the phantom.
-void add_fast_echoes(const EchoModel& model, std::span<const ScattererGroup> groups, std::span<const Transmit> transmits,
-                     std::span<const double> scales, const EchoRecord& record, double accuracy,
-                     const std::function<void(std::size_t)>& done,
+/// that a few dozen frequencies describe them, with a time origin of their own for each cell and channel; (b) what the
+/// cell sees of the aperture follows from a few virtual elements (see Aperture); (c) the amplitude of an element's
+/// response is a low polynomial in place and frequency. A scatterer then costs a few complex multiply-adds a virtual
+/// element and frequency; a cell costs two small matrix products and a short FFT a channel. Which sizes pay is worked
+/// out for each part of the phantom.
+void add_fast_echoes(const EchoModel& model, std::span<const ScattererGroup> groups,
+                     std::span<const Transmit> transmits, std::span<const double> scales, const EchoRecord& record,
+                     double accuracy, const std::function<void(std::size_t)>& done,
                      const std::function<std::span<float>(std::size_t, std::size_t)>& out);
 
 }  // namespace sonoforge

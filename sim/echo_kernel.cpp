@@ -9,8 +9,8 @@
 namespace sonoforge {
 namespace {
 
-constexpr std::size_t together = 4;         // scatterers that share loads and stores
-constexpr std::size_t matrix_chunk = 16;    // scatterers added to a block of the matrix while that is at hand
+constexpr std::size_t together = 4;       // scatterers that share loads and stores
+constexpr std::size_t matrix_chunk = 16;  // scatterers added to a block of the matrix while that is at hand
 
 /// exp(x) for |x| < 1 or so: what a cell's size leaves of the loss.
 template <class T>
@@ -63,8 +63,8 @@ void apply_rest(const EchoCell<T>& cell, const EchoPoint<T>& point, T* amplitude
   }
 }
 
-/// Responses of some scatterers, block of bins by block: exp(-i k dR) turns on by a constant factor from one block to the
-/// next.
+/// Responses of some scatterers, block of bins by block: exp(-i k dR) turns on by a constant factor from one block to
+/// the next.
 template <class T>
 class Responses {
  public:

@@ -7,8 +7,8 @@
 
 namespace sonoforge {
 
-// Spectra of several nodes lie in blocks of as many bins as a vector has lanes: [block][node][2][lane], real parts, then
-// imaginary parts. What belongs to one block then stays in the nearest cache.
+// Spectra of several nodes lie in blocks of as many bins as a vector has lanes: [block][node][2][lane], real parts,
+// then imaginary parts. What belongs to one block then stays in the nearest cache.
 
 /// What the scatterers of one cell share, ready for the sums over them. Bins are frequencies of the cell's own short
 /// record; a node is a real or virtual element. T is float or double.
@@ -26,10 +26,10 @@ struct EchoCell {
   T turns0 = 0, turns1 = 0;                          ///< k0 / 2 pi, k1 / 2 pi [1/m]
   T loss0 = 0, loss1 = 0;                            ///< a0, a1 [Np/m]
   bool lossy = false;
-  const T* interpolation = nullptr;                  ///< [frequency][bin]
-  std::vector<T> rest_turns, rest_loss;              ///< [frequency] of k and a beside the straight line; may be empty
-  std::size_t terms = 0;                             ///< spatial basis functions; 0: amplitudes are given per scatterer
-  std::vector<T> amplitudes;                         ///< [term or scatterer][width()]: [node][frequency][2]
+  const T* interpolation = nullptr;      ///< [frequency][bin]
+  std::vector<T> rest_turns, rest_loss;  ///< [frequency] of k and a beside the straight line; may be empty
+  std::size_t terms = 0;                 ///< spatial basis functions; 0: amplitudes are given per scatterer
+  std::vector<T> amplitudes;             ///< [term or scatterer][width()]: [node][frequency][2]
 
   std::size_t blocks() const { return bins / lanes; }
   std::size_t size() const { return 2 * nodes * bins; }  ///< of the spectra of all nodes
@@ -108,8 +108,8 @@ void scale_pairs(T* a, std::size_t count, const T* b);
 template <class T>
 void interleave(const T* pair, T* out);
 
-/// weight times cos and sin of 2 pi (first + l * step), l < lanes * blocks; turns in double, so that no digit of late phases is
-/// lost. A pair of vectors a block, `stride` values apart.
+/// weight times cos and sin of 2 pi (first + l * step), l < lanes * blocks; turns in double, so that no digit of late
+/// phases is lost. A pair of vectors a block, `stride` values apart.
 template <class T>
 void phasor_row(double first, double step, std::size_t blocks, T* out, std::size_t stride, double weight = 1);
 

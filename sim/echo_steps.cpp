@@ -96,12 +96,23 @@ void mix(const T* in, std::size_t rows, std::size_t in_step, const float* weight
   };
   while (c + tile <= columns) part(std::integral_constant<std::size_t, tile>());
   switch (columns - c) {
-    case 5: part(std::integral_constant<std::size_t, 5>()); break;
-    case 4: part(std::integral_constant<std::size_t, 4>()); break;
-    case 3: part(std::integral_constant<std::size_t, 3>()); break;
-    case 2: part(std::integral_constant<std::size_t, 2>()); break;
-    case 1: part(std::integral_constant<std::size_t, 1>()); break;
-    default: break;
+    case 5:
+      part(std::integral_constant<std::size_t, 5>());
+      break;
+    case 4:
+      part(std::integral_constant<std::size_t, 4>());
+      break;
+    case 3:
+      part(std::integral_constant<std::size_t, 3>());
+      break;
+    case 2:
+      part(std::integral_constant<std::size_t, 2>());
+      break;
+    case 1:
+      part(std::integral_constant<std::size_t, 1>());
+      break;
+    default:
+      break;
   }
 }
 
@@ -178,8 +189,7 @@ void apply_cell_matrix(std::size_t nodes, std::size_t blocks, std::size_t transm
       std::size_t i = 0;
       for (; i + 2 <= nodes; i += 2)
         matrix_tile<T, 2, decltype(count)::value>(nodes, w.square.data() + i * each, d, all, e + i * pair);
-      if (i < nodes)
-        matrix_tile<T, 1, decltype(count)::value>(nodes, w.square.data() + i * each, d, all, e + i * pair);
+      if (i < nodes) matrix_tile<T, 1, decltype(count)::value>(nodes, w.square.data() + i * each, d, all, e + i * pair);
       t += count;
     };
     while (t + 2 <= transmits) rows(std::integral_constant<std::size_t, 2>());
@@ -255,19 +265,19 @@ void phasor_row(double first, double step, std::size_t blocks, T* out, std::size
   }
 }
 
-#define SONOFORGE_ECHO_STEPS(T)                                                                                      \
-  template void apply_cell_matrix<T>(std::size_t, std::size_t, std::size_t, const T*, const T*, T*,                  \
-                                     EchoWorkspace<T>&);                                                             \
-  template void drive_inwards<T>(const CellStep<T>&, const T*, T*, EchoWorkspace<T>&);                               \
-  template void add_echo_outwards<T>(const CellStep<T>&, const T*, T*, EchoWorkspace<T>&);                           \
-  template void add_matrix_outwards<T>(const CellStep<T>&, const T*, T*, EchoWorkspace<T>&);                         \
-  template void mix<T>(const T*, std::size_t, std::size_t, const float*, std::size_t, std::size_t, T*, std::size_t,  \
-                       std::size_t);                                                                                 \
-  template void mix_waves<T>(const T*, std::size_t, const T*, std::size_t, std::size_t, T*, std::size_t);            \
-  template void multiply_pairs<T>(const T*, const T*, std::size_t, T*);                                              \
-  template void multiply_add_pairs<T>(const T*, const T*, std::size_t, T*);                                          \
-  template void scale_pairs<T>(T*, std::size_t, const T*);                                                           \
-  template void interleave<T>(const T*, T*);                                                                         \
+#define SONOFORGE_ECHO_STEPS(T)                                                                                     \
+  template void apply_cell_matrix<T>(std::size_t, std::size_t, std::size_t, const T*, const T*, T*,                 \
+                                     EchoWorkspace<T>&);                                                            \
+  template void drive_inwards<T>(const CellStep<T>&, const T*, T*, EchoWorkspace<T>&);                              \
+  template void add_echo_outwards<T>(const CellStep<T>&, const T*, T*, EchoWorkspace<T>&);                          \
+  template void add_matrix_outwards<T>(const CellStep<T>&, const T*, T*, EchoWorkspace<T>&);                        \
+  template void mix<T>(const T*, std::size_t, std::size_t, const float*, std::size_t, std::size_t, T*, std::size_t, \
+                       std::size_t);                                                                                \
+  template void mix_waves<T>(const T*, std::size_t, const T*, std::size_t, std::size_t, T*, std::size_t);           \
+  template void multiply_pairs<T>(const T*, const T*, std::size_t, T*);                                             \
+  template void multiply_add_pairs<T>(const T*, const T*, std::size_t, T*);                                         \
+  template void scale_pairs<T>(T*, std::size_t, const T*);                                                          \
+  template void interleave<T>(const T*, T*);                                                                        \
   template void phasor_row<T>(double, double, std::size_t, T*, std::size_t, double);
 SONOFORGE_ECHO_STEPS(float)
 SONOFORGE_ECHO_STEPS(double)

@@ -19,7 +19,7 @@ template <class T>
 class EchoTables {
  public:
   EchoTables(const EchoModel& model, const std::vector<std::vector<Firing>>& firings, const EchoBand& band, double low,
-         double width)
+             double width)
       : model_(model), firings_(firings), band_(band), low_(low), width_(width) {}
 
   const FrequencyNodes& nodes(std::size_t count) {
@@ -62,8 +62,7 @@ class EchoTables {
           for (const auto& [delay, weight] : firings[i].delays_and_weights) {
             phasor_row<T>(-low_ * delay, -df * delay, bins / lanes, wave.data(), pair);
             for (std::size_t b = 0; b < bins / lanes; ++b)
-              for (std::size_t l = 0; l < pair; ++l)
-                out[b * stride + l] += static_cast<T>(weight) * wave[b * pair + l];
+              for (std::size_t l = 0; l < pair; ++l) out[b * stride + l] += static_cast<T>(weight) * wave[b * pair + l];
           }
           if (model_.element_drive)
             for (std::size_t b = 0; b < bins; ++b) {
@@ -82,8 +81,8 @@ class EchoTables {
   /// The common spectrum times the scattering law, and the wave law at each bin.
   struct Bins {
     std::once_flag once;
-    std::vector<std::complex<double>> spectrum;         // times df
-    std::vector<double> turns_rest, loss;  // k / 2 pi - f / c and a at each bin
+    std::vector<std::complex<double>> spectrum;  // times df
+    std::vector<double> turns_rest, loss;        // k / 2 pi - f / c and a at each bin
   };
   const Bins& bins(std::size_t count, double exponent) {
     Bins* bins;

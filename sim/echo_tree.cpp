@@ -18,7 +18,8 @@ constexpr std::size_t sampled_elements = 33, sampled_transmits = 9;
 constexpr double two_pi = 2 * std::numbers::pi;
 constexpr double smallest_bin = 30;  // side of those times the wavenumber
 constexpr double bin_size = 2000;    // scatterers of the first, coarse cells
-// Radii times the wavenumber beyond which boxes are halved without a look: none would be summed at once, or hold others.
+// Radii times the wavenumber beyond which boxes are halved without a look: none would be summed at once, or hold
+// others.
 constexpr std::size_t few_scatterers = 8;
 constexpr double largest_sum = 60, largest_outer = 250;
 
@@ -310,8 +311,8 @@ double EchoTree::channels(const CellSight& sight) const {
   const double j = static_cast<double>(sight.count.nodes), b = blocks(sight), bins = 8 * b;
   const double loss = model_.law.lossless ? 0 : 40 * 8, transform = 1.2 * bins * std::log2(bins) + 300;
   const double mixed = j < senders ? std::min(2.3 * t * senders * j, 2.2 * senders * j + 4.6 * t * elements * j) : 0;
-  return 5000 + senders * (300 + b * (16 + loss)) + b * mixed + t * elements * (b * 20 * std::min(strips, 2.0) + transform) +
-         t * j * b * 6;
+  return 5000 + senders * (300 + b * (16 + loss)) + b * mixed +
+         t * elements * (b * 20 * std::min(strips, 2.0) + transform) + t * j * b * 6;
 }
 
 EchoTree::Cost EchoTree::cost(const CellSight& sight, double n) const {
@@ -411,8 +412,13 @@ void EchoTree::plan(Parts& parts, std::size_t part, std::vector<TreeCell>& cells
       for (const std::size_t k : inner) {
         const CellSight seen = look(parts, k);
         const Part& p = parts[k];
-        cell.inner.push_back(
-            {p.box, p.begin, p.end, seen, cost_inside(seen, static_cast<double>(p.end - p.begin), outer).gridded, {}, false});
+        cell.inner.push_back({p.box,
+                              p.begin,
+                              p.end,
+                              seen,
+                              cost_inside(seen, static_cast<double>(p.end - p.begin), outer).gridded,
+                              {},
+                              false});
       }
     } else {
       cell.gridded = cost(own, static_cast<double>(count)).gridded;
@@ -477,8 +483,7 @@ double EchoTree::divide_inside(Parts& parts, std::size_t part, const Outer& oute
   }
   if (!halve(parts, part)) return keep();
   const std::size_t before = cells.size(), first = parts[part].halves;
-  const double divided =
-      divide_inside(parts, first, outer, cells) + divide_inside(parts, first + 1, outer, cells);
+  const double divided = divide_inside(parts, first, outer, cells) + divide_inside(parts, first + 1, outer, cells);
   if (divided < undivided.cycles) return divided;
   cells.resize(before);
   return keep();

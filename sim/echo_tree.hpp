@@ -11,26 +11,26 @@ namespace sonoforge {
 
 /// What the aperture looks like from a cell: how many terms each expansion needs, and how long an echo lasts.
 struct CellSight {
-  NodeCount count;                           ///< of nodes of the aperture
-  std::size_t frequencies = 1;               ///< nodes of the smooth factor over the band
-  std::array<std::size_t, 3> terms{1, 1, 1}; ///< of the smooth factor over the cell, along x, y, z
-  double extra_span = 0;                     ///< see Aperture::nodes
-  double shift = 0;                          ///< of the path that A counts its phase from: the middle of those of the parts [m]
-  double least_extra = 0, most_extra = 0;    ///< paths of parts of elements beside those of their centres [m]
-  double duration = 0;                       ///< of an echo [s]
-  bool smooth = true;                        ///< see SmoothResponse::is_smooth
-  PointGrid grid;                            ///< of the points that may stand for the scatterers; empty where none can
+  NodeCount count;                            ///< of nodes of the aperture
+  std::size_t frequencies = 1;                ///< nodes of the smooth factor over the band
+  std::array<std::size_t, 3> terms{1, 1, 1};  ///< of the smooth factor over the cell, along x, y, z
+  double extra_span = 0;                      ///< see Aperture::nodes
+  double shift = 0;  ///< of the path that A counts its phase from: the middle of those of the parts [m]
+  double least_extra = 0, most_extra = 0;  ///< paths of parts of elements beside those of their centres [m]
+  double duration = 0;                     ///< of an echo [s]
+  bool smooth = true;                      ///< see SmoothResponse::is_smooth
+  PointGrid grid;                          ///< of the points that may stand for the scatterers; empty where none can
 };
 
-/// A box of scatterers whose echoes are worked out together, either at once or cell by cell inside of it: what its inner
-/// cells send and hear goes by way of its own nodes, so that the transforms to the channels are needed once.
+/// A box of scatterers whose echoes are worked out together, either at once or cell by cell inside of it: what its
+/// inner cells send and hear goes by way of its own nodes, so that the transforms to the channels are needed once.
 struct TreeCell {
   Cell box;
   std::size_t begin = 0, end = 0;  ///< of the scatterers in the tree's order
   CellSight sight;
-  bool gridded = false;            ///< the points of CellSight::grid stand for the scatterers
-  std::vector<TreeCell> inner;     ///< empty: summed at once
-  bool by_matrix = false;          ///< the inner cells' matrices are added, not their echoes of each transmit
+  bool gridded = false;         ///< the points of CellSight::grid stand for the scatterers
+  std::vector<TreeCell> inner;  ///< empty: summed at once
+  bool by_matrix = false;       ///< the inner cells' matrices are added, not their echoes of each transmit
 };
 
 /// Scatterers sorted into cells of about the least cost: boxes are halved as long as the sums over their halves would
@@ -41,12 +41,16 @@ class EchoTree {
     double low = 0, high = 0, reach = 0;  ///< band [Hz], of the pulse [s]
     double tolerance = 1e-4;
   };
-  EchoTree(const EchoModel& model, const Aperture& aperture, const SmoothResponse& response, const ScattererGroup& group,
-           std::span<const Transmit> transmits, const Limits& limits);
+  EchoTree(const EchoModel& model, const Aperture& aperture, const SmoothResponse& response,
+           const ScattererGroup& group, std::span<const Transmit> transmits, const Limits& limits);
 
   const std::vector<TreeCell>& cells() const { return cells_; }
-  std::span<const Vec3> positions(const TreeCell& cell) const { return {positions_.data() + cell.begin, cell.end - cell.begin}; }
-  std::span<const double> strengths(const TreeCell& cell) const { return {strengths_.data() + cell.begin, cell.end - cell.begin}; }
+  std::span<const Vec3> positions(const TreeCell& cell) const {
+    return {positions_.data() + cell.begin, cell.end - cell.begin};
+  }
+  std::span<const double> strengths(const TreeCell& cell) const {
+    return {strengths_.data() + cell.begin, cell.end - cell.begin};
+  }
   double exponent() const { return exponent_; }
   double wavenumber() const { return wavenumber_; }
   double tolerance() const { return limits_.tolerance; }

@@ -20,7 +20,8 @@ double sinc(double x) {
   return std::abs(x) < 1e-8 ? 1 : std::sin(x) / x;
 }
 
-/// The equations of SimusKernel at one place, with the time factor exp(+i w t), over the wave from the element's centre.
+/// The equations of SimusKernel at one place, with the time factor exp(+i w t), over the wave from the element's
+/// centre.
 class SimusResponse : public SmoothResponse {
  public:
   SimusResponse(const Probe& probe, const Tissue& background, std::size_t strips, int dimensions,
@@ -32,8 +33,8 @@ class SimusResponse : public SmoothResponse {
         focus_(probe.elevation_focus),
         centre_wavenumber_(2 * pi * probe.frequency / background.sound_speed),
         shortest_range_(background.sound_speed / probe.frequency / 2) {
-    const bool in_line = probe.kind == Probe::Kind::linear || probe.kind == Probe::Kind::phased ||
-                         probe.kind == Probe::Kind::curved;
+    const bool in_line =
+        probe.kind == Probe::Kind::linear || probe.kind == Probe::Kind::phased || probe.kind == Probe::Kind::curved;
     planar_ = !in_line;
     lens_ = in_line && dimensions == 3;
     const Element& first = probe.elements.front();
