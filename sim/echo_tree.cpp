@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <complex>
 #include <cstdint>
 #include <limits>
 #include <numbers>
@@ -49,6 +50,31 @@ void extend(Vec3& low, Vec3& high, Vec3 d, double square, Vec3 half) {
   high = {std::max(high.x, u.x + spread.x), std::max(high.y, u.y + spread.y), std::max(high.z, u.z + spread.z)};
 }
 
+/// What interpolation from 1, 2 .. Chebyshev nodes makes of k - i a beside the straight line over a band [1/m].
+std::vector<double> interpolation_errors(const WaveLaw& law, double low, double high) {
+  constexpr std::size_t places = 65, most = 24;
+  if (law.lossless) return {0};
+  std::vector<std::complex<double>> rest(places);
+  const auto at = [&](double f) { return std::complex<double>(law.wavenumber(f), -law.attenuation(f)); };
+  const auto first = at(low), last = at(high);
+  const auto rest_at = [&](double x) { return at(low + (high - low) * x) - first - x * (last - first); };
+  for (std::size_t i = 0; i < places; ++i) rest[i] = rest_at(static_cast<double>(i) / (places - 1));
+  std::vector<double> errors, weights(most);
+  for (std::size_t count = 1; count <= most; ++count) {
+    std::vector<std::complex<double>> nodes;
+    for (std::size_t m = 0; m < count; ++m) nodes.push_back(rest_at((1 + chebyshev_point(count, m)) / 2));
+    double worst = 0;
+    for (std::size_t i = 0; i < places; ++i) {
+      chebyshev_weights(count, 2 * static_cast<double>(i) / (places - 1) - 1, weights.data());
+      std::complex<double> value = 0;
+      for (std::size_t m = 0; m < count; ++m) value += weights[m] * nodes[m];
+      worst = std::max(worst, std::abs(value - rest[i]));
+    }
+    errors.push_back(worst);
+  }
+  return errors;
+}
+
 }  // namespace
 
 EchoTree::EchoTree(const EchoModel& model, const Aperture& aperture, const SmoothResponse& response,
@@ -64,6 +90,7 @@ EchoTree::EchoTree(const EchoModel& model, const Aperture& aperture, const Smoot
       sample_(spread(aperture.frames().size(), sampled_elements)),
       positions_(group.positions),
       strengths_(group.strengths) {
+  law_errors_ = interpolation_errors(model.law, limits.low, limits.high + 0.1 * (limits.high - limits.low));
   for (std::size_t t : spread(transmits.size(), sampled_transmits)) {
     std::vector<Timing> timings;
     for (const Firing& firing : firings_of(transmits[t], aperture.frames().size() / aperture.strips())) {
@@ -86,6 +113,12 @@ EchoTree::EchoTree(const EchoModel& model, const Aperture& aperture, const Smoot
   for (const TreeCell& cell : cells_) longest_ = std::max(longest_, cell.sight.duration);
   // Sampled transmits and elements may miss a little; sizes of records are rounded up too.
   longest_ = 1.3 * longest_ + 64 / (limits.high - limits.low);
+}
+
+std::size_t EchoTree::law_frequencies(double distance) const {
+  std::size_t count = 1;
+  while (count < law_errors_.size() && law_errors_[count - 1] * distance > 0.1 * limits_.tolerance) ++count;
+  return count;
 }
 
 EchoTree::Parts EchoTree::sort_into_bins() {
@@ -229,6 +262,7 @@ CellSight EchoTree::sight(const Cell& box) const {
   const int extra = model_.dimensions == 2 && phase > tolerance ? 1 : 0;
   sight.frequencies =
       phase <= tolerance ? 1 : static_cast<std::size_t>(oscillation_terms(phase, tolerance) + 1 + extra);
+  sight.frequencies = std::max(sight.frequencies, law_frequencies(2 * radius));
   const double away = std::max(closest, 1e-9);
   for (std::size_t axis = 0; axis < 3; ++axis) {
     const double size = component(box.half, axis);

@@ -101,6 +101,8 @@ class EchoTree {
   Cost with_points(const CellSight& sight, double scatterers, double nodes, double blocks, bool by_matrix,
                    double fixed) const;
 
+  /// How many frequency nodes the law of waves needs over a distance, beside a straight line.
+  std::size_t law_frequencies(double distance) const;
   const CellSight& look(Parts& parts, std::size_t part) const;
   /// Whether it could.
   bool halve(Parts& parts, std::size_t part);
@@ -124,6 +126,7 @@ class EchoTree {
   Limits limits_;
   double exponent_ = 0, wavenumber_ = 0, half_band_ = 0, longest_ = 0;
   std::size_t transmit_count_ = 0;
+  std::vector<double> law_errors_;   // of k - i a beside a straight line from 1, 2, .. nodes [1/m]
   std::vector<std::size_t> sample_;  // elements that stand for all
   struct Timing {
     std::size_t element;
