@@ -47,7 +47,10 @@ Predictor::~Predictor() = default;
 Predictor::Predictor(Predictor&&) noexcept = default;
 
 const TrainConfig& Predictor::config() const { return impl_->config; }
-std::string Predictor::label() const { return impl_->config.task->output_names().front(); }
+std::string Predictor::label() const {
+  if (const auto* detection = dynamic_cast<const DetectionTask*>(impl_->config.task.value.get())) return detection->label;
+  return impl_->config.task->output_names().front();
+}
 std::string Predictor::unit() const { return impl_->unit; }
 std::string Predictor::metadata() const { return impl_->metadata; }
 std::string Predictor::data_hash() const { return impl_->data_hash; }

@@ -164,14 +164,14 @@ TrainResult run(TrainConfig& config, const std::filesystem::path& folder, bool r
     }
     if (static_cast<std::int64_t>(training.state().history.size()) < config.epochs)
       log_info("Stopped early: no better validation " + score + " for " + std::to_string(config.patience) + " epochs");
-    chosen.push_back(training.best());
+    if (others->rank() == 0) chosen.push_back(training.best());
     result.parameters += training.parameter_count();
     result.scores.push_back(training.state().best_score);
     result.best_score += training.state().best_score / static_cast<double>(config.members);
   }
   result.history = histories.front();
-  result.best_epoch = chosen.front().epoch;
   if (others->rank() != 0) return result;
+  result.best_epoch = chosen.front().epoch;
 
   std::vector<NetworkSource> sources;
   std::vector<float> parameters;

@@ -36,7 +36,9 @@ inline void write_disc_data(const std::filesystem::path& folder, int patients, i
         }
       content.images = {image};
       content.image_grid = grid;
-      content.labels = {label};
+      LabelMap speed{"sound_speed", "m/s", "True sound speed.", grid, {}, NdArray<float, 4>({1, side, 1, side})};
+      for (std::size_t k = 0; k < side * side; ++k) speed.values.data()[k] = label.values.data()[side * side + k] != 0 ? 1600.0F : 1500.0F;
+      content.labels = {label, speed};
       content.subject_id = "patient_" + std::to_string(p);
       const std::string id = content.subject_id + "_" + std::to_string(i);
       const std::string file = "samples/" + id + ".hdf5";
