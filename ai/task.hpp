@@ -65,6 +65,7 @@ class SegmentationTask : public TaskConfig {
  public:
   enum class Measure { none, area, diameter, circumference, long_axis };
   std::string label = "lesion";
+  std::vector<std::string> also;    ///< further classes that count as inside, where a sample has them
   Measure measure = Measure::none;  ///< what `predict` also measures on the mask
   void fields(FieldVisitor& visit) override;
   void check() const override;

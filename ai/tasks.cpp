@@ -99,6 +99,7 @@ void TaskConfig::check_input() const {
 void SegmentationTask::fields(FieldVisitor& visit) {
   visit_input(visit);
   visit(label, {.key = "label", .doc = "Class of the segmentation that it learns to mark."});
+  visit(also, {.key = "also", .doc = "Further classes that count as inside, where a sample has them: what lies within a skull.", .max_items = 100});
   visit.choice(measure, {"none", "area", "diameter", "circumference", "long_axis"},
                {.key = "measure", .doc = "What `predict` also measures on the largest region of the mask: area, diameter of the circle of that area, or circumference and long axis of the ellipse of the same moments."});
 }
@@ -109,7 +110,14 @@ void SegmentationTask::check() const {
 }
 
 std::vector<float> SegmentationTask::truth(const SampleRecord& sample, const TensorShape& shape) const {
-  return resampled_mask(class_mask(sample, label), label_map(sample, "segmentation").grid, shape);
+  const LabelMap& map = label_map(sample, "segmentation");
+  auto mask = class_mask(sample, label);
+  for (const auto& other : also) {
+    if (std::find(map.channels.begin(), map.channels.end(), other) == map.channels.end()) continue;
+    const auto more = class_mask(sample, other);
+    for (std::size_t i = 0; i < mask.size(); ++i) mask[i] |= more[i];
+  }
+  return resampled_mask(mask, map.grid, shape);
 }
 
 std::string SegmentationTask::activation(const TruthScale&, double temperature, std::int64_t) const {
