@@ -12,7 +12,9 @@
 #include "app/experiment.hpp"
 #include "core/base64.hpp"
 #include "core/fft.hpp"
-
+#include "lab/doppler.hpp"
+#include "lab/request.hpp"
+#include "recon/envelope.hpp"
 #include "recon/iq.hpp"
 #include "recon/metrics.hpp"
 #include "core/scan_conversion.hpp"
@@ -26,41 +28,6 @@ using Json = nlohmann::json;
 // What a page may ask for, so that an answer takes seconds at most.
 constexpr std::size_t most_scatterers = 400'000, most_pixels = 1'000'000, most_transmits = 128, most_elements = 512;
 constexpr std::size_t most_samples = 20'000'000, most_field_points = 40'000, most_text = 200'000;
-
-double number(const Json& request, const char* key, double otherwise) {
-  if (!request.contains(key)) return otherwise;
-  if (!request[key].is_number()) throw UserError(std::string("'") + key + "' is not a number. Send one");
-  const double value = request[key].get<double>();
-  if (!std::isfinite(value)) throw UserError(std::string("'") + key + "' is not finite. Send a number");
-  return value;
-}
-
-std::size_t index(const Json& request, const char* key, std::size_t count) {
-  const double value = number(request, key, 0);
-  if (value < 0 || value >= static_cast<double>(count) || value != std::floor(value))
-    throw UserError(std::string("'") + key + "' must be a whole number from 0 to " + std::to_string(count - 1) + ". Choose one of these");
-  return static_cast<std::size_t>(value);
-}
-
-Json axis(const Axis& a) { return {{"from", a.from}, {"step", a.step}, {"count", a.count}}; }
-
-Json finite(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
-
-Json numbers(const auto& values) {
-  Json list = Json::array();
-  for (const auto& value : values) list.push_back(finite(static_cast<double>(value)));
-  return list;
-}
-
-std::uint8_t byte(double zero_to_one) { return static_cast<std::uint8_t>(std::lround(255 * std::clamp(zero_to_one, 0.0, 1.0))); }
-
-/// Signed values around 128, the largest magnitude at either end.
-std::string signed_bytes(std::span<const float> values, double top) {
-  std::string bytes(values.size(), '\0');
-  for (std::size_t i = 0; i < values.size(); ++i)
-    bytes[i] = static_cast<char>(byte(0.5 + 0.5 * (top > 0 ? static_cast<double>(values[i]) / top : 0.0)));
-  return base64(bytes);
-}
 
 double largest(std::span<const float> values) {
   float top = 0;
@@ -140,13 +107,6 @@ Bench::Scene& Bench::scene_of(const std::string& config) {
 
 namespace {
 
-Json image_view(const Experiment& e, const RealMap& levels) {
-  const double range = e.config.image.dynamic_range;
-  std::string bytes(levels.values.size(), '\0');
-  for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<char>(byte(1 + static_cast<double>(levels.values.flat()[i]) / range));
-  return {{"x", axis(levels.grid.x)}, {"z", axis(levels.grid.z)}, {"dynamic_range", range}, {"values", base64(bytes)}};
-}
-
 Json labels_view(const LabelMap& map) {
   const std::size_t pixels = map.grid.size();
   std::string bytes(pixels, '\0');
@@ -199,6 +159,10 @@ Json Bench::answer(const Json& request) try {
   if (!request.is_object() || !request.contains("view") || !request["view"].is_string() || !request.contains("config") || !request["config"].is_string())
     throw UserError("a request needs the texts 'view' and 'config'. Send both");
   const std::string view = request["view"];
+  if (view == "doppler") {
+    if (!doppler_) doppler_ = std::make_unique<DopplerBench>();
+    return doppler_->answer(request);
+  }
   Scene& scene = scene_of(request["config"]);
   const Experiment& e = scene.experiment;
   const Acquisition& rf = scene.acquisition;
@@ -206,7 +170,8 @@ Json Bench::answer(const Json& request) try {
 
   if (view == "image") {
     const RealMap levels = scene.decibels();
-    out["image"] = image_view(e, levels);
+    out["image"] = image_view(e.config.image.dynamic_range, levels);
+    out["image"]["reference"] = finite(20 * std::log10(maximum(scene.levels)));  // what 0 dB stands for, so that scenes can be compared
     const LabelMap classes = rasterize_labels(e.phantom, levels.grid, {"segmentation"}).front();
     out["labels"] = labels_view(classes);
     out["metrics"] = Json::array();
@@ -316,7 +281,7 @@ Json Bench::answer(const Json& request) try {
     for (std::size_t i = 0; i < levels.values.size(); ++i)
       if (levels.values.flat()[i] > levels.values.flat()[top]) top = i;
     const std::size_t iz = top / grid.x.count, ix = top % grid.x.count;
-    out["image"] = image_view(e, levels);
+    out["image"] = image_view(e.config.image.dynamic_range, levels);
     out["widths"] = {{"lateral", width(levels, iz, ix, true)}, {"axial", width(levels, iz, ix, false)}};
     out["peak"] = {{"x", grid.x.at(ix)}, {"z", grid.z.at(iz)}};
     out["truth"] = {{"x", point.x}, {"z", point.z}};
@@ -328,7 +293,7 @@ Json Bench::answer(const Json& request) try {
            {"level", finite(static_cast<double>(levels.values(nearest(levels.grid.z, point.z), std::size_t{0}, nearest(levels.grid.x, point.x))))}};
     out["echogenicity"] = finite(e.phantom.echogenicity_at(point));
   } else {
-    throw UserError("there is no view '" + view + "'. Known: image, rf, channel, delays, line, beam, wave, psf, point");
+    throw UserError("there is no view '" + view + "'. Known: image, rf, channel, delays, line, beam, wave, psf, point, doppler");
   }
   return out;
 } catch (const UserError& error) {

@@ -6,6 +6,8 @@
 
 namespace sonoforge::lab {
 
+class DopplerBench;
+
 /// Computes what the lab's page shows, with the engines of the command line. One bench keeps the last scene, so that looking at
 /// another stage of the same chain costs nothing anew.
 class Bench {
@@ -23,12 +25,14 @@ class Bench {
   ///   wave      transmit -> frames of the pressure field
   ///   psf       x, z -> image of one scatterer at that place, with its widths
   ///   point     x, z -> true tissue and measured level there
+  ///   doppler   x, z, gate, wall_filter -> see lab/doppler.hpp
   /// Mistakes come back as {"errors": [{"line", "column", "text"}]}; nothing else is thrown but bugs.
   nlohmann::json answer(const nlohmann::json& request);
 
  private:
   struct Scene;
   std::unique_ptr<Scene> scene_;
+  std::unique_ptr<DopplerBench> doppler_;
   Scene& scene_of(const std::string& config);
 };
 

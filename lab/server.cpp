@@ -123,7 +123,9 @@ void serve(int port, const std::function<void(int)>& ready) {
       response.set_content(*outcome.answer, "application/json");
       return;
     }
-    answer_problem(response, outcome.full ? 503 : outcome.replaced ? 409 : 422, outcome.why);
+    // A request that a newer one replaced is no failure: the page expects it, and browsers log other answers as errors.
+    if (outcome.replaced) return answer_json(response, {{"replaced", true}, {"why", outcome.why}});
+    answer_problem(response, outcome.full ? 503 : 422, outcome.why);
   });
   server.Post("/api/jobs", [&](const httplib::Request& request, httplib::Response& response) {
     const auto id = jobs.start(request.body);

@@ -49,6 +49,17 @@ TEST(Lessons, EveryStudentsLessonIsSound) {
     }
 }
 
+// What a student loads must also compute: a config can be well formed and still be refused by its engine.
+TEST(Lessons, EveryScenesImageIsComputed) {
+  for (const auto& name : lesson_names()) {
+    Bench bench;
+    for (const std::uint64_t seed : {1, 5}) {
+      const nlohmann::json answer = bench.answer({{"view", "image"}, {"config", lesson(name, seed).config}});
+      EXPECT_TRUE(answer.contains("image")) << name << answer.dump().substr(0, 500);
+    }
+  }
+}
+
 TEST(Lessons, StudentsHaveNumbersOfTheirOwn) {
   std::set<double> answers;
   for (std::uint64_t seed = 1; seed <= 20; ++seed) answers.insert(lesson("01_wavelength", seed).tasks[0].answer);

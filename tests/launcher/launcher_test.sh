@@ -12,7 +12,7 @@ mkdir -p "$checkout/tools" "$base/bin" "$base/elsewhere"
 cp "$source/sonoforge" "$checkout/"
 cp "$source/tools/packages.sh" "$checkout/tools/"
 touch "$checkout/CMakeLists.txt" "$checkout/CMakePresets.json"
-for folder in core io formats phantoms transducers sim recon ai app; do mkdir "$checkout/$folder"; touch "$checkout/$folder/a.cpp"; done
+for folder in core io formats phantoms transducers sim recon ai app lab; do mkdir "$checkout/$folder"; touch "$checkout/$folder/a.cpp"; done
 find "$checkout" -exec touch -d '1 hour ago' {} +
 
 # A build takes a moment, is counted, and must not happen twice at once. The program tells where and with what it was started.

@@ -11,7 +11,8 @@ export class Failure extends Error {
 
 async function json(response) {
   const body = await response.json().catch(() => ({errors: [{text: `the server answered with ${response.status}`}]}));
-  if (body.errors) throw new Failure(body.errors, response.status === 409);
+  if (body.replaced) throw new Failure([{text: body.why}], true);
+  if (body.errors) throw new Failure(body.errors, false);
   return body;
 }
 

@@ -3,11 +3,14 @@ import {useCallback, useEffect, useMemo, useRef, useState} from 'preact/hooks';
 import 'uplot/dist/uPlot.min.css';
 import './app.css';
 import {bytes, compute, job, start as loadStart} from './api.js';
+import {Artefacts} from './artefacts.jsx';
 import {Controls} from './controls.jsx';
+import {Doppler} from './doppler.jsx';
 import {Lessons} from './lessons.jsx';
 import {Picture, labelColour} from './picture.jsx';
 import {mm, put, read, start as startScene, text} from './scene.js';
-import {views} from './views.jsx';
+import {Twin} from './twin.jsx';
+import {views as stages} from './views.jsx';
 
 const tools = {
   look: 'Look: click for what is there',
@@ -18,6 +21,7 @@ const tools = {
   vessel: 'Draw a vessel (blood)',
   wire: 'Place a wire',
 };
+const views = {...stages, Twin};
 const tissues = {cyst: 'cyst', mass: 'tumour', layer: 'fat', vessel: 'blood'};
 
 function withRegion(scene, tool, from, to) {
@@ -54,6 +58,8 @@ function App() {
   const [found, setFound] = useState(null);
   const [ruler, setRuler] = useState(null);
   const [view, setView] = useState('Wave');
+  const [mode, setMode] = useState('B-mode');
+  const [pinned, setPinned] = useState(null);
   const [latency, setLatency] = useState([]);
   const [full, setFull] = useState(null);
   const [showText, setShowText] = useState(false);
@@ -163,8 +169,12 @@ function App() {
       <header>
         <h1>Sonoforge lab</h1>
         <p>Real engines, exact truth: change something and see what the scanner would.</p>
+        <nav aria-label="Benches">
+          {['B-mode', 'Doppler'].map((name) => <button type="button" key={name} aria-pressed={mode === name} onClick={() => setMode(name)}>{name}</button>)}
+        </nav>
       </header>
-      <main>
+      {mode === 'Doppler' && <Doppler />}
+      <main hidden={mode !== 'B-mode'}>
         <Controls start={start} scene={scene} set={change} gain={gain} setGain={setGain} />
         <section class="bench" aria-label="B-mode image">
           <div class="tools" role="toolbar" aria-label="Tools">
@@ -176,6 +186,7 @@ function App() {
             <button type="button" onClick={() => change(put(put(scene, 'phantom.regions', []), 'phantom.wires', undefined))}>clear</button>
             <button type="button" aria-pressed={truth} onClick={() => setTruth(!truth)}>truth</button>
           </div>
+          <Artefacts onScene={(next) => { change(next); setTruth(true); }} />
           {error && <pre class="error" role="alert">{error}</pre>}
           {image ? (
             <Picture map={image} overlay={overlay} marks={marks} onPoint={click} onDrag={drag} low={`-${image.dynamic_range} dB`} high="0 dB"
@@ -215,7 +226,7 @@ function App() {
           <div class="tabs" role="tablist">
             {Object.keys(views).map((name) => <button type="button" role="tab" key={name} aria-selected={view === name} onClick={() => setView(name)}>{name}</button>)}
           </div>
-          <View config={result?.config ?? config} point={point} facts={result?.facts} />
+          <View config={result?.config ?? config} point={point} facts={result?.facts} pinned={pinned} scene={scene} result={result} onPin={() => setPinned({scene, result})} />
         </section>
       </main>
       <Lessons lessons={start?.lessons ?? []} onScene={change} />
@@ -223,4 +234,6 @@ function App() {
   );
 }
 
-render(<App />, document.getElementById('app'));
+const place = document.getElementById('app');
+place.textContent = '';
+render(<App />, place);

@@ -73,7 +73,8 @@ export function Controls({start, scene, set, gain, setGain}) {
         <Choice {...all} path="probe.type" name="Probe" value={probe} options={Object.keys(probes)} write={withProbe} hint="A published array" />
         <Slider {...all} path="probe.elements" name="Elements" from={8} to={known?.elements === 96 ? 192 : 128} step={8} otherwise={known?.elements ?? 64}
           write={(s, v) => withDepth(put(s, 'probe.elements', v), numberOf(s.receive.depth))} />
-        <Slider {...all} path="pulse.frequency" name="Frequency" unit="MHz" from={1} to={12} step={0.1} otherwise={known?.frequency ?? 5} />
+        <Slider {...all} path="probe.frequency" name="Frequency" unit="MHz" from={1} to={12} step={0.1} otherwise={known?.frequency ?? 5}
+          write={(s, v) => put(put(s, 'probe.frequency', `${v} MHz`), 'receive.sampling_rate', `${+(4 * v).toFixed(2)} MHz`)} />
         <Slider {...all} path="pulse.cycles" name="Cycles" from={0.5} to={8} step={0.5} otherwise={1} />
       </fieldset>
       <fieldset>

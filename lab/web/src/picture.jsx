@@ -12,12 +12,14 @@ function palette(kind) {
     const t = i / 255;
     let rgb = [i, i, i];
     if (kind === 'wave') rgb = t < 0.5 ? [510 * t, 510 * t, 255] : [255, 510 * (1 - t), 510 * (1 - t)];
+    // Towards the probe red, away blue, brighter where faster: as on scanners.
+    if (kind === 'flow') rgb = t < 0.5 ? [0, 255 * Math.max(0, 1 - 4 * t), 120 + 270 * (0.5 - t)] : [120 + 270 * (t - 0.5), 255 * Math.max(0, 4 * t - 3), 0];
     if (kind === 'warm') rgb = [Math.min(255, 765 * t), Math.min(255, Math.max(0, 765 * t - 255)), Math.max(0, 765 * t - 510)];
     table.set(rgb, 3 * i);
   }
   return table;
 }
-const palettes = {grey: palette('grey'), wave: palette('wave'), warm: palette('warm')};
+const palettes = {flow: palette('flow'), grey: palette('grey'), wave: palette('wave'), warm: palette('warm')};
 
 /** Ticks at 1, 2 or 5 times a power of ten. */
 function ticks(from, to, most) {
@@ -33,7 +35,7 @@ function ticks(from, to, most) {
  * map: {x: {from, step, count}, z: ..., values: base64 or bytes}, lengths in m unless `unit` (shown over held) says otherwise;
  * marks: [{x, z, text, to}] in the same.
  */
-export function Picture({map, colours: kind = 'grey', overlay, marks = [], title, onPoint, onDrag, dragShape, xLabel = 'Lateral [mm]', zLabel = 'Depth [mm]', unit = 1e3, low, high, square = true, describe}) {
+export function Picture({map, colours: kind = 'grey', colour, flip = false, overlay, marks = [], title, onPoint, onDrag, dragShape, xLabel = 'Lateral [mm]', zLabel = 'Depth [mm]', unit = 1e3, low, high, square = true, describe}) {
   const canvas = useRef(null);
   const [drag, setDrag] = useState(null);
   const wide = (map.x.count - 1) * map.x.step;
@@ -42,10 +44,13 @@ export function Picture({map, colours: kind = 'grey', overlay, marks = [], title
     const context = canvas.current.getContext('2d');
     const data = context.createImageData(map.x.count, map.z.count);
     const values = typeof map.values === 'string' ? bytes(map.values) : map.values;
-    const table = palettes[kind];
+    const table = palettes[kind === 'flow' ? 'grey' : kind];
+    const flow = colour ? bytes(colour) : null;
+    const flowTable = palettes.flow;
     const classes = overlay && overlay.on ? bytes(overlay.values) : null;
     for (let i = 0; i < values.length; i++) {
       let [r, g, b] = [table[3 * values[i]], table[3 * values[i] + 1], table[3 * values[i] + 2]];
+      if (flow && flow[i]) [r, g, b] = [flowTable[3 * flow[i]], flowTable[3 * flow[i] + 1], flowTable[3 * flow[i] + 2]];
       if (classes && classes[i]) {
         const c = labelColour(classes[i] - 1);
         const tint = [1, 3, 5].map((k) => parseInt(c.slice(k, k + 2), 16));
@@ -56,14 +61,14 @@ export function Picture({map, colours: kind = 'grey', overlay, marks = [], title
       data.data.set([r, g, b, 255], 4 * i);
     }
     context.putImageData(data, 0, 0);
-  }, [map, overlay, kind]);
+  }, [map, overlay, kind, colour]);
 
   const place = (event) => {
     const box = event.currentTarget.getBoundingClientRect();
     return {x: map.x.from + ((event.clientX - box.left) / box.width) * wide, z: map.z.from + ((event.clientY - box.top) / box.height) * deep};
   };
   const left = (x) => `${(100 * (x - map.x.from)) / wide}%`;
-  const top = (z) => `${(100 * (z - map.z.from)) / deep}%`;
+  const top = (z) => `${flip ? 100 - (100 * (z - map.z.from)) / deep : (100 * (z - map.z.from)) / deep}%`;
   const down = (e) => {
     e.currentTarget.setPointerCapture?.(e.pointerId);
     const p = place(e);
