@@ -162,6 +162,12 @@ double power_of_test(double difference, double standard_error, double alpha) {
   return normal_probability(shift - z) + normal_probability(-shift - z);
 }
 
+double planned_area_error(double area, std::size_t diseased, std::size_t healthy) {
+  const double one = area / (2 - area), two = 2 * area * area / (1 + area), square = area * area;
+  const auto d = static_cast<double>(diseased), h = static_cast<double>(healthy);
+  return std::sqrt((area * (1 - area) + (d - 1) * (one - square) + (h - 1) * (two - square)) / (d * h));
+}
+
 double patients_for_standard_error(double reached, std::size_t patients, double wanted) {
   return std::ceil(static_cast<double>(patients) * (reached / wanted) * (reached / wanted));
 }

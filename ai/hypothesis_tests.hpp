@@ -34,6 +34,9 @@ std::vector<double> benjamini_hochberg_adjusted(std::span<const double> p_values
 double detectable_difference(double standard_error, double power = 0.8, double alpha = 0.05);
 /// Probability that such a test finds a difference that is there.
 double power_of_test(double difference, double standard_error, double alpha = 0.05);
+/// Standard error of an area under the ROC curve that a plan may expect, for so many diseased and healthy cases: exact
+/// where both scores are exponentially distributed, near it for others [hanley1982].
+double planned_area_error(double area, std::size_t diseased, std::size_t healthy);
 /// Patients that bring the standard error to `wanted`, where `patients` of them gave `reached`.
 double patients_for_standard_error(double reached, std::size_t patients, double wanted);
 

@@ -3,6 +3,7 @@
 #include <iostream>
 
 #include "app/detection_study.hpp"
+#include "app/trial_study.hpp"
 
 namespace sonoforge {
 
@@ -10,10 +11,13 @@ const Catalog& study_catalog() {
   static const Catalog catalog{
       "study",
       "Experiments of `validate` on simulated patients of their own.",
-      {row_of<DetectionStudy>(
-          "detection",
-          "A lesion of known place and shape: ideal observers of RF, beamformed data and envelope, a channelised "
-          "Hotelling observer and a network on the same cases, and bounds of Cramer and Rao.")},
+      {row_of<DetectionStudy>("detection",
+                              "A lesion of known place and shape: ideal observers of RF, beamformed data and envelope, "
+                              "a channelised Hotelling observer and a network on the same cases, and bounds of Cramer "
+                              "and Rao."),
+       row_of<TrialStudy>("trial",
+                          "An in-silico trial: every patient through two scanners, model observers, the difference of "
+                          "areas under the ROC curve, by a protocol that is hashed before the data exist.")},
       {}};
   return catalog;
 }
