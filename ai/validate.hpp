@@ -39,12 +39,33 @@ struct GateConfig : Configurable {
   void check() const override;
 };
 
+/// A monitor, tried on the cases: a twin takes the patients' place at a known onset (ai/drift.hpp).
+struct DriftConfig : Configurable {
+  std::string metric = "dice";
+  std::string twin;
+  std::int64_t onset = 200;              ///< cases before it
+  std::int64_t after = 200;              ///< cases within which it must be found
+  std::int64_t false_alarm_every = 1000;  ///< cases, on average
+  double reference = 0.5;                ///< of the sum: half the shift looked for [standard deviations]
+  void fields(FieldVisitor& visit) override;
+};
+
+/// What was planned before the data existed; the report sets it against what was reached.
+struct PlanConfig : Configurable {
+  std::string metric = "dice";
+  std::int64_t patients = 100;
+  double deviation = 0.1;  ///< of the metric over patients, in its SI unit
+  void fields(FieldVisitor& visit) override;
+};
+
 /// A validation, read from YAML.
 struct ValidateConfig : Configurable {
   std::int64_t format = 1;
   std::filesystem::path data;         ///< folder of `generate`
   std::filesystem::path model;        ///< model.pt of `train`, or
-  std::filesystem::path predictions;  ///< folder of predictions made elsewhere
+  std::filesystem::path predictions;  ///< folder of predictions made elsewhere, or
+  std::vector<std::string> program;   ///< a command that is run for each case (ai/external_program.hpp)
+  double time_limit = 60;             ///< of one run [s]
   enum class Split { train, validation, test };
   Split split = Split::test;
   ValidationTask task = ValidationTask::segmentation;
@@ -59,6 +80,9 @@ struct ValidateConfig : Configurable {
   std::vector<IntersectionConfig> intersections;
   std::vector<GateConfig> gates;
   std::filesystem::path baseline;  ///< report.json that gates with a margin compare with
+  std::optional<PlanConfig> plan;
+  std::optional<DriftConfig> drift;
+  bool privacy = false;            ///< also look for what the model or the test images give away of training patients
   std::int64_t resamples = 2000;   ///< of the bootstrap
   std::int64_t seed = 1;           ///< of the bootstrap
 
@@ -155,6 +179,12 @@ Evaluation evaluate(const ValidateConfig& config, const Manifest& manifest, std:
 /// Whether `evaluate` would accept the config for this manifest; called before the costly part.
 void check_groups(const ValidateConfig& config, const Manifest& manifest);
 
+/// A chapter of the report that a part of its own wrote; empty html: nothing to say.
+struct ReportSection {
+  std::string key;   ///< in report.json
+  std::string html, json;
+};
+
 /// What the reports say about the origin of numbers.
 struct ReportOrigin {
   std::string config;  ///< resolved YAML
@@ -163,6 +193,7 @@ struct ReportOrigin {
   std::string label;
   /// Pictures for the first page: title and PNG bytes.
   std::vector<std::pair<std::string, std::string>> pictures = {};
+  std::vector<ReportSection> sections = {};
   std::size_t models_judged = 0;  ///< different models that this split has judged so far; 0: not counted
 };
 

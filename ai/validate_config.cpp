@@ -62,6 +62,28 @@ void GateConfig::check() const {
                       "Leave 'interval' out");
 }
 
+void PlanConfig::fields(FieldVisitor& visit) {
+  visit(metric, {.key = "metric", .doc = "The metric that the number of patients was chosen for."});
+  visit(patients, {.key = "patients", .doc = "How many were planned.", .min = 2, .max = 1e9, .required = true});
+  visit(deviation, {.key = "deviation",
+                    .doc = "Standard deviation of the metric over patients that the plan expects, in SI units.",
+                    .min = 0,
+                    .max = 1e9,
+                    .required = true});
+}
+
+void DriftConfig::fields(FieldVisitor& visit) {
+  visit(metric, {.key = "metric", .doc = "What is watched: a metric of single cases."});
+  visit(twin, {.key = "twin", .doc = "The twin that all cases come from after the onset.", .required = true});
+  visit(onset, {.key = "onset", .doc = "Cases before it.", .min = 1, .max = 100000});
+  visit(after, {.key = "after", .doc = "Cases within which it should be found.", .min = 1, .max = 100000});
+  visit(false_alarm_every, {.key = "false_alarm_every", .doc = "Cases between false alarms, on average.", .min = 10, .max = 100000});
+  visit(reference, {.key = "reference",
+                    .doc = "Of the cumulative sum: half the shift looked for, in standard deviations.",
+                    .min = 0.05,
+                    .max = 5});
+}
+
 void ValidateConfig::fields(FieldVisitor& visit) {
   visit(format, {.key = "sonoforge", .doc = "Version of the config format.", .min = 1, .max = 1});
   visit(data, {.key = "data", .doc = "Folder that `generate` wrote.", .required = true});
@@ -69,6 +91,12 @@ void ValidateConfig::fields(FieldVisitor& visit) {
   visit(predictions,
         {.key = "predictions",
          .doc = "Instead of a model: a folder with ID.png, ID.nii, ID.nii.gz or ID.hdf5 a case, or predictions.csv."});
+  visit(program, {.key = "program",
+                  .doc = "Instead of a model: a command and its arguments, run for each case without a shell; {input} "
+                         "is the sample's file, {output} where it writes the mask (ID.hdf5 or ID.png), {id} the case. "
+                         "Scores and values it prints as its last line.",
+                  .max_items = 200});
+  visit(time_limit, {.key = "time_limit", .doc = "Of one run of the program.", .unit = Unit::second, .min = 0.01, .max = 86400});
   visit.choice(split, {"train", "validation", "test"}, {.key = "split", .doc = "Which patients."});
   visit.choice(
       task, task_names,
@@ -101,6 +129,10 @@ void ValidateConfig::fields(FieldVisitor& visit) {
                      .doc = "Conditions that must hold; the program exits with 3 where one does not.",
                      .max_items = 1000});
   visit(baseline, {.key = "baseline", .doc = "report.json of an earlier validation, for gates with a margin."});
+  visit(plan, {.key = "plan", .doc = "The plan of the sample size, to be set against what was reached."});
+  visit(drift, {.key = "drift", .doc = "A monitor tried on the cases: how soon it finds a drift whose onset is known."});
+  visit(privacy, {.key = "privacy",
+                  .doc = "Also look for what test images, and the model, give away of training patients."});
   visit(resamples, {.key = "resamples", .doc = "Bootstrap samples behind each interval.", .min = 100, .max = 100000});
   visit(seed, {.key = "seed", .doc = "Of the bootstrap.", .min = 0});
 }
@@ -127,9 +159,10 @@ std::vector<std::string> ValidateConfig::measured_metrics() const {
 }
 
 void ValidateConfig::check() const {
-  if (model.empty() == predictions.empty())
-    throw ConfigError("model", std::string(model.empty() ? "there is neither a model nor predictions"
-                                                         : "there are both a model and predictions") +
+  const int judged = !model.empty() + !predictions.empty() + !program.empty();
+  if (judged != 1)
+    throw ConfigError("model", std::string(judged == 0 ? "there is neither a model nor predictions"
+                                                       : "there are several of model, predictions and program") +
                                    " (one of them is judged). Give either");
   if ((task == ValidationTask::segmentation || task == ValidationTask::detection) && label.empty() && model.empty())
     throw ConfigError("label",

@@ -95,6 +95,8 @@ std::string json_report(const ValidateConfig& config, const Manifest& manifest, 
     report[key] = Json::array();
   for (const auto& r : evaluation.groups)
     report["groups"].push_back(group_json(r, metric_unit(config, manifest, r.metric)));
+  for (const auto& section : origin.sections)
+    if (!section.html.empty()) report[section.key] = Json::parse(section.json);
   report["disparities"] = list_of_disparities(evaluation);
   report["dose_response"] = list_of_doses(evaluation);
   for (const auto& r : evaluation.slices)

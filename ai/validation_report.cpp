@@ -24,9 +24,10 @@ class Page {
       : config_(config), manifest_(manifest), evaluation_(evaluation), origin_(origin) {}
 
   std::string html() const {
-    return html_page("Validation report", summary() + limits() + warnings() + gates() + comparisons() + groups() +
-                                              task_plots() + disparities() + slices() + doses() + shares() + twins() +
-                                              pictures() + methods() + origin());
+    return html_page("Validation report", summary() + limits() + warnings() + chapters("model_card") + gates() +
+                                              comparisons() + groups() + task_plots() + disparities() + slices() +
+                                              doses() + shares() + twins() + chapters("") + pictures() + methods() +
+                                              chapters("checklist") + origin());
   }
 
  private:
@@ -388,6 +389,16 @@ class Page {
     return "<h2>Twins</h2>\n<p>The same patients simulated again with one factor forced: what changed is what the "
            "factor did.</p>\n" +
            table.html();
+  }
+
+  /// The chapters that other parts wrote: the card first, the checklist last.
+  std::string chapters(const std::string& key) const {
+    std::string text;
+    for (const auto& section : origin_.sections) {
+      const bool apart = section.key == "model_card" || section.key == "checklist";
+      if (key.empty() ? !apart : section.key == key) text += section.html;
+    }
+    return text;
   }
 
   std::string pictures() const {

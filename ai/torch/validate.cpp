@@ -4,12 +4,16 @@
 #include <numeric>
 #include <optional>
 
+#include "ai/checklist.hpp"
 #include "ai/dataset.hpp"
+#include "ai/external_program.hpp"
 #include "ai/groups.hpp"
+#include "ai/image_checks.hpp"
 #include "ai/overlay.hpp"
 #include "ai/predict.hpp"
 #include "ai/predictions.hpp"
 #include "ai/report_plots.hpp"
+#include "ai/robustness.hpp"
 #include "ai/sha256.hpp"
 #include "io/atomic_file.hpp"
 #include "io/config.hpp"
@@ -94,6 +98,10 @@ Evaluation validate(ValidateConfig& config, const std::filesystem::path& folder)
     origin.same_data_set = predictor->data_hash() == data.hash;
   }
   ValidateConfig read = config;
+  if (!config.program.empty()) {
+    read.predictions = folder / "predictions";
+    predict_with_program(config, data, data.rows_of(split), read.predictions);
+  }
   if (predictor && (config.task != ValidationTask::segmentation || predictor->config().task->input != "image")) {
     read.predictions = folder / "predictions";
     predict_set(*predictor, data, data.rows_of(split), read.predictions);
@@ -112,6 +120,18 @@ Evaluation validate(ValidateConfig& config, const std::filesystem::path& folder)
   if (config.task == ValidationTask::segmentation)
     origin.pictures = pictures_of(config, data, evaluation, origin.label, mask_of,
                                   predictor ? predictor->dynamic_range() : 60, folder);
+  // How well the model does on the patients it learned from: those of the same data set, in memory only.
+  std::vector<double> training_values;
+  if (config.privacy && predictor && !predictions && origin.same_data_set) {
+    ValidateConfig members = config;
+    members.split = ValidateConfig::Split::train;
+    for (const auto& one : measure_cases(members, data, origin.label, mask_of, nullptr))
+      if (data.manifest.rows[one.row].twin.empty()) training_values.push_back(one.metrics.front());
+  }
+  origin.sections = {plan_section(config, data.manifest, evaluation), robustness_section(config, data.manifest, evaluation.cases), drift_section(config, data.manifest, evaluation.cases),
+                     out_of_distribution_section(config, data, evaluation), privacy_section(config, data, evaluation, training_values)};
+  origin.sections.push_back(model_card_section(config, data.manifest, evaluation, origin));
+  origin.sections.push_back(checklist_section(config, data.manifest, evaluation, origin));
   origin.models_judged = count_use(config.data, split, origin.model_sha256);
   write_validation(folder, config, data.manifest, evaluation, origin);
   return evaluation;
