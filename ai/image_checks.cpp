@@ -106,27 +106,33 @@ Eigen::VectorXd image_features(const RealMap& image) {
   return features;
 }
 
-OutOfDistribution::OutOfDistribution(std::vector<Eigen::VectorXd> training)
-    : count_(static_cast<double>(training.size())) {
+OutOfDistribution::OutOfDistribution(const std::vector<Eigen::VectorXd>& training) {
   if (training.size() < 3) throw std::invalid_argument("OutOfDistribution: three training images are needed");
+  fit(training, training.size());
+  training_.resize(training.size());
+  for (std::size_t i = 0; i < training.size(); ++i) {
+    OutOfDistribution without;
+    without.fit(training, i);
+    training_[i] = without.score(training[i]);
+  }
+}
+
+void OutOfDistribution::fit(const std::vector<Eigen::VectorXd>& training, std::size_t left_out) {
   const Eigen::Index size = training.front().size();
+  const std::size_t count = training.size() - (left_out < training.size());
   mean_ = Eigen::VectorXd::Zero(size);
-  for (const auto& one : training) mean_ += one / count_;
+  for (std::size_t i = 0; i < training.size(); ++i)
+    if (i != left_out) mean_ += training[i] / static_cast<double>(count);
   Eigen::MatrixXd covariance = Eigen::MatrixXd::Zero(size, size);
-  for (const auto& one : training) covariance += (one - mean_) * (one - mean_).transpose() / (count_ - 1);
+  for (std::size_t i = 0; i < training.size(); ++i)
+    if (i != left_out)
+      covariance += (training[i] - mean_) * (training[i] - mean_).transpose() / static_cast<double>(count - 1);
   if (training.size() < 3 * static_cast<std::size_t>(size))
     covariance = Eigen::MatrixXd(covariance.diagonal().asDiagonal());
   // A feature that never varies would make everything else infinitely far.
   for (Eigen::Index i = 0; i < size; ++i)
     covariance(i, i) += 1e-6 * (1 + mean_(i) * mean_(i)) + 1e-3 * covariance(i, i);
   inverse_ = covariance.inverse();
-  // Without case i the mean moves by d / (n - 1) and the covariance loses its share: Sherman and Morrison's formula.
-  for (const auto& one : training) {
-    const double own = score(one), n = count_;
-    const double left_out =
-        own * n * n / ((n - 1) * (n - 1)) / std::max(1 - own * n / ((n - 1) * (n - 1)), 1e-3) * (n - 2) / (n - 1);
-    training_.push_back(left_out);
-  }
 }
 
 double OutOfDistribution::score(const Eigen::VectorXd& features) const {
@@ -159,7 +165,7 @@ ReportSection out_of_distribution_section(const ValidateConfig& config, const Da
   }
   std::vector<Eigen::VectorXd> features;
   for (const auto& image : learned) features.push_back(image_features(image));
-  const OutOfDistribution reference(std::move(features));
+  const OutOfDistribution reference(features);
   const double limit = quantile(reference.training_scores(), 0.95);
   std::map<std::size_t, double> score;
   for (std::size_t i = 0; i < rows.size(); ++i) score[rows[i]] = reference.score(image_features(judged[i]));

@@ -17,15 +17,16 @@ Eigen::VectorXd image_features(const RealMap& image);
 /// [lee2018]. With few images, fewer than three a feature, correlations are left out.
 class OutOfDistribution {
  public:
-  explicit OutOfDistribution(std::vector<Eigen::VectorXd> training);
+  explicit OutOfDistribution(const std::vector<Eigen::VectorXd>& training);
   double score(const Eigen::VectorXd& features) const;
   /// Scores of the training images, each by a reference without it.
   const std::vector<double>& training_scores() const { return training_; }
 
  private:
+  OutOfDistribution() = default;
+  void fit(const std::vector<Eigen::VectorXd>& training, std::size_t left_out);
   Eigen::VectorXd mean_;
   Eigen::MatrixXd inverse_;
-  double count_ = 0;
   std::vector<double> training_;
 };
 

@@ -27,6 +27,7 @@ TEST_F(ValidateChaptersTest, PrivacyImagesAndCardAreInTheReport) {
   ConfigTree::parse("data: " + (folder / "data").string() + "\nmodel: " + (folder / "model" / "model.pt").string() +
                     "\nmetrics: [dice]\nprivacy: on\nplan: {patients: 20, deviation: 0.05}\nresamples: 200\n")
       .read(config);
+  ValidateConfig same = config;
   validate(config, folder / "report");
   const auto json = nlohmann::json::parse(bytes(folder / "report" / "report.json"));
   // Every disc has noise of its own: no copies, and the interval of an honest model holds 0.5 or lies near it.
@@ -42,8 +43,8 @@ TEST_F(ValidateChaptersTest, PrivacyImagesAndCardAreInTheReport) {
   for (const char* chapter : {"Model card", "Privacy", "Out of distribution", "Checklist", "Plan"})
     EXPECT_NE(page.find("<h2>" + std::string(chapter)), std::string::npos) << chapter;
   // The same request gives the same bytes.
-  validate(config, folder / "again");
-  EXPECT_EQ(bytes(folder / "again" / "report.json"), bytes(folder / "report" / "report.json"));
+  validate(same, folder / "again");
+  EXPECT_TRUE(bytes(folder / "again" / "report.json") == bytes(folder / "report" / "report.json"));
 }
 
 }  // namespace
