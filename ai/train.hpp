@@ -42,6 +42,7 @@ struct TrainConfig : Configurable {
   std::int64_t checkpoint_steps = 0;  ///< steps between checkpoints within an epoch; 0: at its end only
   std::int64_t dropout_samples = 0;   ///< networks drawn by dropout whose mean and spread `predict` gives
   bool calibrate = false;      ///< scale logits by the temperature that suits the validation split [guo2017]
+  bool baseline = false;       ///< also fit and apply what one would do without a network
   double cache = 4e9;          ///< [byte] of samples kept in memory; others are read anew in each epoch
   std::vector<double> image_size{128, 128};  ///< [depth, lateral] pixels to which images are resampled
   double dynamic_range = 60;                 ///< [dB] of images: darker pixels are black

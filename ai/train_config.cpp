@@ -34,6 +34,7 @@ void TrainConfig::fields(FieldVisitor& visit) {
   visit(checkpoint_steps, {.key = "checkpoint_steps", .doc = "Also write a checkpoint after so many steps within an epoch; 0: at its end only.", .min = 0, .max = 1e9});
   visit(dropout_samples, {.key = "dropout_samples", .doc = "Networks that `predict` draws by dropout, for mean and spread; 0: none.", .min = 0, .max = 1000});
   visit(calibrate, {.key = "calibrate", .doc = "Scale logits by the temperature that suits the validation split."});
+  visit(baseline, {.key = "baseline", .doc = "Also write into baseline/ what one would do without a network, fitted on the training split: a threshold with morphology (segmentation of images), or a logistic regression on size and contrast of `lesion` (classification)."});
   visit(cache, {.key = "cache", .doc = "Bytes of samples kept in memory; others are read anew in each epoch.", .min = 0, .max = 1e13});
   visit(image_size, {.key = "image_size", .doc = "Pixels [depth, lateral] to which images are resampled.", .min = 8, .max = 4096, .max_items = 2});
   visit(dynamic_range, {.key = "dynamic_range", .doc = "Of images; darker pixels are black.", .unit = Unit::decibel, .min = 1, .max = 200});
@@ -69,6 +70,8 @@ void TrainConfig::check() const {
   }
   if (dropout_samples == 1)
     throw ConfigError("dropout_samples", "one sample has no spread (two are the fewest). Write for example 'dropout_samples: 20'");
+  if (baseline && !((task->kind() == TruthKind::mask && task->input == "image") || (task->kind() == TruthKind::classes && task->channels() == 1)))
+    throw ConfigError("baseline", "there is a baseline for segmentations of images and for classifications by 'positive' values only (task " + task.type + " has none). Remove it");
   if (calibrate && task->kind() != TruthKind::mask && task->kind() != TruthKind::classes)
     throw ConfigError("calibrate", "only probabilities have a temperature (task " + task.type + " gives none). Remove it");
 }

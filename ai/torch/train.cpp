@@ -6,6 +6,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "ai/baseline_files.hpp"
 #include "ai/torch/process_group.hpp"
 #include "ai/torch/training.hpp"
 #include "core/progress.hpp"
@@ -133,6 +134,8 @@ TrainResult run(TrainConfig& config, const std::filesystem::path& folder, bool r
              (others->size() > 1 ? "; process " + std::to_string(others->rank() + 1) + " of " + std::to_string(others->size()) : ""));
   }
   const TrainingSet set(config, std::move(data), draft);
+
+  if (config.baseline && others->rank() == 0) write_baseline(config, set.data, folder / "baseline");
 
   TrainResult result;
   result.score_name = score;

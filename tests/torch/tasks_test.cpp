@@ -64,11 +64,15 @@ TEST_F(TasksTest, MeasurementWithItsOwnSpread) {
 
 TEST_F(TasksTest, MeasurementThroughTheMask) {
   train_on("task: {type: segmentation, measure: diameter}\nepochs: 15\nmodel: {width: 4, depth: 2, dropout: 0.1}\n"
-           "optimizer: {learning_rate: 1e-2}\ndropout_samples: 4\n");
+           "optimizer: {learning_rate: 1e-2}\ndropout_samples: 4\nbaseline: on\n");
   const auto files = predict_files(folder / "model" / "model.pt", {folder / "data" / "samples" / "patient_3_0.hdf5"}, folder / "one");
   ASSERT_EQ(files.size(), 1u);
   EXPECT_TRUE(std::filesystem::exists(folder / "one" / "predictions.csv"));
   EXPECT_TRUE(std::filesystem::exists(folder / "one" / "patient_3_0_deviation.hdf5"));
+  // Without a network: its masks are judged like any predictions.
+  ValidateConfig classical;
+  ConfigTree::parse("data: " + (folder / "data").string() + "\npredictions: " + (folder / "model" / "baseline").string() + "\nlabel: lesion\nmetrics: [dice]\n").read(classical);
+  EXPECT_GT(value(validate(classical, folder / "classical"), "dice"), 0.7);
   // The area of the disc 3.14 r^2 is what its mask has.
   const auto report = judge("task: segmentation\nmetrics: [dice]\n");
   EXPECT_GT(value(report, "dice"), 0.85);
