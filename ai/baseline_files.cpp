@@ -1,5 +1,8 @@
 #include "ai/baseline_files.hpp"
 
+#include <algorithm>
+#include <cmath>
+
 #include <nlohmann/json.hpp>
 
 #include "ai/classical.hpp"
@@ -44,11 +47,16 @@ void write_baseline(const TrainConfig& config, const Dataset& data, const std::f
   nlohmann::ordered_json json;
   if (marks) {
     std::vector<std::vector<float>> images, masks;
-    for (const auto row : training) images.push_back(samples[row].image), masks.push_back(samples[row].mask);
+    // A few numbers need few images: at most 64, evenly from the split.
+    const std::size_t used = std::min<std::size_t>(64, training.size());
+    for (std::size_t k = 0; k < used; ++k) {
+      const Sample& one = samples[training[k * training.size() / used]];
+      images.push_back(one.image), masks.push_back(one.mask);
+    }
     double score = 0;
     const auto found = ThresholdBaseline::fit(images, masks, rows, columns, score);
     json = {{"method", "threshold with morphology"}, {"blur", found.blur}, {"flatten", found.flatten}, {"darker", found.darker},
-            {"threshold", found.threshold}, {"radius", found.radius}, {"training_dice", score}};
+            {"threshold", found.threshold}, {"radius", found.radius}, {"training_images", used}, {"training_dice", score}};
     parallel_for(samples.size(), [&](std::size_t row) {
       const Sample& one = samples[row];
       const auto mask = found.mark(one.image, rows, columns);
@@ -57,7 +65,7 @@ void write_baseline(const TrainConfig& config, const Dataset& data, const std::f
       writer.write<float>("prediction", back, {one.grid.z.count, one.grid.x.count}, {"", "Marked by a threshold.", 4});
       writer.commit();
     });
-    log_info("Baseline: threshold with morphology, Dice " + shortest_number(std::round(score * 1e4) / 1e4) + " on the training split");
+    log_info("Baseline: threshold with morphology, Dice " + shortest_number(std::round(score * 1e4) / 1e4) + " on " + std::to_string(used) + " training images");
   } else {
     std::vector<std::vector<double>> features;
     std::vector<std::uint8_t> truth;

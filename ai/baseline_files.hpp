@@ -6,7 +6,7 @@
 
 namespace sonoforge {
 
-/// Fits the classical method of a task (ai/classical.hpp) on the training split and writes its predictions of all samples, as
+/// Fits the classical method of a task (ai/classical.hpp) on the training split (a threshold on at most 64 of its images) and writes its predictions of all samples, as
 /// `validate` reads them: ID.hdf5 or predictions.csv, and baseline.json with its numbers. A logistic regression sees size and
 /// contrast of the class "lesion" in the true segmentation: what a careful reader would measure.
 void write_baseline(const TrainConfig& config, const Dataset& data, const std::filesystem::path& folder);
