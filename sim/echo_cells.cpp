@@ -504,8 +504,11 @@ void EchoCells<T>::place_amplitudes(const TreeCell& cell, const ApertureNodes& n
   const std::size_t count = work.frequencies;
   s.real.resize(count), s.imaginary.resize(count);
   work.amplitudes.assign(places.size() * work.width(), 0);
-  std::vector<Complex> turns;
-  for (double k : frequencies.wavenumber) turns.push_back(std::polar(1.0, k * cell.sight.shift));
+  std::vector<double> cosines, sines;
+  for (double k : frequencies.wavenumber) {
+    cosines.push_back(std::cos(k * cell.sight.shift));
+    sines.push_back(std::sin(k * cell.sight.shift));
+  }
   for (std::size_t i = 0; i < places.size(); ++i) {
     T* out = work.amplitudes.data() + i * work.width();
     for (std::size_t j = 0; j < work.nodes; ++j) {
@@ -513,8 +516,8 @@ void EchoCells<T>::place_amplitudes(const TreeCell& cell, const ApertureNodes& n
                            s.imaginary.data());
       // Counted from the middle of the paths of an element's parts, A varies least over frequency.
       for (std::size_t m = 0; m < count; ++m) {
-        const Complex value = Complex(s.real[m], s.imaginary[m]) * turns[m];
-        *out++ = static_cast<T>(value.real()), *out++ = static_cast<T>(value.imag());
+        *out++ = static_cast<T>(s.real[m] * cosines[m] - s.imaginary[m] * sines[m]);
+        *out++ = static_cast<T>(s.real[m] * sines[m] + s.imaginary[m] * cosines[m]);
       }
     }
   }

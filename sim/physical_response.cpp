@@ -6,6 +6,7 @@
 #include <numbers>
 
 #include "sim/element_response.hpp"
+#include "sim/lanes.hpp"
 #include "sim/smooth_response.hpp"
 #include "sim/surface_quadrature.hpp"
 #include "sim/vector_math.hpp"
@@ -101,12 +102,44 @@ struct Contracted {
   std::vector<double> values;  // [range][angle][2 * frequency]
 };
 
+/// out = sum_r weights[r] * rows[r], each of `width` values, a multiple of 8.
+void weighted_sum(const float* weights, std::size_t count, const float* rows, std::size_t width, float* out) {
+  constexpr std::size_t lanes = Vector<float>::lanes;
+  const auto part = [&](std::size_t first, auto vectors) {
+    V<float> sum[decltype(vectors)::value] = {};
+    const float* row = rows + first;
+    for (std::size_t r = 0; r < count; ++r, row += width) {
+      const float weight = weights[r];
+      for (std::size_t i = 0; i < vectors; ++i) sum[i] += weight * load(row + i * lanes);
+    }
+    for (std::size_t i = 0; i < vectors; ++i) store(out + first + i * lanes, sum[i]);
+  };
+  std::size_t at = 0;
+  for (; at + 8 * lanes <= width; at += 8 * lanes) part(at, std::integral_constant<std::size_t, 8>());
+  for (; at + 4 * lanes <= width; at += 4 * lanes) part(at, std::integral_constant<std::size_t, 4>());
+  for (; at + 2 * lanes <= width; at += 2 * lanes) part(at, std::integral_constant<std::size_t, 2>());
+  for (; at < width; at += lanes) part(at, std::integral_constant<std::size_t, 1>());
+}
+std::size_t padded(std::size_t count) {
+  return (count + 7) / 8 * 8;
+}
+
 /// A column of bricks at one height.
 struct LineCache {
   const Brick* brick = nullptr;
   double height = -1;
   const FrequencyNodes* nodes = nullptr;  // null: values are at the brick's own frequencies
-  std::vector<float> values;              // [range][2 * frequency]
+  std::vector<float> values;              // [range][padded 2 * frequency]
+};
+
+/// A line's brick, and its values at the frequencies that were asked for, by their number.
+struct LineBrick {
+  struct Changed {
+    const FrequencyNodes* nodes = nullptr;
+    std::vector<float> values;  // [height][range][padded 2 * frequency]
+  };
+  const Brick* brick = nullptr;
+  std::vector<Changed> changed;
 };
 
 struct TableWorkspace : SmoothResponse::Workspace {
@@ -120,7 +153,7 @@ struct TableWorkspace : SmoothResponse::Workspace {
   std::map<std::pair<const FrequencyNodes*, const FrequencyNodes*>, std::vector<double>> conversions;
   std::map<std::pair<const FrequencyNodes*, const FrequencyNodes*>, std::vector<float>> float_conversions;
   std::vector<LineCache> lines;
-  std::map<std::pair<const Brick*, const FrequencyNodes*>, std::vector<float>> at_frequencies;  // of line bricks
+  std::vector<std::vector<LineBrick>> line_bricks;  // [range][height]
   std::vector<float> line_sum, line_out, turns;
   const FrequencyNodes* turns_of = nullptr;
 };
@@ -391,18 +424,12 @@ class LineTable {
     const double rho = std::sqrt(local.x * local.x + local.z * local.z);
     const LineCache& line = line_at(rho, std::abs(local.y), workspace, &nodes);
     const Brick& brick = *line.brick;
-    const std::size_t n = nodes.size(), width = 2 * n;
+    const std::size_t n = nodes.size(), width = padded(2 * n);
     float by_range[64];
     chebyshev_weights(brick.ranges, brick.range.relative(rho), by_range);
-    auto& value = workspace.line_out;
-    value.assign(width, 0);
-    float* __restrict v = value.data();
-    for (std::size_t r = 0; r < brick.ranges; ++r) {
-      const float w = by_range[r];
-      const float* __restrict row = line.values.data() + r * width;
-#pragma omp simd
-      for (std::size_t m = 0; m < width; ++m) v[m] += w * row[m];
-    }
+    auto& v = workspace.line_out;
+    if (v.size() < width) v.resize(width);
+    weighted_sum(by_range, brick.ranges, line.values.data(), width, v.data());
     const double weight = half_width_ * (soft_ ? local.z / rho : 1);
     for (std::size_t m = 0; m < n; ++m)
       real[m] = weight * static_cast<double>(v[m]), imaginary[m] = weight * static_cast<double>(v[n + m]);
@@ -440,7 +467,7 @@ class LineTable {
   void start(TableWorkspace& workspace) const {
     if (workspace.table == this) return;
     workspace.table = this;
-    workspace.bricks.clear(), workspace.lines.clear(), workspace.at_frequencies.clear();
+    workspace.bricks.clear(), workspace.lines.clear(), workspace.line_bricks.clear();
     workspace.edges.assign(1, smallest_ - half_width_);
   }
 
@@ -458,10 +485,14 @@ class LineTable {
   }
 
   /// A brick's values at other frequencies: [height][range][2 * frequency].
-  const std::vector<float>& at_frequencies(const Brick& brick, const FrequencyNodes& nodes,
+  const std::vector<float>& at_frequencies(LineBrick& own_brick, const FrequencyNodes& nodes,
                                            TableWorkspace& workspace) const {
-    auto& changed = workspace.at_frequencies[{&brick, &nodes}];
-    if (!changed.empty()) return changed;
+    const Brick& brick = *own_brick.brick;
+    if (own_brick.changed.size() <= nodes.size()) own_brick.changed.resize(nodes.size() + 1);
+    LineBrick::Changed& entry = own_brick.changed[nodes.size()];
+    auto& changed = entry.values;
+    if (entry.nodes == &nodes) return changed;
+    entry.nodes = &nodes;
     const std::size_t n = brick.frequencies.size(), count = nodes.size();
     const auto& matrix = conversion(brick.frequencies, nodes, workspace);
     auto& cosines = workspace.line_sum;
@@ -477,12 +508,13 @@ class LineTable {
       c[m] = cosine, s[m] = sine;
     }
     const std::size_t rows = brick.heights * brick.ranges;
-    changed.assign(rows * 2 * count, 0);
+    changed.assign(rows * padded(2 * count), 0);
     for (std::size_t r = 0; r < rows; ++r) {
-      float* __restrict re = changed.data() + r * 2 * count;
+      float* __restrict re = changed.data() + r * padded(2 * count);
       float* __restrict im = re + count;
+      const float* const own = brick.floats.data() + r * padded(2 * n);
       for (std::size_t k = 0; k < n; ++k) {
-        const float x = brick.floats[r * 2 * n + k], y = brick.floats[r * 2 * n + n + k];
+        const float x = own[k], y = own[n + k];
         const float* __restrict row = matrix.data() + k * count;
 #pragma omp simd
         for (std::size_t m = 0; m < count; ++m) re[m] += row[m] * x, im[m] += row[m] * y;
@@ -500,17 +532,13 @@ class LineTable {
   void add_line(const LineCache& line, double rho, float weight, double beyond, TableWorkspace& workspace) const {
     const Brick& brick = *line.brick;
     const std::size_t n = brick.frequencies.size();
-    double by_range[64];
+    float by_range[64];
     chebyshev_weights(brick.ranges, brick.range.relative(rho), by_range);
+    for (std::size_t r = 0; r < brick.ranges; ++r) by_range[r] *= weight;
     auto& value = workspace.line_out;
-    value.assign(2 * n, 0);
+    if (value.size() < padded(2 * n)) value.resize(padded(2 * n));
     float* __restrict v = value.data();
-    for (std::size_t r = 0; r < brick.ranges; ++r) {
-      const float w = static_cast<float>(by_range[r]) * weight;
-      const float* __restrict row = line.values.data() + r * 2 * n;
-#pragma omp simd
-      for (std::size_t m = 0; m < 2 * n; ++m) v[m] += w * row[m];
-    }
+    weighted_sum(by_range, brick.ranges, line.values.data(), padded(2 * n), v);
     float* __restrict sum = workspace.line_sum.data();
     const float* __restrict turns = brick.turns.data();
     const float far = static_cast<float>(beyond);
@@ -585,8 +613,11 @@ class LineTable {
                 TableWorkspace& workspace, LineCache& line) {
     const double step = height_step(low);
     const auto k = static_cast<std::size_t>(std::floor(height / step));
-    const Brick*& known = workspace.bricks[{i, 0, k}];
-    if (!known) {
+    auto& column = workspace.line_bricks;
+    if (column.size() <= i) column.resize(i + 1);
+    if (column[i].size() <= k) column[i].resize(k + 1);
+    LineBrick& known = column[i][k];
+    if (!known.brick) {
       Slot* slot;
       {
         const std::lock_guard lock(mutex_);
@@ -597,22 +628,16 @@ class LineTable {
         slot->brick.height = {static_cast<double>(k) * step, static_cast<double>(k + 1) * step};
         build(slot->brick, workspace);
       });
-      known = &slot->brick;
+      known.brick = &slot->brick;
     }
-    const Brick& brick = *known;
+    const Brick& brick = *known.brick;
     line.brick = &brick, line.height = height, line.nodes = nodes;
-    const std::size_t plane = brick.ranges * 2 * (nodes ? nodes->size() : brick.frequencies.size());
-    const float* const values = nodes ? at_frequencies(brick, *nodes, workspace).data() : brick.floats.data();
-    line.values.assign(plane, 0);
+    const std::size_t plane = brick.ranges * padded(2 * (nodes ? nodes->size() : brick.frequencies.size()));
+    const float* const values = nodes ? at_frequencies(known, *nodes, workspace).data() : brick.floats.data();
+    line.values.resize(plane);
     float by_height[64];
     chebyshev_weights(brick.heights, brick.height.relative(height), by_height);
-    for (std::size_t h = 0; h < brick.heights; ++h) {
-      const float w = by_height[h];
-      const float* __restrict v = values + h * plane;
-      float* __restrict out = line.values.data();
-#pragma omp simd
-      for (std::size_t m = 0; m < plane; ++m) out[m] += w * v[m];
-    }
+    weighted_sum(by_height, brick.heights, values, plane, line.values.data());
   }
 
   void build(Brick& brick, TableWorkspace& workspace) const {
@@ -643,7 +668,11 @@ class LineTable {
       brick.heights = std::min<std::size_t>(brick.heights + 2, 60);
       brick.frequencies = frequency_nodes(low_, high_, brick.frequencies.size() + 2, law_);
     }
-    brick.floats.assign(brick.values.begin(), brick.values.end());
+    const std::size_t width = 2 * brick.frequencies.size(), rows = brick.values.size() / width;
+    brick.floats.assign(rows * padded(width), 0);
+    for (std::size_t r = 0; r < rows; ++r)
+      for (std::size_t m = 0; m < width; ++m)
+        brick.floats[r * padded(width) + m] = static_cast<float>(brick.values[r * width + m]);
     for (double k : brick.frequencies.wavenumber) brick.turns.push_back(static_cast<float>(k / (2 * pi)));
     brick.values.clear();
     brick.values.shrink_to_fit();

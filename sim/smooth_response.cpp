@@ -4,6 +4,8 @@
 #include <numbers>
 #include <unordered_map>
 
+#include "sim/lanes.hpp"
+
 namespace sonoforge {
 
 namespace {
@@ -19,6 +21,10 @@ ChebyshevRule::ChebyshevRule(std::size_t count) {
     points.push_back(-std::cos(turn));
     weights.push_back((i % 2 ? -1 : 1) * std::sin(turn));
   }
+  // Behind the last, what has no weight.
+  const std::size_t padded = (count + Vector<float>::lanes - 1) / Vector<float>::lanes * Vector<float>::lanes;
+  float_points.assign(points.begin(), points.end()), float_weights.assign(weights.begin(), weights.end());
+  float_points.resize(padded, 9), float_weights.resize(padded, 0);
 }
 
 const ChebyshevRule& chebyshev_rule(std::size_t count) {
@@ -36,10 +42,7 @@ double chebyshev_point(std::size_t count, std::size_t i) {
   return chebyshev_rule(count).points[i];
 }
 
-namespace {
-
-template <class T>
-void interpolation_weights(std::size_t count, double x, T* weights) {
+void chebyshev_weights(std::size_t count, double x, double* weights) {
   const ChebyshevRule& rule = chebyshev_rule(count);
   const double* const points = rule.points.data();
   const double* const barycentric = rule.weights.data();
@@ -50,22 +53,32 @@ void interpolation_weights(std::size_t count, double x, T* weights) {
       for (std::size_t j = 0; j < count; ++j) weights[j] = j == i ? 1 : 0;
       return;
     }
-    const double weight = barycentric[i] / difference;
-    weights[i] = static_cast<T>(weight);
-    sum += weight;
+    weights[i] = barycentric[i] / difference;
+    sum += weights[i];
   }
-  const T inverse = static_cast<T>(1 / sum);
+  const double inverse = 1 / sum;
   for (std::size_t i = 0; i < count; ++i) weights[i] *= inverse;
 }
 
-}  // namespace
-
-void chebyshev_weights(std::size_t count, double x, double* weights) {
-  interpolation_weights(count, x, weights);
-}
-
 void chebyshev_weights(std::size_t count, double x, float* weights) {
-  interpolation_weights(count, x, weights);
+  constexpr std::size_t lanes = Vector<float>::lanes;
+  // A place this near to a point has that point's weight 1 to within the digits of a float.
+  constexpr float nearest = 1e-9F;
+  const ChebyshevRule& rule = chebyshev_rule(count);
+  const V<float> place = static_cast<float>(x) - V<float>{};
+  V<float> sums{};
+  for (std::size_t i = 0; i < count; i += lanes) {
+    V<float> difference = place - load(rule.float_points.data() + i);
+    const V<float> magnitude = difference < 0 ? -difference : difference;
+    difference = magnitude < nearest ? V<float>{} + nearest : difference;
+    const V<float> weight = load(rule.float_weights.data() + i) / difference;
+    store(weights + i, weight);
+    sums += weight;
+  }
+  float sum = 0;
+  for (std::size_t l = 0; l < lanes; ++l) sum += sums[l];
+  const float inverse = 1 / sum;
+  for (std::size_t i = 0; i < count; i += lanes) store(weights + i, load(weights + i) * inverse);
 }
 
 FrequencyNodes frequency_nodes(double low, double high, std::size_t count, const WaveLaw& law) {

@@ -31,10 +31,12 @@ FrequencyNodes frequency_nodes(double low, double high, std::size_t count, const
 struct ChebyshevRule {
   explicit ChebyshevRule(std::size_t count);
   std::vector<double> points, weights;
+  std::vector<float> float_points, float_weights;  ///< the same, padded to whole vectors
 };
 const ChebyshevRule& chebyshev_rule(std::size_t count);
 /// Values at those points -> value at x: the weights of the interpolation.
 void chebyshev_weights(std::size_t count, double x, double* weights);
+/// To the digits of a float; writes whole vectors of 8.
 void chebyshev_weights(std::size_t count, double x, float* weights);
 /// One of the points.
 double chebyshev_point(std::size_t count, std::size_t i);
