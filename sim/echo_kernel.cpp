@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numbers>
+#include <type_traits>
 
 #include "sim/lanes.hpp"
 
@@ -196,9 +197,11 @@ class Responses {
   const T* amplitude_;  // [scatterer][width]
 };
 
-/// One block of bins of a transmit: P of `count` scatterers, then their part of E.
-template <class T, std::size_t count>
-void echo_block(std::size_t nodes, const T* psi, const EchoPoint<T>* points, const T* drive, T* echo) {
+/// One block of bins of a transmit: P of `count` scatterers, then their part of E. `on`: psi turns on to the next block,
+/// by the factors `steps`: [scatterer][re, im][padded node].
+template <class T, std::size_t count, bool on>
+void echo_block(std::size_t nodes, std::conditional_t<on, T, const T>* psi, const EchoPoint<T>* points, const T* drive,
+                T* echo, [[maybe_unused]] const T* steps, [[maybe_unused]] std::size_t padded) {
   constexpr std::size_t lanes = EchoCell<T>::lanes, pair = EchoCell<T>::pair;
   const std::size_t each = nodes * pair;
   V<T> pressure_re[count], pressure_im[count];
@@ -207,8 +210,7 @@ void echo_block(std::size_t nodes, const T* psi, const EchoPoint<T>* points, con
     const V<T> d_re = load(drive + j), d_im = load(drive + j + lanes);
     for (std::size_t g = 0; g < count; ++g) {
       const V<T> p_re = load(psi + g * each + j), p_im = load(psi + g * each + j + lanes);
-      pressure_re[g] += d_re * p_re - d_im * p_im;
-      pressure_im[g] += d_re * p_im + d_im * p_re;
+      multiply_add<T>(d_re, d_im, p_re, p_im, pressure_re[g], pressure_im[g]);
     }
   }
   for (std::size_t g = 0; g < count; ++g) {
@@ -220,8 +222,13 @@ void echo_block(std::size_t nodes, const T* psi, const EchoPoint<T>* points, con
     V<T> e_re = load(echo + j), e_im = load(echo + j + lanes);
     for (std::size_t g = 0; g < count; ++g) {
       const V<T> p_re = load(psi + g * each + j), p_im = load(psi + g * each + j + lanes);
-      e_re += pressure_re[g] * p_re - pressure_im[g] * p_im;
-      e_im += pressure_re[g] * p_im + pressure_im[g] * p_re;
+      multiply_add<T>(pressure_re[g], pressure_im[g], p_re, p_im, e_re, e_im);
+      if constexpr (on) {
+        // To the next block.
+        const T c = steps[g * 2 * padded + j / pair], s = steps[(g * 2 + 1) * padded + j / pair];
+        store(psi + g * each + j, p_re * c - p_im * s);
+        store(psi + g * each + j + lanes, p_re * s + p_im * c);
+      }
     }
     store(echo + j, e_re);
     store(echo + j + lanes, e_im);
@@ -245,8 +252,7 @@ void matrix_block(std::size_t nodes, const T* psi, const EchoPoint<T>* points, T
       V<T> k_re = load(out), k_im = load(out + lanes);
       for (std::size_t g = 0; g < count; ++g) {
         const V<T> p_re = load(psi + g * each + j), p_im = load(psi + g * each + j + lanes);
-        k_re += a_re[g] * p_re - a_im[g] * p_im;
-        k_im += a_re[g] * p_im + a_im[g] * p_re;
+        multiply_add<T>(a_re[g], a_im[g], p_re, p_im, k_re, k_im);
       }
       store(out, k_re);
       store(out + lanes, k_im);
@@ -264,15 +270,25 @@ void add_echoes(const EchoCell<T>& cell, std::span<const EchoPoint<T>> points, c
     const std::size_t count = std::min(together, points.size() - first);
     Responses<T> responses(cell, points, first, count, basis, w);
     const EchoPoint<T>* const some = points.data() + first;
-    const auto add = count == 4   ? echo_block<T, 4>
-                     : count == 3 ? echo_block<T, 3>
-                     : count == 2 ? echo_block<T, 2>
-                                  : echo_block<T, 1>;
+    const auto add = count == 4   ? echo_block<T, 4, false>
+                     : count == 3 ? echo_block<T, 3, false>
+                     : count == 2 ? echo_block<T, 2, false>
+                                  : echo_block<T, 1, false>;
+    if (cell.frequencies == 1 && transmits == 1) {
+      // Responses are the states themselves.
+      const auto add_on = count == 4   ? echo_block<T, 4, true>
+                          : count == 3 ? echo_block<T, 3, true>
+                          : count == 2 ? echo_block<T, 2, true>
+                                       : echo_block<T, 1, true>;
+      for (std::size_t b = 0; b < cell.blocks(); ++b)
+        add_on(cell.nodes, w.state.data(), some, drive + b * slab, echo + b * slab, w.steps.data(), cell.padded);
+      continue;
+    }
     for (std::size_t b = 0; b < cell.blocks(); ++b) {
       const T* const psi = responses.block(b);
       for (std::size_t t = 0; t < transmits; ++t) {
         const std::size_t at = t * cell.size() + b * slab;
-        add(cell.nodes, psi, some, drive + at, echo + at);
+        add(cell.nodes, psi, some, drive + at, echo + at, nullptr, 0);
       }
       if (b + 1 < cell.blocks()) responses.advance();
     }

@@ -37,7 +37,7 @@ void mix_wave_columns(const T* in, std::size_t rows, const T* weights, std::size
     for (std::size_t c = 0; c < count; ++c) {
       const T* const weight = weights + c * column_step * pair;
       const V<T> u = load(weight), v = load(weight + lanes);
-      re[c] += u * x - v * y, im[c] += u * y + v * x;
+      multiply_add<T>(u, v, x, y, re[c], im[c]);
     }
   }
   for (std::size_t c = 0; c < count; ++c) {
@@ -59,8 +59,7 @@ void matrix_tile(std::size_t nodes, const T* matrix, const T* drive, std::size_t
     for (std::size_t i = 0; i < rows; ++i) {
       const V<T> k_re = load(matrix + i * each + j), k_im = load(matrix + i * each + j + lanes);
       for (std::size_t t = 0; t < transmits; ++t) {
-        re[i][t] += k_re * d_re[t] - k_im * d_im[t];
-        im[i][t] += k_re * d_im[t] + k_im * d_re[t];
+        multiply_add<T>(k_re, k_im, d_re[t], d_im[t], re[i][t], im[i][t]);
       }
     }
   }
@@ -145,8 +144,10 @@ void multiply_add_pairs(const T* a, const T* b, std::size_t count, T* out) {
   constexpr std::size_t lanes = EchoCell<T>::lanes, pair = EchoCell<T>::pair;
   for (std::size_t i = 0; i < count * pair; i += pair) {
     const V<T> x = load(a + i), y = load(a + i + lanes), u = load(b + i), v = load(b + i + lanes);
-    store(out + i, load(out + i) + (x * u - y * v));
-    store(out + i + lanes, load(out + i + lanes) + (x * v + y * u));
+    V<T> re = load(out + i), im = load(out + i + lanes);
+    multiply_add<T>(x, y, u, v, re, im);
+    store(out + i, re);
+    store(out + i + lanes, im);
   }
 }
 

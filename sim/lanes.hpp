@@ -27,6 +27,15 @@ void store(T* p, V<T> v) {
   std::memcpy(p, &v, sizeof v);
 }
 
+/// sum += a * b of complex numbers, in four fused multiply-adds.
+template <class T>
+inline void multiply_add(V<T> a_re, V<T> a_im, V<T> b_re, V<T> b_im, V<T>& re, V<T>& im) {
+  re += a_re * b_re;
+  re -= a_im * b_im;
+  im += a_re * b_im;
+  im += a_im * b_re;
+}
+
 /// Nearest integer for |x| < 2^(digits - 2).
 template <class T>
 V<T> nearest(V<T> x) {
