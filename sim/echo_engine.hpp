@@ -56,8 +56,11 @@ std::string why_not_fast(const EchoModel& model, std::span<const ScattererGroup>
 /// that a few dozen frequencies describe them, with a time origin of their own for each cell and channel; (b) what the
 /// cell sees of the aperture follows from a few virtual elements (see Aperture); (c) the amplitude of an element's
 /// response is a low polynomial in place and frequency. A scatterer then costs a few complex multiply-adds a virtual
-/// element and frequency; a cell costs two small matrix products and a short FFT a channel. Which sizes pay is worked
-/// out for each part of the phantom.
+/// element and frequency. Cells stand inside of larger ones, whose virtual elements theirs are interpolated to, so that
+/// the way to the channels - a matrix product and a short FFT each - is gone once for many cells. Where transmits are
+/// many, it is matrices from virtual element to virtual element that are summed and passed on, whatever their number.
+/// Elements whose width makes their response depend on frequency are divided into strips. Which sizes pay is worked out
+/// for each part of the phantom.
 void add_fast_echoes(const EchoModel& model, std::span<const ScattererGroup> groups,
                      std::span<const Transmit> transmits, std::span<const double> scales, const EchoRecord& record,
                      double accuracy, const std::function<void(std::size_t)>& done,

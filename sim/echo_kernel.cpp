@@ -197,8 +197,8 @@ class Responses {
   const T* amplitude_;  // [scatterer][width]
 };
 
-/// One block of bins of a transmit: P of `count` scatterers, then their part of E. `on`: psi turns on to the next block,
-/// by the factors `steps`: [scatterer][re, im][padded node].
+/// One block of bins of a transmit: P of `count` scatterers, then their part of E. `on`: psi turns on to the next
+/// block, by the factors `steps`: [scatterer][re, im][padded node].
 template <class T, std::size_t count, bool on>
 void echo_block(std::size_t nodes, std::conditional_t<on, T, const T>* psi, const EchoPoint<T>* points, const T* drive,
                 T* echo, [[maybe_unused]] const T* steps, [[maybe_unused]] std::size_t padded) {
