@@ -5,6 +5,7 @@
 #include <map>
 #include <set>
 
+#include "ai/croissant.hpp"
 #include "ai/sha256.hpp"
 
 namespace sonoforge {
@@ -47,7 +48,7 @@ std::string strata_table(const GenerateRequest& request, const Manifest& manifes
 
 std::string data_card(const GenerateRequest& request, const Manifest& manifest, const DatasetChecks& checks,
                       PatientSplits& splits, std::uint64_t bytes) {
-  std::string text = "# Simulated ultrasound data set\n\n";
+  std::string text = card_front_matter(request, manifest) + "# Simulated ultrasound data set\n\n";
   text +=
       "Made by Sonoforge " SONOFORGE_VERSION
       ". Every image is a simulation and every label the exact truth of its phantom: no "

@@ -16,6 +16,8 @@
 #include "core/progress.hpp"
 #include "formats/zea.hpp"
 #include "io/atomic_file.hpp"
+#include "io/dicom.hpp"
+#include "io/dicom_segmentation.hpp"
 #include "io/hdf5.hpp"
 #include "io/nifti.hpp"
 #include "io/png.hpp"
@@ -26,7 +28,7 @@ namespace fs = std::filesystem;
 using nlohmann::ordered_json;
 
 const std::vector<std::string_view>& export_format_names() {
-  static const std::vector<std::string_view> names{"nnunet", "coco", "webdataset", "nifti"};
+  static const std::vector<std::string_view> names{"nnunet", "coco", "webdataset", "nifti", "dicom"};
   return names;
 }
 
@@ -98,6 +100,9 @@ class Exporter {
         break;
       case ExportFormat::nifti:
         nifti();
+        break;
+      case ExportFormat::dicom:
+        dicom();
         break;
     }
     for (const char* file : {"README.md", "dataset.yaml"})
@@ -182,6 +187,50 @@ class Exporter {
     data["description"] = "Simulated ultrasound, no patient was examined; see README.md";
     write_file_atomically(out_ / "splits_final.json", ordered_json::array({split}).dump(2) + "\n");
     write_file_atomically(out_ / "dataset.json", data.dump(2) + "\n");
+  }
+
+  /// Grey levels of 60 dB; segments of classes that the sample has.
+  void dicom() const {
+    each([&](const Sample& sample, std::size_t) {
+      const PixelGrid& grid = sample.grid;
+      const std::size_t height = grid.z.count, width = grid.x.count, middle = grid.y.count / 2;
+      DicomUltrasound image;
+      image.rows = height, image.columns = width, image.frames = sample.content.images.size();
+      image.scale = {{grid.x.from, grid.z.from}, {grid.x.step, grid.z.step}};
+      image.frame_rate = sample.content.acquisition.sequence.frame_rate;
+      image.frequency = sample.content.acquisition.centre_frequency;
+      image.dynamic_range = shown_range;
+      image.patient_id = sample.row->patient;
+      image.description = "Simulated B-mode " + sample.id;
+      for (const RealMap& frame : sample.content.images)
+        for (std::size_t z = 0; z < height; ++z)
+          for (std::size_t x = 0; x < width; ++x)
+            image.grey.push_back(static_cast<std::uint8_t>(
+                std::lround(255 * std::clamp(1 + frame.values(z, middle, x) / shown_range, 0.0F, 1.0F))));
+      write_dicom(out_ / (sample.id + ".dcm"), image);
+
+      const LabelMap& classes = *std::find_if(sample.content.labels.begin(), sample.content.labels.end(), [](const auto& l) { return l.name == "segmentation"; });
+      const auto later = sample.content.later_labels.find("segmentation");
+      DicomSegmentation truth;
+      truth.patient_id = sample.row->patient;
+      truth.description = "Exact truth of " + sample.id;
+      truth.rows = height, truth.columns = width;
+      truth.row_spacing = grid.z.step, truth.column_spacing = grid.x.step;
+      truth.first_row = grid.z.from, truth.first_column = grid.x.from;
+      truth.segments = classes.channels;
+      for (std::size_t c = 0; c < classes.channels.size(); ++c) {
+        truth.masks.emplace_back();
+        for (std::size_t f = 0; f < image.frames; ++f) {
+          const bool own = f > 0 && later != sample.content.later_labels.end();
+          const NdArray<float, 4>& values = own ? later->second[f - 1] : classes.values;
+          std::vector<std::uint8_t> mask;
+          for (std::size_t z = 0; z < height; ++z)
+            for (std::size_t x = 0; x < width; ++x) mask.push_back(values(c, z, middle, x) != 0);
+          truth.masks.back().push_back(std::move(mask));
+        }
+      }
+      write_dicom_segmentation(out_ / (sample.id + "_seg.dcm"), truth, out_ / (sample.id + ".dcm"));
+    });
   }
 
   void nifti() {

@@ -12,6 +12,7 @@ enum class ExportFormat {
   coco,        ///< COCO instances: images as PNG, one JSON a split with boxes, areas and run-length masks
   webdataset,  ///< tar files a split: ID.image.npy (dB), ID.mask.npy (classes), ID.json
   nifti,       ///< images/ID.nii.gz, masks/ID.nii.gz, and every truth map as maps/ID_NAME.nii.gz
+  dicom,       ///< ID.dcm (ultrasound multi-frame) and ID_seg.dcm (DICOM SEG, a segment a class), all frames
 };
 /// In the order of the enumeration.
 const std::vector<std::string_view>& export_format_names();

@@ -11,6 +11,7 @@
 #include <mutex>
 #include <set>
 
+#include "ai/croissant.hpp"
 #include "ai/data_card.hpp"
 #include "ai/journal.hpp"
 #include "ai/sha256.hpp"
@@ -274,6 +275,7 @@ void list(const GenerateRequest& request, Journals& journals, GenerateResult& re
   const Manifest manifest = make_manifest(std::move(rows), factors);
   result.checks = check_dataset(manifest.rows, prints);
   write_file_atomically(request.folder / "README.md", data_card(request, manifest, result.checks, splits, bytes));
+  write_file_atomically(request.folder / "croissant.json", croissant(request, manifest, bytes));
   write_manifest(request.folder / "manifest.csv", manifest);
 }
 

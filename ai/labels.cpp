@@ -1,6 +1,7 @@
 #include "ai/labels.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <map>
 
@@ -40,10 +41,22 @@ std::size_t nearest(const Axis& axis, double value, bool& inside) {
 
 }  // namespace
 
-const std::vector<std::string>& label_names() {
-  static const std::vector<std::string> names{"segmentation", "instances", "sound_speed", "attenuation", "density", "echogenicity"};
+const std::vector<std::string>& phantom_label_names() {
+  static const std::vector<std::string> names{"segmentation", "instances", "sound_speed", "attenuation", "density", "echogenicity",
+                                              "velocity", "displacement", "strain", "boxes"};
   return names;
 }
+
+const std::vector<std::string>& label_names() {
+  static const std::vector<std::string> names = [] {
+    std::vector<std::string> all = phantom_label_names();
+    for (const char* name : {"snr", "clean_image", "visibility", "shift", "aberration"}) all.emplace_back(name);
+    return all;
+  }();
+  return names;
+}
+
+bool labels_move(const Phantom& phantom) { return phantom.scatterers.motion != nullptr; }
 
 void check_label_names(const std::vector<std::string>& names) {
   for (const auto& name : names) {
@@ -56,19 +69,25 @@ void check_label_names(const std::vector<std::string>& names) {
   }
 }
 
-std::vector<LabelMap> rasterize_labels(const Phantom& phantom, const PixelGrid& grid, const std::vector<std::string>& names) {
+std::vector<LabelMap> rasterize_labels(const Phantom& phantom, const PixelGrid& grid, const std::vector<std::string>& names,
+                                       double time) {
   check_label_names(names);
   if (names.empty()) return {};
+  const DisplacementField* motion = phantom.scatterers.motion.get();
+  // Where what is at a pixel was at time 0: regions are shapes of that time.
+  const bool moved = motion && time != 0;
+  const auto origin = [&](Vec3 p) { return moved ? motion->origin(p, time) : p; };
   const std::size_t nx = grid.x.count, ny = grid.y.count, nz = grid.z.count, pixels = grid.size();
   std::vector<int> region(pixels);
   parallel_for(nz, [&](std::size_t iz) {
     for (std::size_t iy = 0; iy < ny; ++iy)
-      for (std::size_t ix = 0; ix < nx; ++ix) region[(iz * ny + iy) * nx + ix] = phantom.region_at(grid.position(iz, iy, ix));
+      for (std::size_t ix = 0; ix < nx; ++ix) region[(iz * ny + iy) * nx + ix] = phantom.region_at(origin(grid.position(iz, iy, ix)));
   });
   const Classes classes = classes_of(phantom);
 
   std::vector<LabelMap> maps;
   for (const auto& name : names) {
+    if (name == "boxes" || std::find(phantom_label_names().begin(), phantom_label_names().end(), name) == phantom_label_names().end()) continue;
     LabelMap map;
     map.name = name;
     map.grid = grid;
@@ -87,14 +106,15 @@ std::vector<LabelMap> rasterize_labels(const Phantom& phantom, const PixelGrid& 
         if (region[i] >= 0 && classes.of_region[static_cast<std::size_t>(region[i])] >= 0)
           map.values.flat()[static_cast<std::size_t>(classes.of_region[static_cast<std::size_t>(region[i])]) * pixels + i] = 1;
       for (const auto& target : phantom.targets) {
-        double x = target.position.x, z = target.position.z;
+        const Vec3 now = moved ? target.position + motion->displacement(target.position, time) : target.position;
+        double x = now.x, z = now.z;
         if (grid.kind == PixelGrid::Kind::polar) {
           const double dz = z - grid.apex_depth;
-          x = std::atan2(target.position.x, dz);
-          z = std::hypot(target.position.x, dz);
+          x = std::atan2(now.x, dz);
+          z = std::hypot(now.x, dz);
         }
         bool inside = true;
-        const std::size_t ix = nearest(grid.x, x, inside), iy = nearest(grid.y, target.position.y, inside), iz = nearest(grid.z, z, inside);
+        const std::size_t ix = nearest(grid.x, x, inside), iy = nearest(grid.y, now.y, inside), iz = nearest(grid.z, z, inside);
         const auto c = static_cast<std::size_t>(std::find(classes.names.begin(), classes.names.end(), target.label) - classes.names.begin());
         if (inside && c < classes.names.size()) map.values(c, iz, iy, ix) = 1;
       }
@@ -107,17 +127,66 @@ std::vector<LabelMap> rasterize_labels(const Phantom& phantom, const PixelGrid& 
       scalar("dB/cm", "true attenuation at 1 MHz", [&](std::size_t i) { return tissue(i).attenuation.db_per_cm; });
     } else if (name == "density") {
       scalar("kg/m^3", "true mass density", [&](std::size_t i) { return tissue(i).density; });
+    } else if (name == "velocity" || name == "displacement" || name == "strain") {
+      const bool strain = name == "strain";
+      map.unit = strain ? "" : name == "velocity" ? "m/s" : "m";
+      map.description = strain ? "Green's strain since the first frame" : name == "velocity" ? "velocity" : "way since the first frame";
+      if (strain) map.channels = {"xx", "zz", "xz"};
+      else map.channels = {"x", "y", "z"};
+      map.values = NdArray<float, 4>({3, nz, ny, nx});
+      if (motion)
+        parallel_for(nz, [&](std::size_t iz) {
+          for (std::size_t iy = 0; iy < ny; ++iy)
+            for (std::size_t ix = 0; ix < nx; ++ix) {
+              const Vec3 p = grid.position(iz, iy, ix), from = motion->origin(p, time);
+              if (!motion->moves(from)) continue;
+              std::array<double, 3> v{};
+              if (strain) {
+                v = green_strain(*motion, p, time);
+              } else {
+                const Vec3 u = name == "velocity" ? motion->velocity(p, time) : p - from;
+                v = {u.x, u.y, u.z};
+              }
+              for (std::size_t c = 0; c < 3; ++c) map.values(c, iz, iy, ix) = static_cast<float>(v[c]);
+            }
+        });
     } else {
       scalar("dB", "scatterer density times mean squared amplitude", [&](std::size_t i) {
         double level = tissue(i).echogenicity();
         if (region[i] >= 0) level += phantom.regions[static_cast<std::size_t>(region[i])].gain_db;
-        if (phantom.echo_map) level += phantom.echo_map->gain_db(grid.position(i / (nx * ny), i / nx % ny, i % nx));
+        if (phantom.echo_map) level += phantom.echo_map->gain_db(origin(grid.position(i / (nx * ny), i / nx % ny, i % nx)));
         return std::max(level, static_cast<double>(no_echo_db));
       });
     }
     maps.push_back(std::move(map));
   }
   return maps;
+}
+
+std::vector<Measurement> class_boxes(const LabelMap& segmentation) {
+  std::vector<Measurement> out;
+  const PixelGrid& grid = segmentation.grid;
+  const double half_x = 0.5 * std::abs(grid.x.step), half_z = 0.5 * std::abs(grid.z.step);
+  for (std::size_t c = 0; c < segmentation.channels.size(); ++c) {
+    double left = 1e300, right = -1e300, top = 1e300, bottom = -1e300, pixels = 0;
+    for (std::size_t iz = 0; iz < grid.z.count; ++iz)
+      for (std::size_t iy = 0; iy < grid.y.count; ++iy)
+        for (std::size_t ix = 0; ix < grid.x.count; ++ix) {
+          if (segmentation.values(c, iz, iy, ix) == 0) continue;
+          const Vec3 p = grid.position(iz, iy, ix);
+          // A polar pixel is as wide as its arc.
+          const double wide = grid.kind == PixelGrid::Kind::polar ? half_x * grid.z.at(iz) : half_x;
+          left = std::min(left, p.x - wide), right = std::max(right, p.x + wide);
+          top = std::min(top, p.z - half_z), bottom = std::max(bottom, p.z + half_z);
+          ++pixels;
+        }
+    if (pixels == 0) continue;
+    const std::string name = segmentation.channels[c];
+    for (const auto& [key, value] : {std::pair{".box_left", left}, std::pair{".box_right", right}, std::pair{".box_top", top}, std::pair{".box_bottom", bottom}})
+      out.push_back({name + key, value, "m"});
+    out.push_back({name + ".box_pixels", pixels, ""});
+  }
+  return out;
 }
 
 std::vector<Measurement> true_measurements(const Phantom& phantom) {

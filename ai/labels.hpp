@@ -8,9 +8,12 @@
 
 namespace sonoforge {
 
-/// Names that `rasterize_labels` knows: segmentation, instances, sound_speed, attenuation, density, echogenicity.
+/// Truths that follow from the phantom alone, which `rasterize_labels` knows: segmentation, instances, sound_speed,
+/// attenuation, density, echogenicity, velocity, displacement, strain, boxes.
+const std::vector<std::string>& phantom_label_names();
+/// These, and the truths about an image (app/image_truth.hpp): snr, clean_image, visibility, shift, aberration.
 const std::vector<std::string>& label_names();
-/// Throws `ConfigError("", ...)` for a name that is none of them, with the nearest one.
+/// Throws `ConfigError("", ...)` for a name that is none of `label_names`, with the nearest one.
 void check_label_names(const std::vector<std::string>& names);
 
 /// Truth maps of a phantom on the pixels of an image: the value at each pixel's centre, from the same shapes that placed the
@@ -20,7 +23,17 @@ void check_label_names(const std::vector<std::string>& names);
 ///   instances     one channel: 0 nowhere, else 1 + the index of the labelled region that covers the pixel
 ///   sound_speed   [m/s]; attenuation at 1 MHz [dB/cm]; density [kg/m^3]; echogenicity: scatterer density times mean squared amplitude
 ///                 [dB], -300 where nothing scatters
-std::vector<LabelMap> rasterize_labels(const Phantom& phantom, const PixelGrid& grid, const std::vector<std::string>& names);
+///   velocity      channels x, y, z: of what is at the pixel [m/s]; displacement: the way it has come since time 0 [m];
+///   strain        channels xx, zz, xz: Green's, since time 0; all three are 0 where nothing moves
+/// All of the state at `time` [s] after that of the phantom. Names of other labels, and boxes, have no map.
+std::vector<LabelMap> rasterize_labels(const Phantom& phantom, const PixelGrid& grid, const std::vector<std::string>& names,
+                                       double time = 0);
+/// Whether any of the maps above changes with time.
+bool labels_move(const Phantom& phantom);
+
+/// The smallest rectangles along x and z about the pixels of each class, edges of pixels: "CLASS.box_left", "box_right",
+/// "box_top", "box_bottom" [m], and "CLASS.box_pixels". Classes without pixels have none.
+std::vector<Measurement> class_boxes(const LabelMap& segmentation);
 
 /// True sizes of labelled regions where they have a closed form and are finite and not zero: "CLASS.volume" [m^3] and "CLASS.area" [m^2] of the
 /// section with the plane in the middle of the phantom's extent along y ("CLASS.2.volume" for the second region of a class).

@@ -20,7 +20,7 @@ struct CommandLine {
   bool dry_run = false;
   bool resume = false;                  ///< train
   int port = 0;                         ///< lab
-  std::string layout;                   ///< convert: --to nnunet, coco, webdataset or nifti
+  std::string layout;                   ///< convert: --to nnunet, coco, webdataset, nifti or dicom
 };
 
 // Each command returns the exit code 0 or 3; mistakes of the user are `UserError`s.

@@ -220,7 +220,7 @@ int convert_command(const CommandLine& line) {
     if (found == names.end())
       throw UserError(line.layout.empty()
                           ? "'" + line.inputs[0] + "' is a folder: say in which layout its data set is wanted. Write for example '--to nnunet'"
-                          : "--to " + line.layout + " (known: nnunet, coco, webdataset, nifti for a data set; picmus for a file). Write one of them");
+                          : "--to " + line.layout + " (known: nnunet, coco, webdataset, nifti, dicom for a data set; picmus for a file). Write one of them");
     const std::size_t samples = export_dataset(line.inputs[0], line.inputs[1], static_cast<ExportFormat>(found - names.begin()));
     if (line.json) std::cout << Json{{"folder", line.inputs[1]}, {"samples", samples}}.dump(2) << "\n";
     else if (!line.quiet) std::cout << "wrote " << samples << " samples to " << line.inputs[1] << "\n";

@@ -11,6 +11,7 @@
 
 #include "ai/cohort.hpp"
 #include "ai/labels.hpp"
+#include "app/image_truth.hpp"
 #include "core/progress.hpp"
 #include "recon/envelope.hpp"
 #include "sim/scan.hpp"
@@ -113,7 +114,9 @@ void ExperimentConfig::fields(FieldVisitor& visit) {
   visit.typed(beamformer, beamformer_catalog(), {.key = "beamformer", .doc = "How channel data become an image."});
   visit.object(image, {.key = "image", .doc = "Where the pixels stand, and how they are shown."});
   visit(components, {.key = "components", .doc = "Parts of the samples stored beside the whole: labels, background, noise."});
-  visit(labels, {.key = "labels", .doc = "Truth maps on the pixels of the image: segmentation, instances, sound_speed, attenuation, density, echogenicity."});
+  visit(labels, {.key = "labels", .doc = "Truths about the pixels of the image: segmentation, instances, boxes, sound_speed, attenuation, density, echogenicity, velocity, "
+                                           "displacement, strain, snr, clean_image, visibility, shift, aberration."});
+  visit(annotator, {.key = "annotator", .doc = "A simulated reader who draws outlines with errors, beside the truth."});
   visit.list(metrics, metric_catalog(), {.key = "metrics", .doc = "What is measured in the image."});
   visit(field, {.key = "field", .doc = "Where the command 'field' computes the transmitted pressure."});
 }
@@ -141,12 +144,7 @@ static RandomStream phantom_stream(const ExperimentConfig& config) {
 Experiment Experiment::build(const ConfigTree& tree, const std::vector<std::string>& needs, Factors factors) {
   std::vector<Problem> problems;
   Experiment e;
-  auto ignored = dataset_sections();
-  for (const auto& entry : tree.root().entries)
-    if (entry.key == "annotator") {
-      problems.push_back({entry.where, "the section 'annotator' is not in this version (labels are the exact truth of the phantom). Remove it"});
-      ignored.push_back(entry.key);
-    }
+  const auto& ignored = dataset_sections();
   try {
     tree.read(e.config, ignored);
   } catch (const UserError& error) {
@@ -195,6 +193,18 @@ Experiment Experiment::build(const ConfigTree& tree, const std::vector<std::stri
       });
   };
   each_name("labels", e.config.labels, [](const std::string& name) { check_label_names({name}); });
+  if (phantom_built && e.config.annotator)
+    attempt("annotator", [&] {
+      LabelMap classes;
+      classes.grid.x = classes.grid.z = Axis{0, 1, 1};
+      for (const auto& region : e.phantom.regions)
+        if (!region.label.empty()) classes.channels.push_back(region.label);
+      for (const auto& target : e.phantom.targets) classes.channels.push_back(target.label);
+      classes.values = NdArray<float, 4>({classes.channels.size(), 1, 1, 1});
+      AnnotatorConfig nothing = *e.config.annotator;
+      nothing.invented = 0;
+      nothing.annotate(classes, random);
+    });
   if (phantom_built) {
     each_name("components", e.config.components, [&](const std::string& name) { check_components(e.phantom, {name}); });
     for (std::size_t i = 0; i < e.config.metrics.size(); ++i)
@@ -215,7 +225,11 @@ Phantom Experiment::build_phantom(const ExperimentConfig& config, const ConfigTr
 
 Acquisition Experiment::simulate() const {
   const RandomStream random(static_cast<std::uint64_t>(config.seed), static_cast<std::uint64_t>(config.patient), "noise");
-  Acquisition acquisition = scan(*config.engine, {phantom, probe, *pulse, sequence, *config.receive}, config.components,
+  std::vector<std::string> components = config.components;
+  const bool noisy = std::isfinite(config.receive->noise.snr) || config.receive->noise.figure || config.receive->adc;
+  if (noisy && needs_clean_image(config.labels) && std::find(components.begin(), components.end(), noise_component) == components.end())
+    components.emplace_back(noise_component);
+  Acquisition acquisition = scan(*config.engine, {phantom, probe, *pulse, sequence, *config.receive}, components,
                                  config.visit_number == 0 ? random : random.child("visit", static_cast<std::uint64_t>(config.visit_number)));
   if (!config.description.empty()) acquisition.description = config.description;
   acquisition.sound_speed = config.sound_speed.value_or(phantom.background.sound_speed);
@@ -384,24 +398,79 @@ void refuse_unmeasured(const std::vector<MetricValue>& metrics, const std::strin
   if (!problems.empty()) throw UserError(problems);
 }
 
+namespace {
+
+/// The first frame without noise: samples less their component "noise", which leaves the file where nobody asked for it.
+ComplexMap clean_frame(const Experiment& e, Acquisition& acquisition, const PixelGrid& grid) {
+  Acquisition clean = acquisition;
+  clean.components.clear();
+  for (const auto& component : acquisition.components)
+    if (component.name == noise_component)
+      for (std::size_t i = 0; i < clean.samples.size(); ++i) clean.samples.flat()[i] -= component.samples.flat()[i];
+  const auto& asked = e.config.components;
+  if (std::find(asked.begin(), asked.end(), noise_component) == asked.end()) {
+    std::erase_if(acquisition.components, [](const auto& component) { return component.name == noise_component; });
+    if (asked.empty()) acquisition.components.clear();
+  }
+  auto maps = e.config.beamformer->beamform(clean, grid);
+  compensate_loss(maps, e.config.image.compensation, clean);
+  return std::move(maps.front());
+}
+
+/// The phantom's truth at the beginning of every frame, and what the annotator makes of it.
+void add_labels(const Experiment& e, const PixelGrid& grid, ZeaFile& file) {
+  const auto& names = e.config.labels;
+  const bool boxes = std::find(names.begin(), names.end(), "boxes") != names.end();
+  const RandomStream reader(static_cast<std::uint64_t>(e.config.seed), static_cast<std::uint64_t>(e.config.patient), "annotator");
+  const auto annotation = [&](const LabelMap& classes, std::size_t frame) {
+    return e.config.annotator->annotate(classes, reader.child("visit", static_cast<std::uint64_t>(e.config.visit_number)).child("frame", frame));
+  };
+  const auto at = [&](std::size_t frame) {
+    const double rate = e.sequence.frame_rate, time = frame > 0 && rate > 0 ? static_cast<double>(frame) / rate : 0;
+    std::vector<LabelMap> maps = rasterize_labels(e.phantom, grid, names, time);
+    if (!boxes && !e.config.annotator) return maps;
+    const LabelMap classes = rasterize_labels(e.phantom, grid, {"segmentation"}, time).front();
+    if (boxes && frame == 0)
+      for (auto& box : class_boxes(classes)) file.measurements.push_back(std::move(box));
+    if (e.config.annotator) maps.push_back(annotation(classes, frame));
+    return maps;
+  };
+  file.labels = at(0);
+  if (!labels_move(e.phantom)) return;
+  for (std::size_t frame = 1; frame < e.sequence.frames; ++frame)
+    for (auto& map : at(frame)) file.later_labels[map.name].push_back(std::move(map.values));
+}
+
+}  // namespace
+
 RunResult run(const Experiment& e, bool judge_engine) {
   RunResult result;
   ZeaFile& file = result.file;
   file.acquisition = timed(result.seconds, "simulate", [&] { return e.simulate(); });
+  const bool clean_wanted = needs_clean_image(e.config.labels);
   const PixelGrid grid = e.grid(file.acquisition);
   auto maps = timed(result.seconds, "reconstruct", [&] { return e.config.beamformer->beamform(file.acquisition, grid); });
   compensate_loss(maps, e.config.image.compensation, file.acquisition);
+  ComplexMap clean = maps.front();
+  if (clean_wanted) clean = timed(result.seconds, "reconstruct", [&] { return clean_frame(e, file.acquisition, grid); });
   const auto envelopes = detect(maps, e.config.image);
   file.images = make_images(envelopes);
   file.image_grid = grid;
-  file.labels = timed(result.seconds, "label", [&] { return rasterize_labels(e.phantom, grid, e.config.labels); });
+  timed(result.seconds, "label", [&] {
+    add_labels(e, grid, file);
+    ImageTruth truth = image_truth(e, file.acquisition, maps.front(), clean);
+    std::move(truth.labels.begin(), truth.labels.end(), std::back_inserter(file.labels));
+    file.measurements.insert(file.measurements.end(), truth.measurements.begin(), truth.measurements.end());
+    return 0;
+  });
   result.metrics = timed(result.seconds, "measure", [&] {
     std::optional<LabelMap> classes;
     if (!e.config.metrics.empty()) classes = metric_classes(e.phantom, grid);
     return measure(e.config.metrics, envelopes.front(), file.images.front(), classes);
   });
   result.beamformed = std::move(maps);
-  file.measurements = true_measurements(e.phantom);
+  const auto own = true_measurements(e.phantom);
+  file.measurements.insert(file.measurements.begin(), own.begin(), own.end());
   file.config = e.resolved;
   file.seed = static_cast<std::uint64_t>(e.config.seed);
   file.factors = e.factors;

@@ -8,6 +8,7 @@
 
 #include <nlohmann/json_fwd.hpp>
 
+#include "ai/annotator.hpp"
 #include "core/fields.hpp"
 #include "formats/zea.hpp"
 #include "io/config.hpp"
@@ -65,6 +66,7 @@ struct ExperimentConfig : Configurable {
   ImageConfig image;
   std::vector<std::string> components;  ///< of the samples, stored beside the whole
   std::vector<std::string> labels{"segmentation"};
+  std::optional<AnnotatorConfig> annotator;  ///< a simulated reader's outlines, stored beside the truth
   std::vector<Typed<MetricConfig>> metrics;
   std::optional<FieldConfig> field;
 

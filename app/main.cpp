@@ -118,7 +118,7 @@ void add_command(CLI::App& app, const Command& command, CommandLine& line) {
   }
   if (name == "convert") {
     sub->add_option("--count", line.count, "samples on the contact sheet of a data set (OUT ends in .png; 24 unless said)")->check(whole_number("a number of samples"))->option_text("N");
-    sub->add_option("--to", line.layout, "layout to which a whole data set is exported: nnunet, coco, webdataset or nifti; for a file of channel data: picmus")->option_text("LAYOUT");
+    sub->add_option("--to", line.layout, "layout to which a whole data set is exported: nnunet, coco, webdataset, nifti or dicom; for a file of channel data: picmus")->option_text("LAYOUT");
   }
   if (name == "train") sub->add_flag("--resume", line.resume, "go on from the last checkpoint");
   if (name == "lab") sub->add_option("--port", line.port, "port on 127.0.0.1")->check(CLI::Range(1, 65535))->option_text("N");

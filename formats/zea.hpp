@@ -25,6 +25,8 @@ struct ZeaFile {
   std::vector<ComplexMap> beamformed;            ///< one a frame: what the images were made of, before detection
   std::optional<PixelGrid> image_grid;
   std::vector<LabelMap> labels;                  ///< "segmentation", "sound_speed" (stored as sos_map), ...
+  /// Of labels that change from frame to frame, by name: the values of frames 1, 2, ... Others are alike in all frames.
+  std::map<std::string, std::vector<NdArray<float, 4>>> later_labels;
   std::string config;                            ///< resolved YAML
   std::uint64_t seed = 1;
   std::vector<Vec3> scatterer_positions;

@@ -459,34 +459,38 @@ class ZeaReading {
     auto map = read_map(name, "sonoforge/label_grids/" + name);
     if (!map) return;
     const std::size_t one = map->values.size() / map->frames;
-    for (std::size_t f = 1; f < map->frames; ++f)
-      if (!std::equal(map->values.begin(), map->values.begin() + static_cast<std::ptrdiff_t>(one),
-                      map->values.begin() + static_cast<std::ptrdiff_t>(f * one),
-                      [](float a, float b) { return a == b || (std::isnan(a) && std::isnan(b)); })) {
-        note("map '" + name + "' changes between frames: only its first frame is read");
-        break;
-      }
+    bool changes = false;
+    for (std::size_t f = 1; f < map->frames && !changes; ++f)
+      changes = !std::equal(map->values.begin(), map->values.begin() + static_cast<std::ptrdiff_t>(one),
+                            map->values.begin() + static_cast<std::ptrdiff_t>(f * one),
+                            [](float a, float b) { return a == b || (std::isnan(a) && std::isnan(b)); });
     LabelMap label;
     label.name = name == "sos_map" ? "sound_speed" : name;
     label.unit = map->unit;
     label.description = map->description;
     label.grid = map->grid;
     label.channels = map->labels;
-    const bool masks = name == "segmentation";
+    const bool masks = name == "segmentation" || name == "annotation";
     if ((masks || map->channels > 1) && label.channels.empty()) {
       for (std::size_t c = 0; c < map->channels; ++c) label.channels.push_back("class " + std::to_string(c));
       note("map '" + name + "' does not name its channels");
     }
     const PixelGrid& grid = map->grid;
-    label.values = NdArray<float, 4>({map->channels, grid.z.count, grid.y.count, grid.x.count});
-    for (std::size_t c = 0; c < map->channels; ++c)
-      for (std::size_t z = 0; z < grid.z.count; ++z)
-        for (std::size_t y = 0; y < grid.y.count; ++y)
-          for (std::size_t x = 0; x < grid.x.count; ++x) label.values(c, z, y, x) = map->at(0, c, z, y, x);
+    const auto values_of = [&](std::size_t f) {
+      NdArray<float, 4> values({map->channels, grid.z.count, grid.y.count, grid.x.count});
+      for (std::size_t c = 0; c < map->channels; ++c)
+        for (std::size_t z = 0; z < grid.z.count; ++z)
+          for (std::size_t y = 0; y < grid.y.count; ++y)
+            for (std::size_t x = 0; x < grid.x.count; ++x) values(c, z, y, x) = map->at(f, c, z, y, x);
+      return values;
+    };
+    label.values = values_of(0);
     if (masks)
-      for (float v : label.values.flat())
+      for (float v : map->values)
         if (v != 0 && v != 1)
-          refuse("dataset '" + data("segmentation/values") + "' holds more than 0 and 1. Correct the file");
+          refuse("dataset '" + data(name + "/values") + "' holds more than 0 and 1. Correct the file");
+    if (changes)
+      for (std::size_t f = 1; f < map->frames; ++f) content_.later_labels[label.name].push_back(values_of(f));
     content_.labels.push_back(std::move(label));
   }
 

@@ -287,45 +287,50 @@ void write_beamformed(ArrayWriter& writer, const fs::path& file, const ZeaFile& 
   write_map_texts(writer, group, grid, {"-", "Beamformed samples", {"I", "Q"}});
 }
 
-void write_label(ArrayWriter& writer, const fs::path& file, const LabelMap& label, std::size_t frames) {
+void write_label(ArrayWriter& writer, const fs::path& file, const LabelMap& label,
+                 const std::vector<NdArray<float, 4>>* later, std::size_t frames) {
   const std::string group = std::string(track) + "data/" + label_dataset(label.name) + "/";
   const PixelGrid& grid = label.grid;
-  const bool masks = label.name == "segmentation";
+  const bool masks = label.name == "segmentation" || label.name == "annotation";
   const std::size_t channels = label.values.extent(0);
-  if (label.values.shape() != NdArray<float, 4>::Shape{channels, grid.z.count, grid.y.count, grid.x.count})
+  const NdArray<float, 4>::Shape expected{channels, grid.z.count, grid.y.count, grid.x.count};
+  if (label.values.shape() != expected)
     refuse(file, "label '" + label.name + "' does not have the shape of its grid");
   const bool scalar = !masks && label.channels.empty();
   if (masks && channels == 0) return;  // nothing is labelled: zea has no masks without channels
   if (scalar ? channels != 1 : channels != label.channels.size())
     refuse(file, "label '" + label.name + "' has " + std::to_string(channels) + " channels and " +
                      std::to_string(label.channels.size()) + " channel names");
-  std::vector<float> one;
-  one.reserve(label.values.size());
-  for (std::size_t z = 0; z < grid.z.count; ++z)
-    for (std::size_t x = 0; x < grid.x.count; ++x)
-      for (std::size_t y = 0; y < grid.y.count; ++y)
-        for (std::size_t c = 0; c < channels; ++c) one.push_back(label.values(c, z, y, x));
-  // The truth of one frame stands for all: zea wants every map to have all frames.
-  check_memory(file, "label '" + label.name + "'", one.size() * frames * sizeof(float));
+  if (later && later->size() + 1 != frames)
+    refuse(file, "label '" + label.name + "' has " + std::to_string(later->size() + 1) + " frames and the file " +
+                     std::to_string(frames));
+  // The truth of one frame stands for all unless it changes: zea wants every map to have all frames.
+  check_memory(file, "label '" + label.name + "'", label.values.size() * frames * sizeof(float));
+  std::vector<float> all;
+  all.reserve(label.values.size() * frames);
+  for (std::size_t f = 0; f < frames; ++f) {
+    const NdArray<float, 4>& one = f > 0 && later ? (*later)[f - 1] : label.values;
+    if (one.shape() != expected) refuse(file, "label '" + label.name + "' changes its shape between frames");
+    for (std::size_t z = 0; z < grid.z.count; ++z)
+      for (std::size_t x = 0; x < grid.x.count; ++x)
+        for (std::size_t y = 0; y < grid.y.count; ++y)
+          for (std::size_t c = 0; c < channels; ++c) all.push_back(one(c, z, y, x));
+  }
   std::vector<std::size_t> shape{frames, grid.z.count, grid.x.count, grid.y.count};
   const Hdf5Storage storage{label.unit.empty() ? "-" : label.unit, label.description, masks ? strong : light};
   if (!scalar) shape.push_back(channels);
   if (scalar && grid.y.count == 1) shape.pop_back();
   if (masks) {
     std::vector<std::uint8_t> values;
-    values.reserve(one.size() * frames);
-    for (std::size_t f = 0; f < frames; ++f)
-      for (float v : one) values.push_back(v > 0.5F ? 1 : 0);
+    values.reserve(all.size());
+    for (float v : all) values.push_back(v > 0.5F ? 1 : 0);
     writer.write_masks(group + "values", values, shape, storage);
   } else {
-    std::vector<float> values;
-    values.reserve(one.size() * frames);
-    for (std::size_t f = 0; f < frames; ++f) values.insert(values.end(), one.begin(), one.end());
-    writer.write(group + "values", values, shape, storage);
+    writer.write(group + "values", all, shape, storage);
   }
   const bool speed = label.name == "sound_speed";
   write_map_texts(writer, group, grid, {speed ? "m/s" : label.unit, label.description, label.channels});
-  if (!masks) write_range(writer.plain(), group, one, speed ? "m/s" : storage.unit);
+  if (!masks) write_range(writer.plain(), group, all, speed ? "m/s" : storage.unit);
 }
 
 void write_own(ArrayWriter& arrays, const fs::path& file, const ZeaFile& content) {
@@ -438,7 +443,10 @@ void write_zea(const fs::path& file, const ZeaFile& content, const ZeaStorage& s
   if (has_samples) write_samples(arrays, file, acquisition);
   if (!content.images.empty()) write_images(arrays, file, content);
   if (!content.beamformed.empty()) write_beamformed(arrays, file, content);
-  for (const LabelMap& label : content.labels) write_label(arrays, file, label, frames);
+  for (const LabelMap& label : content.labels) {
+    const auto later = content.later_labels.find(label.name);
+    write_label(arrays, file, label, later == content.later_labels.end() ? nullptr : &later->second, frames);
+  }
   if (!acquisition.probe.elements.empty() && !acquisition.sequence.transmits.empty())
     write_scan(writer, acquisition, frames);
   if (!content.subject_id.empty()) writer.write_text("metadata/subject/id", content.subject_id, {"-", "Subject ID."});

@@ -2,7 +2,7 @@
 
 build_packages="g++ cmake ninja-build pkg-config libtbb-dev libeigen3-dev libfftw3-dev libhdf5-dev libpng-dev zlib1g-dev
   libyaml-cpp-dev nlohmann-json3-dev libcli11-dev libcairo2-dev libcpp-httplib-dev libmatio-dev libdcmtk-dev fonts-dejavu-core libtorch-dev libgloo-dev ca-certificates"
-test_packages="libgtest-dev libbenchmark-dev python3 python3-h5py python3-numpy python3-torch git chromium"
+test_packages="libgtest-dev libbenchmark-dev python3 python3-h5py python3-numpy python3-torch git openmpi-bin chromium"
 
 say() { printf '%s\n' "$*" >&2; }
 

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 #include <numbers>
+#include <set>
 #include <thread>
 
 #include "ai/manifest.hpp"
@@ -15,6 +16,8 @@
 #include "core/random.hpp"
 #include "formats/zea.hpp"
 #include "io/atomic_file.hpp"
+#include "io/dicom.hpp"
+#include "io/dicom_segmentation.hpp"
 #include "io/nifti.hpp"
 #include "io/png.hpp"
 #include "tests/end_to_end/command.hpp"
@@ -359,6 +362,125 @@ TEST_F(FactoryTest, ExportsReadBackAsTheSet) {
       EXPECT_EQ(grey.values[i], std::lround(255 * std::clamp(1 + image[i] / 60, 0.0F, 1.0F)));
   }
   EXPECT_EQ(dataset["numTraining"], training);
+}
+
+/// Card and Croissant metadata state what the set holds: hashes, sizes and counts are those of the files.
+TEST_F(FactoryTest, CroissantAndCardDescribeTheFiles) {
+  config();
+  ASSERT_EQ(run("generate set.yaml -o set --count 6").code, 0);
+  const auto json = nlohmann::json::parse(folder.read("set/croissant.json"));
+  EXPECT_EQ(json["@type"], "sc:Dataset");
+  EXPECT_EQ(json["conformsTo"], "http://mlcommons.org/croissant/1.0");
+  EXPECT_NE(json["description"].get<std::string>().find("6 patients, 6 samples"), std::string::npos) << json["description"];
+  EXPECT_NE(json["description"].get<std::string>().find("Synthetic"), std::string::npos);
+  const std::string table = folder.read("set/manifest.csv");
+  const std::string header = table.substr(0, table.find('\n'));
+  std::uintmax_t bytes = 0;
+  for (const auto& entry : fs::recursive_directory_iterator(folder.path() / "set/samples"))
+    if (entry.is_regular_file()) bytes += entry.file_size();
+  for (const auto& part : json["distribution"]) {
+    if (part["@id"] == "samples") {
+      EXPECT_EQ(part["contentSize"], std::to_string(bytes) + " B");
+      continue;
+    }
+    EXPECT_EQ(part["sha256"], sha256_of_file(folder.path() / "set" / part["@id"].get<std::string>()));
+  }
+  // A field a column, in their order.
+  std::string columns;
+  for (const auto& field : json["recordSet"][0]["field"]) columns += (columns.empty() ? "" : ",") + field["source"]["extract"]["column"].get<std::string>();
+  EXPECT_EQ(columns, header);
+  const std::string card = folder.read("set/README.md");
+  EXPECT_TRUE(card.starts_with("---\npretty_name: \"Simulated ultrasound: scene\"\n")) << card.substr(0, 200);
+  EXPECT_NE(card.find("size_categories:\n- n<1K\n"), std::string::npos);
+  EXPECT_NE(card.find("\n---\n\n# Simulated ultrasound data set\n"), std::string::npos);
+}
+
+/// DICOM pairs read back through the library: grey levels and masks of every pixel, the scale, and the same bytes again.
+TEST_F(FactoryTest, DicomPairsReadBackAsTheSet) {
+  config();
+  ASSERT_EQ(run("generate set.yaml -o set --count 4").code, 0);
+  ASSERT_EQ(run("convert set dicom --to dicom").code, 0);
+  ASSERT_EQ(run("convert set again --to dicom").code, 0);
+  std::set<std::string> identifiers;
+  for (const auto& row : read_manifest(folder.path() / "set/manifest.csv").rows) {
+    const ZeaFile sample = read_zea(folder.path() / "set" / row.file);
+    const fs::path image_file = folder.path() / "dicom" / (row.id + ".dcm"), truth_file = folder.path() / "dicom" / (row.id + "_seg.dcm");
+    const DicomUltrasound image = read_dicom(image_file);
+    const DicomSegmentation truth = read_dicom_segmentation(truth_file);
+    const PixelGrid& grid = sample.images[0].grid;
+    ASSERT_EQ(image.frames, 1u);
+    ASSERT_EQ(image.rows, grid.z.count);
+    ASSERT_EQ(image.columns, grid.x.count);
+    for (std::size_t i = 0; i < grid.size(); ++i)
+      ASSERT_EQ(image.grey[i], std::lround(255 * std::clamp(1 + sample.images[0].values.flat()[i] / 60, 0.0F, 1.0F)));
+    ASSERT_EQ(truth.segments, std::vector<std::string>{"lesion"});
+    for (std::size_t i = 0; i < grid.size(); ++i) ASSERT_EQ(truth.masks[0][0][i] != 0, sample.labels[0].values.flat()[i] != 0);
+    EXPECT_EQ(truth.patient_id, row.patient);
+    ASSERT_TRUE(image.scale);
+    EXPECT_NEAR(image.scale->spacing[1], 0.1e-3, 1e-15);
+    EXPECT_NEAR(image.scale->origin[1], 5e-3, 1e-15);
+    EXPECT_NEAR(truth.column_spacing, 0.1e-3, 1e-12);
+    EXPECT_NEAR(truth.first_row, 5e-3, 1e-12);
+    EXPECT_NEAR(truth.first_column, -3e-3, 1e-12);
+    EXPECT_EQ(dicom_referenced_image(truth_file), dicom_identifier(image_file));
+    for (const auto& [file, ending] : {std::pair{image_file, ".dcm"}, std::pair{truth_file, "_seg.dcm"}}) {
+      const std::string bytes = folder.read("dicom/" + row.id + ending);
+      EXPECT_EQ(bytes.substr(128, 4), "DICM");
+      EXPECT_EQ(bytes, folder.read("again/" + row.id + ending));
+      EXPECT_NE(bytes.find("Synthetic: computed"), std::string::npos);
+      const std::string uid = dicom_identifier(file);
+      EXPECT_LE(uid.size(), 64u);
+      EXPECT_TRUE(identifiers.insert(uid).second);
+    }
+  }
+  EXPECT_THROW(read_dicom_segmentation(folder.path() / "set.yaml"), UserError);
+  EXPECT_THROW(read_dicom_segmentation(folder.path() / "dicom" / "patient_00000_visit_0.dcm"), UserError);
+}
+
+/// Several ranks of Open MPI fill one folder together; killed with all its ranks, the job goes on when it is started again.
+TEST_F(FactoryTest, RanksOfMpiShareTheWork) {
+  config();
+  ASSERT_EQ(run("generate set.yaml -o whole").code, 0);
+  const std::string job = "OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 mpirun --oversubscribe -n 2 '" SONOFORGE_BINARY_DIR
+                          "/sonoforge' generate set.yaml --quiet --threads 1 -o ";
+  const auto start_job = [&](const std::string& name) {
+    const pid_t child = fork();
+    if (child == 0) {
+      ::setpgid(0, 0);
+      ::execl("/bin/sh", "sh", "-c", ("cd '" + folder.path().string() + "' && " + job + name + " > mpi.log 2>&1").c_str(), static_cast<char*>(nullptr));
+      ::_exit(127);
+    }
+    return child;
+  };
+  int status = 0;
+  ::waitpid(start_job("shared"), &status, 0);
+  ASSERT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << folder.read("mpi.log");
+  EXPECT_EQ(hashes("shared"), hashes("whole"));
+  // Each sample was made once, and both ranks had a journal or one was quicker.
+  std::size_t lines = 0;
+  for (const auto& entry : fs::directory_iterator(folder.path() / "shared/.progress"))
+    if (entry.path().extension() == ".jsonl") {
+      const std::string text = read_file(entry.path());
+      lines += static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
+    }
+  EXPECT_EQ(lines, 30u);
+  RandomStream random(9, 0, "kills");
+  int killed = 0;
+  for (int round = 0; killed < 3 && round < 60; ++round) {
+    const pid_t child = start_job("broken");
+    std::this_thread::sleep_for(std::chrono::milliseconds(static_cast<int>(random.uniform(150, 700))));
+    ::kill(-child, SIGKILL);
+    ::waitpid(child, &status, 0);
+    killed += WIFSIGNALED(status);
+  }
+  ASSERT_EQ(killed, 3);
+  // Ranks may outlive a killed mpirun for a moment: what they still write is part of the same set.
+  ::waitpid(start_job("broken"), &status, 0);
+  ASSERT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << folder.read("mpi.log");
+  EXPECT_NE(run("generate set.yaml -o broken --json").out.find("\"made\": 0,"), std::string::npos);
+  auto found = hashes("broken");
+  std::erase_if(found, [](const auto& entry) { return entry.second.empty(); });
+  EXPECT_EQ(found, hashes("whole"));
 }
 
 TEST_F(FactoryTest, MistakesInStrataPointIntoTheFile) {
