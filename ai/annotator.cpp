@@ -18,8 +18,7 @@ constexpr double pi = std::numbers::pi;
 class SmoothField {
  public:
   SmoothField(double length, RandomStream random) {
-    for (auto& wave : waves_)
-      wave = {random.normal() / length, random.normal() / length, random.uniform(0, 2 * pi)};
+    for (auto& wave : waves_) wave = {random.normal() / length, random.normal() / length, random.uniform(0, 2 * pi)};
   }
   double operator()(double x, double z) const {
     double sum = 0;
@@ -67,9 +66,11 @@ void move_outline(Plane& plane, const PixelGrid& grid, std::size_t iy, double re
   const Plane old = plane;
   const std::size_t nx = plane.nx, nz = plane.nz;
   parallel_for(nz, [&](std::size_t z) {
-    const double across = std::abs(grid.x.step) * (grid.kind == PixelGrid::Kind::polar ? std::max(grid.z.at(z), 1e-6) : 1);
+    const double across =
+        std::abs(grid.x.step) * (grid.kind == PixelGrid::Kind::polar ? std::max(grid.z.at(z), 1e-6) : 1);
     const double down = std::abs(grid.z.step), half = 0.5 * std::min(across, down);
-    const auto wx = static_cast<std::size_t>(std::ceil((reach + across) / across)), wz = static_cast<std::size_t>(std::ceil((reach + down) / down));
+    const auto wx = static_cast<std::size_t>(std::ceil((reach + across) / across)),
+               wz = static_cast<std::size_t>(std::ceil((reach + down) / down));
     for (std::size_t x = 0; x < nx; ++x) {
       const bool inside = old.mask[z * nx + x];
       const Vec3 p = grid.position(z, iy, x);
@@ -98,14 +99,30 @@ std::int64_t poisson(double mean, RandomStream& random) {
 }  // namespace
 
 void AnnotatorConfig::fields(FieldVisitor& visit) {
-  visit(bias, {.key = "bias", .doc = "How far outside the true outlines the drawn ones lie on average.", .unit = Unit::metre, .min = -0.02, .max = 0.02});
-  visit(jitter, {.key = "jitter", .doc = "Root mean square error of the outline.", .unit = Unit::metre, .min = 0, .max = 0.01});
-  visit(correlation, {.key = "correlation", .doc = "Length over which that error stays alike.", .unit = Unit::metre, .min = 1e-5, .max = 0.5});
-  visit(missed, {.key = "missed", .doc = "Probability that a structure is not drawn.", .unit = Unit::fraction, .min = 0, .max = 1});
+  visit(bias, {.key = "bias",
+               .doc = "How far outside the true outlines the drawn ones lie on average.",
+               .unit = Unit::metre,
+               .min = -0.02,
+               .max = 0.02});
+  visit(jitter,
+        {.key = "jitter", .doc = "Root mean square error of the outline.", .unit = Unit::metre, .min = 0, .max = 0.01});
+  visit(correlation, {.key = "correlation",
+                      .doc = "Length over which that error stays alike.",
+                      .unit = Unit::metre,
+                      .min = 1e-5,
+                      .max = 0.5});
+  visit(missed, {.key = "missed",
+                 .doc = "Probability that a structure is not drawn.",
+                 .unit = Unit::fraction,
+                 .min = 0,
+                 .max = 1});
   visit(invented, {.key = "invented", .doc = "Mean number of discs drawn where nothing is.", .min = 0, .max = 100});
-  visit(invented_radius, {.key = "invented_radius", .doc = "Their median radius.", .unit = Unit::metre, .min = 1e-5, .max = 0.1});
-  visit(invented_spread, {.key = "invented_spread", .doc = "Standard deviation of the logarithm of that radius.", .min = 0, .max = 2});
-  visit(classes, {.key = "classes", .doc = "Classes that the reader looks for (default: all); invented discs belong to the first."});
+  visit(invented_radius,
+        {.key = "invented_radius", .doc = "Their median radius.", .unit = Unit::metre, .min = 1e-5, .max = 0.1});
+  visit(invented_spread,
+        {.key = "invented_spread", .doc = "Standard deviation of the logarithm of that radius.", .min = 0, .max = 2});
+  visit(classes, {.key = "classes",
+                  .doc = "Classes that the reader looks for (default: all); invented discs belong to the first."});
 }
 
 LabelMap AnnotatorConfig::annotate(const LabelMap& segmentation, const RandomStream& random) const {
@@ -115,7 +132,9 @@ LabelMap AnnotatorConfig::annotate(const LabelMap& segmentation, const RandomStr
       throw ConfigError("classes", "'" + name + "' is no class of this phantom (the reader could not find it). " +
                                        (near.empty() ? "Use a label of the phantom" : "Did you mean '" + near + "'?"));
     }
-  const auto looks_for = [&](const std::string& name) { return classes.empty() || std::find(classes.begin(), classes.end(), name) != classes.end(); };
+  const auto looks_for = [&](const std::string& name) {
+    return classes.empty() || std::find(classes.begin(), classes.end(), name) != classes.end();
+  };
   const PixelGrid& grid = segmentation.grid;
   const std::size_t nx = grid.x.count, ny = grid.y.count, nz = grid.z.count;
   LabelMap out = segmentation;
@@ -132,13 +151,16 @@ LabelMap AnnotatorConfig::annotate(const LabelMap& segmentation, const RandomStr
     const RandomStream attention = own.child("attention");
     for (std::size_t iy = 0; iy < ny; ++iy) {
       Plane plane{nx, nz, std::vector<std::uint8_t>(nx * nz)};
-      for (std::size_t i = 0; i < plane.mask.size(); ++i) plane.mask[i] = segmentation.values(c, i / nx, iy, i % nx) != 0;
+      for (std::size_t i = 0; i < plane.mask.size(); ++i)
+        plane.mask[i] = segmentation.values(c, i / nx, iy, i % nx) != 0;
       int count = 0;
       const std::vector<int> part = parts_of(plane, count);
       for (std::size_t i = 0; i < part.size(); ++i)
         if (part[i] && attention.uniform_at(static_cast<std::uint64_t>(part[i])) < missed) plane.mask[i] = 0;
       if (reach > 0)
-        move_outline(plane, grid, iy, reach, [&](double x, double z) { return bias + std::clamp(jitter * field(x, z), -5 * jitter, 5 * jitter); });
+        move_outline(plane, grid, iy, reach, [&](double x, double z) {
+          return bias + std::clamp(jitter * field(x, z), -5 * jitter, 5 * jitter);
+        });
       for (std::size_t i = 0; i < plane.mask.size(); ++i) out.values(c, i / nx, iy, i % nx) = plane.mask[i];
     }
   }
@@ -152,7 +174,8 @@ LabelMap AnnotatorConfig::annotate(const LabelMap& segmentation, const RandomStr
       const std::size_t x = fancy.integer_below(nx), z = fancy.integer_below(nz);
       bool taken = false;
       for (std::size_t c = 0; c < segmentation.channels.size(); ++c)
-        taken |= (segmentation.values(c, z, ny / 2, x) != 0 && looks_for(segmentation.channels[c])) || out.values(c, z, ny / 2, x) != 0;
+        taken |= (segmentation.values(c, z, ny / 2, x) != 0 && looks_for(segmentation.channels[c])) ||
+                 out.values(c, z, ny / 2, x) != 0;
       if (taken) continue;
       const Vec3 middle = grid.position(z, ny / 2, x);
       for (std::size_t v = 0; v < nz; ++v)

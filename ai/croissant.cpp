@@ -12,11 +12,6 @@ using nlohmann::ordered_json;
 
 namespace {
 
-std::string name_of(const GenerateRequest& request) {
-  const std::string name = request.folder.has_filename() ? request.folder.filename().string() : request.folder.parent_path().filename().string();
-  return name.empty() ? "sonoforge" : name;
-}
-
 std::string phantom_of(const GenerateRequest& request) {
   const ConfigTree tree = ConfigTree::parse(request.text, "dataset.yaml");
   const ConfigNode* phantom = tree.root().find("phantom");
@@ -41,38 +36,77 @@ std::size_t patients_of(const Manifest& manifest) {
 
 std::string card_front_matter(const GenerateRequest& request, const Manifest& manifest) {
   const std::size_t n = manifest.rows.size();
-  const char* size = n < 1'000 ? "n<1K" : n < 10'000 ? "1K<n<10K" : n < 100'000 ? "10K<n<100K" : n < 1'000'000 ? "100K<n<1M" : "1M<n<10M";
-  std::string text = "---\npretty_name: " + ordered_json("Simulated ultrasound: " + phantom_of(request)).dump() + "\ntask_categories:\n";
+  const char* size = n < 1'000       ? "n<1K"
+                     : n < 10'000    ? "1K<n<10K"
+                     : n < 100'000   ? "10K<n<100K"
+                     : n < 1'000'000 ? "100K<n<1M"
+                                     : "1M<n<10M";
+  std::string text = "---\npretty_name: " + ordered_json("Simulated ultrasound: " + phantom_of(request)).dump() +
+                     "\ntask_categories:\n";
   text += request.store.holds("labels") ? "- image-segmentation\n" : "- image-classification\n";
-  text += "tags:\n- ultrasound\n- medical\n- synthetic\n- simulation\nsize_categories:\n- " + std::string(size) + "\nconfigs:\n- config_name: default\n"
+  text += "tags:\n- ultrasound\n- medical\n- synthetic\n- simulation\nsize_categories:\n- " + std::string(size) +
+          "\nconfigs:\n- config_name: default\n"
           "  data_files: manifest.csv\n---\n\n";
   return text;
 }
 
 std::string croissant(const GenerateRequest& request, const Manifest& manifest, std::uint64_t bytes) {
-  ordered_json context = {{"@language", "en"}, {"@vocab", "https://schema.org/"}, {"sc", "https://schema.org/"}, {"cr", "http://mlcommons.org/croissant/"},
-                          {"dct", "http://purl.org/dc/terms/"}, {"conformsTo", "dct:conformsTo"}, {"recordSet", "cr:recordSet"}, {"field", "cr:field"},
-                          {"fileObject", "cr:fileObject"}, {"fileSet", "cr:fileSet"}, {"includes", "cr:includes"}, {"source", "cr:source"},
-                          {"extract", "cr:extract"}, {"column", "cr:column"}, {"key", "cr:key"}, {"isLiveDataset", "cr:isLiveDataset"},
+  ordered_json context = {{"@language", "en"},
+                          {"@vocab", "https://schema.org/"},
+                          {"sc", "https://schema.org/"},
+                          {"cr", "http://mlcommons.org/croissant/"},
+                          {"dct", "http://purl.org/dc/terms/"},
+                          {"conformsTo", "dct:conformsTo"},
+                          {"recordSet", "cr:recordSet"},
+                          {"field", "cr:field"},
+                          {"fileObject", "cr:fileObject"},
+                          {"fileSet", "cr:fileSet"},
+                          {"includes", "cr:includes"},
+                          {"source", "cr:source"},
+                          {"extract", "cr:extract"},
+                          {"column", "cr:column"},
+                          {"key", "cr:key"},
+                          {"isLiveDataset", "cr:isLiveDataset"},
                           {"dataType", {{"@id", "cr:dataType"}, {"@type", "@vocab"}}}};
-  ordered_json json = {{"@context", context}, {"@type", "sc:Dataset"}, {"name", name_of(request)}, {"conformsTo", "http://mlcommons.org/croissant/1.0"}};
-  json["description"] = "Simulated ultrasound of " + std::to_string(patients_of(manifest)) + " patients, " + std::to_string(manifest.rows.size()) +
-                        " samples (" + phantom_of(request) + "). Synthetic: no patient was examined; physics, anatomy and variation end where the config in "
+  ordered_json json = {{"@context", context},
+                       {"@type", "sc:Dataset"},
+                       {"name", "simulated " + phantom_of(request)},
+                       {"conformsTo", "http://mlcommons.org/croissant/1.0"}};
+  json["description"] = "Simulated ultrasound of " + std::to_string(patients_of(manifest)) + " patients, " +
+                        std::to_string(manifest.rows.size()) + " samples (" + phantom_of(request) +
+                        "). Synthetic: no patient was examined; physics, anatomy and variation end where the config in "
                         "dataset.yaml ends, and what a model does on patients must be measured on patients.";
-  json["creator"] = {{"@type", "sc:SoftwareApplication"}, {"name", "Sonoforge"}, {"softwareVersion", SONOFORGE_VERSION}};
+  json["creator"] = {
+      {"@type", "sc:SoftwareApplication"}, {"name", "Sonoforge"}, {"softwareVersion", SONOFORGE_VERSION}};
   json["isLiveDataset"] = false;
   json["keywords"] = {"ultrasound", "synthetic", "simulation"};
   const std::string table = manifest_text(manifest);
-  json["distribution"] = ordered_json::array(
-      {{{"@type", "cr:FileObject"}, {"@id", "manifest.csv"}, {"name", "manifest.csv"}, {"contentUrl", "manifest.csv"}, {"encodingFormat", "text/csv"},
-        {"contentSize", std::to_string(table.size()) + " B"}, {"sha256", sha256(table)}},
-       {{"@type", "cr:FileObject"}, {"@id", "dataset.yaml"}, {"name", "dataset.yaml"}, {"contentUrl", "dataset.yaml"}, {"encodingFormat", "application/yaml"},
-        {"sha256", sha256_of_file(request.folder / "dataset.yaml")}},
-       {{"@type", "cr:FileSet"}, {"@id", "samples"}, {"name", "samples"}, {"encodingFormat", "application/x-hdf5"}, {"includes", "samples/*/*.hdf5"},
-        {"contentSize", std::to_string(bytes) + " B"}}});
+  json["distribution"] = ordered_json::array({{{"@type", "cr:FileObject"},
+                                               {"@id", "manifest.csv"},
+                                               {"name", "manifest.csv"},
+                                               {"contentUrl", "manifest.csv"},
+                                               {"encodingFormat", "text/csv"},
+                                               {"contentSize", std::to_string(table.size()) + " B"},
+                                               {"sha256", sha256(table)}},
+                                              {{"@type", "cr:FileObject"},
+                                               {"@id", "dataset.yaml"},
+                                               {"name", "dataset.yaml"},
+                                               {"contentUrl", "dataset.yaml"},
+                                               {"encodingFormat", "application/yaml"},
+                                               {"sha256", sha256_of_file(request.folder / "dataset.yaml")}},
+                                              {{"@type", "cr:FileSet"},
+                                               {"@id", "samples"},
+                                               {"name", "samples"},
+                                               {"encodingFormat", "application/x-hdf5"},
+                                               {"includes", "samples/*/*.hdf5"},
+                                               {"contentSize", std::to_string(bytes) + " B"}}});
   ordered_json fields = ordered_json::array();
   const auto add = [&](const std::string& column, const char* type, const std::string& text) {
-    fields.push_back({{"@type", "cr:Field"}, {"@id", "samples_table/" + column}, {"name", column}, {"description", text}, {"dataType", type},
+    fields.push_back({{"@type", "cr:Field"},
+                      {"@id", "samples_table/" + column},
+                      {"name", column},
+                      {"description", text},
+                      {"dataType", type},
                       {"source", {{"fileObject", {{"@id", "manifest.csv"}}}, {"extract", {{"column", column}}}}}});
   };
   add("id", "sc:Text", "unique name of the sample");
@@ -86,10 +120,17 @@ std::string croissant(const GenerateRequest& request, const Manifest& manifest, 
   for (std::size_t f = 0; f < manifest.factor_names.size(); ++f) {
     const std::string& unit = manifest.factor_units[f];
     double value = 0;
-    const bool number = std::all_of(manifest.rows.begin(), manifest.rows.end(), [&](const auto& row) { return row.factors[f].empty() || factor_number(row.factors[f], value); });
-    add(manifest.factor_names[f] + (unit.empty() ? "" : " [" + unit + "]"), number ? "sc:Float" : "sc:Text", "factor" + (unit.empty() ? std::string() : " in " + unit));
+    const bool number = std::all_of(manifest.rows.begin(), manifest.rows.end(), [&](const auto& row) {
+      return row.factors[f].empty() || factor_number(row.factors[f], value);
+    });
+    add(manifest.factor_names[f] + (unit.empty() ? "" : " [" + unit + "]"), number ? "sc:Float" : "sc:Text",
+        "factor" + (unit.empty() ? std::string() : " in " + unit));
   }
-  json["recordSet"] = ordered_json::array({{{"@type", "cr:RecordSet"}, {"@id", "samples_table"}, {"name", "samples_table"}, {"key", {{"@id", "samples_table/id"}}}, {"field", std::move(fields)}}});
+  json["recordSet"] = ordered_json::array({{{"@type", "cr:RecordSet"},
+                                            {"@id", "samples_table"},
+                                            {"name", "samples_table"},
+                                            {"key", {{"@id", "samples_table/id"}}},
+                                            {"field", std::move(fields)}}});
   return json.dump(2) + "\n";
 }
 

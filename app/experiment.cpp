@@ -398,51 +398,6 @@ void refuse_unmeasured(const std::vector<MetricValue>& metrics, const std::strin
   if (!problems.empty()) throw UserError(problems);
 }
 
-namespace {
-
-/// The first frame without noise: samples less their component "noise", which leaves the file where nobody asked for it.
-ComplexMap clean_frame(const Experiment& e, Acquisition& acquisition, const PixelGrid& grid) {
-  Acquisition clean = acquisition;
-  clean.components.clear();
-  for (const auto& component : acquisition.components)
-    if (component.name == noise_component)
-      for (std::size_t i = 0; i < clean.samples.size(); ++i) clean.samples.flat()[i] -= component.samples.flat()[i];
-  const auto& asked = e.config.components;
-  if (std::find(asked.begin(), asked.end(), noise_component) == asked.end()) {
-    std::erase_if(acquisition.components, [](const auto& component) { return component.name == noise_component; });
-    if (asked.empty()) acquisition.components.clear();
-  }
-  auto maps = e.config.beamformer->beamform(clean, grid);
-  compensate_loss(maps, e.config.image.compensation, clean);
-  return std::move(maps.front());
-}
-
-/// The phantom's truth at the beginning of every frame, and what the annotator makes of it.
-void add_labels(const Experiment& e, const PixelGrid& grid, ZeaFile& file) {
-  const auto& names = e.config.labels;
-  const bool boxes = std::find(names.begin(), names.end(), "boxes") != names.end();
-  const RandomStream reader(static_cast<std::uint64_t>(e.config.seed), static_cast<std::uint64_t>(e.config.patient), "annotator");
-  const auto annotation = [&](const LabelMap& classes, std::size_t frame) {
-    return e.config.annotator->annotate(classes, reader.child("visit", static_cast<std::uint64_t>(e.config.visit_number)).child("frame", frame));
-  };
-  const auto at = [&](std::size_t frame) {
-    const double rate = e.sequence.frame_rate, time = frame > 0 && rate > 0 ? static_cast<double>(frame) / rate : 0;
-    std::vector<LabelMap> maps = rasterize_labels(e.phantom, grid, names, time);
-    if (!boxes && !e.config.annotator) return maps;
-    const LabelMap classes = rasterize_labels(e.phantom, grid, {"segmentation"}, time).front();
-    if (boxes && frame == 0)
-      for (auto& box : class_boxes(classes)) file.measurements.push_back(std::move(box));
-    if (e.config.annotator) maps.push_back(annotation(classes, frame));
-    return maps;
-  };
-  file.labels = at(0);
-  if (!labels_move(e.phantom)) return;
-  for (std::size_t frame = 1; frame < e.sequence.frames; ++frame)
-    for (auto& map : at(frame)) file.later_labels[map.name].push_back(std::move(map.values));
-}
-
-}  // namespace
-
 RunResult run(const Experiment& e, bool judge_engine) {
   RunResult result;
   ZeaFile& file = result.file;

@@ -8,13 +8,16 @@
 #include "recon/envelope.hpp"
 #include "sim/exact.hpp"
 #include "sim/propagation.hpp"
+#include "sim/scan.hpp"
 #include "sim/shadow.hpp"
 
 namespace sonoforge {
 
 namespace {
 
-bool asks(const std::vector<std::string>& labels, const char* name) { return std::find(labels.begin(), labels.end(), name) != labels.end(); }
+bool asks(const std::vector<std::string>& labels, const char* name) {
+  return std::find(labels.begin(), labels.end(), name) != labels.end();
+}
 
 PropagationKind propagation_of(const Experiment& e) {
   const auto* linear = dynamic_cast<const Exact*>(e.config.engine.value.get());
@@ -25,7 +28,9 @@ PropagationKind propagation_of(const Experiment& e) {
 std::pair<std::size_t, std::size_t> pixels_of(const PixelGrid& grid, double length) {
   double across = std::abs(grid.x.step);
   if (grid.kind == PixelGrid::Kind::polar) across *= 0.5 * (grid.z.at(0) + grid.z.at(grid.z.count - 1));
-  const auto count = [&](double step) { return step > 0 ? static_cast<std::size_t>(std::lround(length / step)) : std::size_t{0}; };
+  const auto count = [&](double step) {
+    return step > 0 ? static_cast<std::size_t>(std::lround(length / step)) : std::size_t{0};
+  };
   return {count(across), count(std::abs(grid.z.step))};
 }
 
@@ -34,13 +39,16 @@ std::vector<double> powers(const ComplexMap& map) {
   const PixelGrid& grid = map.grid;
   std::vector<double> out(grid.z.count * grid.x.count);
   for (std::size_t z = 0; z < grid.z.count; ++z)
-    for (std::size_t x = 0; x < grid.x.count; ++x) out[z * grid.x.count + x] = static_cast<double>(std::norm(map.values(z, grid.y.count / 2, x)));
+    for (std::size_t x = 0; x < grid.x.count; ++x)
+      out[z * grid.x.count + x] = static_cast<double>(std::norm(map.values(z, grid.y.count / 2, x)));
   return out;
 }
 
 /// Means over (2 rx + 1) x (2 rz + 1) pixels, fewer at the edges.
-std::vector<double> smoothed(const std::vector<double>& values, std::size_t nx, std::size_t nz, std::size_t rx, std::size_t rz) {
-  const auto along = [](const std::vector<double>& in, std::size_t rows, std::size_t n, std::size_t r, std::size_t row_step, std::size_t step) {
+std::vector<double> smoothed(const std::vector<double>& values, std::size_t nx, std::size_t nz, std::size_t rx,
+                             std::size_t rz) {
+  const auto along = [](const std::vector<double>& in, std::size_t rows, std::size_t n, std::size_t r,
+                        std::size_t row_step, std::size_t step) {
     std::vector<double> out(in.size());
     for (std::size_t row = 0; row < rows; ++row)
       for (std::size_t i = 0; i < n; ++i) {
@@ -61,7 +69,8 @@ LabelMap scalar_map(const PixelGrid& grid, const char* name, const char* unit, c
   return map;
 }
 
-/// What travel times beyond the background's mean at every pixel: mean over elements within an f-number of 1, and rms about it.
+/// What travel times beyond the background's mean at every pixel: mean over elements within an f-number of 1, and rms
+/// about it.
 struct Delays {
   std::vector<double> mean, rms;
 };
@@ -74,7 +83,8 @@ Delays excess_delays(const Experiment& e, const PixelGrid& grid) {
     for (std::size_t y = 0; y < grid.y.count; ++y)
       for (std::size_t x = 0; x < grid.x.count; ++x) places.push_back(grid.position(z, y, x));
   const auto* linear = dynamic_cast<const Exact*>(e.config.engine.value.get());
-  const auto propagation = make_propagation(kind, e.phantom, e.probe, bounds_of(places), static_cast<int>(linear->dimensions));
+  const auto propagation =
+      make_propagation(kind, e.phantom, e.probe, bounds_of(places), static_cast<int>(linear->dimensions));
   if (!propagation || propagation->uniform()) return delays;
   parallel_blocks(places.size(), 256, [&](std::size_t begin, std::size_t end) {
     std::vector<std::size_t> elements;
@@ -108,7 +118,8 @@ double depth_of(const Probe& probe, Vec3 p) {
   return curved ? std::hypot(p.x, p.z + probe.curvature_radius) - probe.curvature_radius : p.z;
 }
 
-void add_visibility(ImageTruth& truth, const Experiment& e, const PixelGrid& grid, const std::vector<double>& clean, const std::vector<double>& noise) {
+void add_visibility(ImageTruth& truth, const Experiment& e, const PixelGrid& grid, const std::vector<double>& clean,
+                    const std::vector<double>& noise) {
   const std::size_t nx = grid.x.count, nz = grid.z.count, iy = grid.y.count / 2;
   // What echoes from each pixel before beamforming: backscatter times the two-way loss beyond the background's.
   Phantom pixels = e.phantom.with({});
@@ -119,11 +130,13 @@ void add_visibility(ImageTruth& truth, const Experiment& e, const PixelGrid& gri
       pixels.scatterers.amplitudes.push_back(1);
     }
   std::vector<double> factors(nx * nz, 1.0);
-  if (propagation_of(e) != PropagationKind::uniform) factors = shadow_factors({pixels, e.probe, *e.pulse, e.sequence, *e.config.receive});
+  if (propagation_of(e) != PropagationKind::uniform)
+    factors = shadow_factors({pixels, e.probe, *e.pulse, e.sequence, *e.config.receive});
   parallel_for(nz, [&](std::size_t z) {
     for (std::size_t x = 0; x < nx; ++x) {
       const std::size_t i = z * nx + x;
-      expected[i] = std::pow(10.0, e.phantom.echogenicity_at(pixels.scatterers.positions[i]) / 10) * factors[i] * factors[i];
+      expected[i] =
+          std::pow(10.0, e.phantom.echogenicity_at(pixels.scatterers.positions[i]) / 10) * factors[i] * factors[i];
     }
   });
   // Beam, depth gain and background loss are alike along a row: one factor each brings expectation to beamformed power.
@@ -143,15 +156,19 @@ void add_visibility(ImageTruth& truth, const Experiment& e, const PixelGrid& gri
   const LabelMap classes = rasterize_labels(e.phantom, grid, {"segmentation"}).front();
   const auto [rx, rz] = pixels_of(grid, 2e-3);
   for (std::size_t c = 0; c < classes.channels.size(); ++c) {
-    const auto mask = [&](std::size_t i) { return classes.values.flat()[(c * nz * grid.y.count + i / nx * grid.y.count + iy) * nx + i % nx] != 0; };
+    const auto mask = [&](std::size_t i) {
+      return classes.values.flat()[(c * nz * grid.y.count + i / nx * grid.y.count + iy) * nx + i % nx] != 0;
+    };
     std::vector<double> inside(nx * nz);
     for (std::size_t i = 0; i < inside.size(); ++i) inside[i] = mask(i);
     const std::vector<double> near = smoothed(inside, nx, nz, rx, rz);
     double signal_in = 0, noise_in = 0, count_in = 0, signal_out = 0, noise_out = 0, count_out = 0, loss = 0;
     for (std::size_t i = 0; i < inside.size(); ++i) {
       const double signal = factor(i / nx) * expected[i], n = row_noise[i / nx];
-      if (inside[i] != 0) signal_in += signal, noise_in += n, loss += 20 * std::log10(std::max(factors[i], 1e-15)), ++count_in;
-      else if (near[i] > 0) signal_out += signal, noise_out += n, ++count_out;
+      if (inside[i] != 0)
+        signal_in += signal, noise_in += n, loss += 20 * std::log10(std::max(factors[i], 1e-15)), ++count_in;
+      else if (near[i] > 0)
+        signal_out += signal, noise_out += n, ++count_out;
     }
     if (count_in == 0 || count_out == 0) continue;
     const double in = (signal_in + noise_in) / count_in, out = (signal_out + noise_out) / count_out;
@@ -160,13 +177,16 @@ void add_visibility(ImageTruth& truth, const Experiment& e, const PixelGrid& gri
     if (in > 0 && out > 0) truth.measurements.push_back({name + ".visible_contrast", 10 * std::log10(in / out), "dB"});
     truth.measurements.push_back({name + ".excess_loss", -loss / count_in, "dB"});
     if (noise_in + noise_out > 0 && signal_in + signal_out > 0)
-      truth.measurements.push_back({name + ".snr", 10 * std::log10((signal_in + signal_out) / (noise_in + noise_out)), "dB"});
+      truth.measurements.push_back(
+          {name + ".snr", 10 * std::log10((signal_in + signal_out) / (noise_in + noise_out)), "dB"});
   }
 }
 
 }  // namespace
 
-bool needs_clean_image(const std::vector<std::string>& labels) { return asks(labels, "snr") || asks(labels, "clean_image") || asks(labels, "visibility"); }
+bool needs_clean_image(const std::vector<std::string>& labels) {
+  return asks(labels, "snr") || asks(labels, "clean_image") || asks(labels, "visibility");
+}
 
 double speckle_gcnr(double power_1, double power_2) {
   const double a = std::min(power_1, power_2), b = std::max(power_1, power_2);
@@ -178,27 +198,74 @@ double speckle_gcnr(double power_1, double power_2) {
   return std::exp(-t) - std::exp(-ratio * t);
 }
 
-ImageTruth image_truth(const Experiment& e, const Acquisition& acquisition, const ComplexMap& noisy, const ComplexMap& clean) {
+ComplexMap clean_frame(const Experiment& e, Acquisition& acquisition, const PixelGrid& grid) {
+  Acquisition clean = acquisition;
+  clean.components.clear();
+  for (const auto& component : acquisition.components)
+    if (component.name == noise_component)
+      for (std::size_t i = 0; i < clean.samples.size(); ++i) clean.samples.flat()[i] -= component.samples.flat()[i];
+  const auto& asked = e.config.components;
+  if (std::find(asked.begin(), asked.end(), noise_component) == asked.end()) {
+    std::erase_if(acquisition.components, [](const auto& component) { return component.name == noise_component; });
+    if (asked.empty()) acquisition.components.clear();
+  }
+  auto maps = e.config.beamformer->beamform(clean, grid);
+  compensate_loss(maps, e.config.image.compensation, clean);
+  return std::move(maps.front());
+}
+
+void add_labels(const Experiment& e, const PixelGrid& grid, ZeaFile& file) {
+  const auto& names = e.config.labels;
+  const bool boxes = std::find(names.begin(), names.end(), "boxes") != names.end();
+  const RandomStream reader(static_cast<std::uint64_t>(e.config.seed), static_cast<std::uint64_t>(e.config.patient),
+                            "annotator");
+  const auto annotation = [&](const LabelMap& classes, std::size_t frame) {
+    return e.config.annotator->annotate(
+        classes, reader.child("visit", static_cast<std::uint64_t>(e.config.visit_number)).child("frame", frame));
+  };
+  const auto at = [&](std::size_t frame) {
+    const double rate = e.sequence.frame_rate, time = frame > 0 && rate > 0 ? static_cast<double>(frame) / rate : 0;
+    std::vector<LabelMap> maps = rasterize_labels(e.phantom, grid, names, time);
+    if (!boxes && !e.config.annotator) return maps;
+    const LabelMap classes = rasterize_labels(e.phantom, grid, {"segmentation"}, time).front();
+    if (boxes && frame == 0)
+      for (auto& box : class_boxes(classes)) file.measurements.push_back(std::move(box));
+    if (e.config.annotator) maps.push_back(annotation(classes, frame));
+    return maps;
+  };
+  file.labels = at(0);
+  if (!labels_move(e.phantom)) return;
+  for (std::size_t frame = 1; frame < e.sequence.frames; ++frame)
+    for (auto& map : at(frame)) file.later_labels[map.name].push_back(std::move(map.values));
+}
+
+ImageTruth image_truth(const Experiment& e, const Acquisition& acquisition, const ComplexMap& noisy,
+                       const ComplexMap& clean) {
   ImageTruth truth;
   const auto& labels = e.config.labels;
   const PixelGrid& grid = noisy.grid;
   const std::size_t nx = grid.x.count, ny = grid.y.count, nz = grid.z.count;
   if (needs_clean_image(labels)) {
     ComplexMap noise(grid);
-    for (std::size_t i = 0; i < noise.values.size(); ++i) noise.values.flat()[i] = noisy.values.flat()[i] - clean.values.flat()[i];
+    for (std::size_t i = 0; i < noise.values.size(); ++i)
+      noise.values.flat()[i] = noisy.values.flat()[i] - clean.values.flat()[i];
     const std::vector<double> clean_power = powers(clean), noise_power = powers(noise);
     if (asks(labels, "clean_image")) {
-      LabelMap map = scalar_map(grid, "clean_image", "dB", "the image without noise, below the brightest pixel of the noisy one");
+      LabelMap map =
+          scalar_map(grid, "clean_image", "dB", "the image without noise, below the brightest pixel of the noisy one");
       float top = 0;
       for (const auto& v : noisy.values.flat()) top = std::max(top, std::abs(v));
       for (std::size_t i = 0; i < clean.values.size(); ++i) {
-        const double level = 20 * std::log10(std::max(static_cast<double>(std::abs(clean.values.flat()[i])) / std::max(static_cast<double>(top), 1e-300), 1e-15));
+        const double level = 20 * std::log10(std::max(static_cast<double>(std::abs(clean.values.flat()[i])) /
+                                                          std::max(static_cast<double>(top), 1e-300),
+                                                      1e-15));
         map.values.flat()[i] = static_cast<float>(level);
       }
       truth.labels.push_back(std::move(map));
     }
     if (asks(labels, "snr")) {
-      LabelMap map = scalar_map(grid, "snr", "dB", "power of the clean beamformed samples over that of the noise, means over 2 mm x 2 mm");
+      LabelMap map = scalar_map(grid, "snr", "dB",
+                                "power of the clean beamformed samples over that of the noise, means over 2 mm x 2 mm");
       const auto [rx, rz] = pixels_of(grid, 1e-3);
       const auto s = smoothed(clean_power, nx, nz, rx, rz), n = smoothed(noise_power, nx, nz, rx, rz);
       for (std::size_t z = 0; z < nz; ++z)
@@ -224,7 +291,9 @@ ImageTruth image_truth(const Experiment& e, const Acquisition& acquisition, cons
       truth.labels.push_back(std::move(map));
     }
     if (asks(labels, "aberration")) {
-      LabelMap map = scalar_map(grid, "aberration", "s", "one-way travel time beyond the background's: mean over the elements within an f-number of 1, and rms about it");
+      LabelMap map = scalar_map(grid, "aberration", "s",
+                                "one-way travel time beyond the background's: mean over the elements within an "
+                                "f-number of 1, and rms about it");
       map.channels = {"mean", "rms"};
       map.values = NdArray<float, 4>({2, nz, ny, nx});
       for (std::size_t i = 0; i < grid.size(); ++i) {

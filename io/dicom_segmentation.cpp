@@ -24,16 +24,23 @@ constexpr std::size_t most_bytes = 2'000'000'000;
 
 void check(const OFCondition& condition, const fs::path& file) {
   if (condition.bad())
-    refuse_file(file, std::string("cannot be written as DICOM (") + condition.text() + "). Check names, free space and permissions");
+    refuse_file(file, std::string("cannot be written as DICOM (") + condition.text() +
+                          "). Check names, free space and permissions");
 }
 
 /// Sets values and remembers the first failure.
 class Writer {
  public:
   Writer(DcmItem& item, const fs::path& file) : item_(item), file_(file) {}
-  void text(const DcmTagKey& tag, const std::string& value) { check(item_.putAndInsertString(tag, value.c_str()), file_); }
-  void number(const DcmTagKey& tag, std::size_t value) { check(item_.putAndInsertUint16(tag, static_cast<Uint16>(value)), file_); }
-  void integer(const DcmTagKey& tag, std::size_t value) { check(item_.putAndInsertUint32(tag, static_cast<Uint32>(value)), file_); }
+  void text(const DcmTagKey& tag, const std::string& value) {
+    check(item_.putAndInsertString(tag, value.c_str()), file_);
+  }
+  void number(const DcmTagKey& tag, std::size_t value) {
+    check(item_.putAndInsertUint16(tag, static_cast<Uint16>(value)), file_);
+  }
+  void integer(const DcmTagKey& tag, std::size_t value) {
+    check(item_.putAndInsertUint32(tag, static_cast<Uint32>(value)), file_);
+  }
   void real(const DcmTagKey& tag, double value) { check(item_.putAndInsertFloat64(tag, value), file_); }
   void bytes(const DcmTagKey& tag, const std::vector<std::uint8_t>& values) {
     check(item_.putAndInsertUint8Array(tag, values.data(), values.size()), file_);
@@ -65,7 +72,9 @@ std::string decimal(double value) {
   return text.data();
 }
 
-std::string pair_of(double a, double b) { return decimal(a) + "\\" + decimal(b); }
+std::string pair_of(double a, double b) {
+  return decimal(a) + "\\" + decimal(b);
+}
 
 /// A short text without the characters that separate values.
 std::string plain(std::string text, std::size_t most = 64) {
@@ -74,7 +83,8 @@ std::string plain(std::string text, std::size_t most = 64) {
   return text.substr(0, most);
 }
 
-void identity(Writer& writer, const DicomSegmentation& segmentation, const std::string& study, const std::string& image) {
+void identity(Writer& writer, const DicomSegmentation& segmentation, const std::string& study,
+              const std::string& image) {
   writer.text(DCM_SpecificCharacterSet, "ISO_IR 192");
   writer.text(DCM_SOPClassUID, UID_SegmentationStorage);
   // Longer than those of the image by a digit, and as unique.
@@ -87,7 +97,8 @@ void identity(Writer& writer, const DicomSegmentation& segmentation, const std::
   const std::string patient = segmentation.patient_id.empty() ? "PHANTOM" : plain(segmentation.patient_id);
   writer.text(DCM_PatientName, "SYNTHETIC^" + patient);
   writer.text(DCM_PatientID, patient);
-  for (const DcmTagKey& empty : {DCM_PatientBirthDate, DCM_PatientSex, DCM_StudyDate, DCM_StudyTime, DCM_AccessionNumber, DCM_ReferringPhysicianName, DCM_StudyID})
+  for (const DcmTagKey& empty : {DCM_PatientBirthDate, DCM_PatientSex, DCM_StudyDate, DCM_StudyTime,
+                                 DCM_AccessionNumber, DCM_ReferringPhysicianName, DCM_StudyID})
     writer.text(empty, "");
   writer.text(DCM_ContentDate, content_date);
   writer.text(DCM_ContentTime, "000000");
@@ -114,9 +125,11 @@ void pixels(Writer& writer, std::size_t rows, std::size_t columns, std::size_t f
 }
 
 void check_size(const fs::path& file, std::size_t rows, std::size_t columns, std::size_t frames) {
-  if (rows == 0 || columns == 0 || frames == 0) refuse_file(file, "would hold no pixels (DICOM images have some). Give an image");
+  if (rows == 0 || columns == 0 || frames == 0)
+    refuse_file(file, "would hold no pixels (DICOM images have some). Give an image");
   if (rows > 65535 || columns > 65535 || rows * columns > most_bytes / frames)
-    refuse_file(file, "would be too large for DICOM (sides of 65535 pixels and 2 GB at most). Store fewer frames or pixels");
+    refuse_file(file,
+                "would be too large for DICOM (sides of 65535 pixels and 2 GB at most). Store fewer frames or pixels");
 }
 
 /// Reading: what a data set says, or a refusal.
@@ -129,7 +142,8 @@ class Reader {
     if (!fs::is_regular_file(file, error)) refuse_file(file, "cannot be read (no such file). Check the path");
     if (fs::file_size(file, error) > most_bytes) refuse_file(file, "is larger than 2 GB. Give a smaller file");
     const OFCondition loaded = format_.loadFile(file.c_str());
-    if (loaded.bad()) refuse_file(file, std::string("is no DICOM file that can be read (") + loaded.text() + "). Give another");
+    if (loaded.bad())
+      refuse_file(file, std::string("is no DICOM file that can be read (") + loaded.text() + "). Give another");
   }
   DcmDataset& data() { return *format_.getDataset(); }
   std::string text(DcmItem& item, const DcmTagKey& tag) {
@@ -138,7 +152,8 @@ class Reader {
   }
   std::size_t number(const DcmTagKey& tag) {
     Uint16 value = 0;
-    if (data().findAndGetUint16(tag, value).bad()) refuse_file(file_, "lacks the number " + std::string(DcmTag(tag).getTagName()) + ". The file is damaged");
+    if (data().findAndGetUint16(tag, value).bad())
+      refuse_file(file_, "lacks the number " + std::string(DcmTag(tag).getTagName()) + ". The file is damaged");
     return value;
   }
   std::size_t frames() {
@@ -157,7 +172,8 @@ class Reader {
   /// Two numbers "a\b" [mm], in m.
   void spacing(DcmItem& item, double& row, double& column) {
     Float64 a = 0, b = 0;
-    if (item.findAndGetFloat64(DCM_PixelSpacing, a, 0).good() && item.findAndGetFloat64(DCM_PixelSpacing, b, 1).good() && a > 0 && b > 0)
+    if (item.findAndGetFloat64(DCM_PixelSpacing, a, 0).good() &&
+        item.findAndGetFloat64(DCM_PixelSpacing, b, 1).good() && a > 0 && b > 0)
       row = a / 1e3, column = b / 1e3;
   }
 
@@ -174,9 +190,12 @@ void write_dicom_segmentation(const fs::path& file, const DicomSegmentation& seg
   DcmFileFormat format;
   Writer writer(*format.getDataset(), file);
   Reader source_image(image);
-  const std::string image_uid = source_image.text(source_image.data(), DCM_SOPInstanceUID), image_class = source_image.text(source_image.data(), DCM_SOPClassUID),
+  const std::string image_uid = source_image.text(source_image.data(), DCM_SOPInstanceUID),
+                    image_class = source_image.text(source_image.data(), DCM_SOPClassUID),
                     series = source_image.text(source_image.data(), DCM_SeriesInstanceUID);
-  if (image_uid.empty() || image_class.empty() || series.empty()) refuse_file(image, "names neither itself nor its series (a segmentation could not refer to it). Give a DICOM image");
+  if (image_uid.empty() || image_class.empty() || series.empty())
+    refuse_file(image,
+                "names neither itself nor its series (a segmentation could not refer to it). Give a DICOM image");
   identity(writer, segmentation, source_image.text(source_image.data(), DCM_StudyInstanceUID), image_uid);
   writer.text(DCM_ImageType, "DERIVED\\PRIMARY");
   writer.text(DCM_ContentLabel, "TRUTH");
@@ -217,7 +236,8 @@ void write_dicom_segmentation(const fs::path& file, const DicomSegmentation& seg
   measures.text(DCM_SliceThickness, "1");
   // Columns run along x, rows along z of the world frame: the plane y = 0.
   shared.item(DCM_PlaneOrientationSequence).text(DCM_ImageOrientationPatient, "1\\0\\0\\0\\0\\1");
-  std::vector<std::uint8_t> packed((segmentation.rows * segmentation.columns * frames * segmentation.segments.size() + 7) / 8);
+  std::vector<std::uint8_t> packed(
+      (segmentation.rows * segmentation.columns * frames * segmentation.segments.size() + 7) / 8);
   if (packed.size() % 2) packed.push_back(0);
   std::size_t bit = 0;
   for (std::size_t s = 0; s < segmentation.segments.size(); ++s) {
@@ -229,7 +249,8 @@ void write_dicom_segmentation(const fs::path& file, const DicomSegmentation& seg
       content.integer(DCM_DimensionIndexValues, s + 1);
       group.item(DCM_SegmentIdentificationSequence).number(DCM_ReferencedSegmentNumber, s + 1);
       group.item(DCM_PlanePositionSequence)
-          .text(DCM_ImagePositionPatient, decimal(segmentation.first_column * 1e3) + "\\0\\" + decimal(segmentation.first_row * 1e3));
+          .text(DCM_ImagePositionPatient,
+                decimal(segmentation.first_column * 1e3) + "\\0\\" + decimal(segmentation.first_row * 1e3));
       Writer derivation = group.item(DCM_DerivationImageSequence);
       derivation.code(DCM_DerivationCodeSequence, "113076", "DCM", "Segmentation");
       Writer source = derivation.item(DCM_SourceImageSequence);
@@ -237,7 +258,8 @@ void write_dicom_segmentation(const fs::path& file, const DicomSegmentation& seg
       source.text(DCM_ReferencedFrameNumber, std::to_string(f + 1));
       source.code(DCM_PurposeOfReferenceCodeSequence, "121322", "DCM", "Source image for image processing operation");
       const auto& mask = segmentation.masks[s][f];
-      if (mask.size() != segmentation.rows * segmentation.columns) refuse_file(file, "has a mask of another size. Give all the same");
+      if (mask.size() != segmentation.rows * segmentation.columns)
+        refuse_file(file, "has a mask of another size. Give all the same");
       for (const std::uint8_t v : mask) {
         if (v) packed[bit / 8] = static_cast<std::uint8_t>(packed[bit / 8] | 1U << bit % 8);
         ++bit;
@@ -252,7 +274,8 @@ void write_dicom_segmentation(const fs::path& file, const DicomSegmentation& seg
 
 DicomSegmentation read_dicom_segmentation(const fs::path& file) {
   Reader reader(file);
-  if (reader.text(reader.data(), DCM_SegmentationType) != "BINARY") refuse_file(file, "is no binary segmentation (only these are read). Give a DICOM SEG");
+  if (reader.text(reader.data(), DCM_SegmentationType) != "BINARY")
+    refuse_file(file, "is no binary segmentation (only these are read). Give a DICOM SEG");
   DicomSegmentation out;
   out.rows = reader.number(DCM_Rows), out.columns = reader.number(DCM_Columns);
   const std::size_t frames = reader.frames(), one = out.rows * out.columns;
@@ -261,22 +284,26 @@ DicomSegmentation read_dicom_segmentation(const fs::path& file) {
   out.patient_id = reader.text(reader.data(), DCM_PatientID);
   out.description = reader.text(reader.data(), DCM_SeriesDescription);
   DcmItem* item = nullptr;
-  for (long s = 0; reader.data().findAndGetSequenceItem(DCM_SegmentSequence, item, s).good(); ++s) out.segments.push_back(reader.text(*item, DCM_SegmentLabel));
+  for (long s = 0; reader.data().findAndGetSequenceItem(DCM_SegmentSequence, item, s).good(); ++s)
+    out.segments.push_back(reader.text(*item, DCM_SegmentLabel));
   out.masks.resize(out.segments.size());
   if (reader.data().findAndGetSequenceItem(DCM_SharedFunctionalGroupsSequence, item, 0).good()) {
     DcmItem* measures = nullptr;
-    if (item->findAndGetSequenceItem(DCM_PixelMeasuresSequence, measures, 0).good()) reader.spacing(*measures, out.row_spacing, out.column_spacing);
+    if (item->findAndGetSequenceItem(DCM_PixelMeasuresSequence, measures, 0).good())
+      reader.spacing(*measures, out.row_spacing, out.column_spacing);
   }
   for (std::size_t f = 0; f < frames; ++f) {
     Uint16 segment = 0;
     DcmItem *group = nullptr, *identification = nullptr, *position = nullptr;
     if (reader.data().findAndGetSequenceItem(DCM_PerFrameFunctionalGroupsSequence, group, static_cast<long>(f)).bad() ||
         group->findAndGetSequenceItem(DCM_SegmentIdentificationSequence, identification, 0).bad() ||
-        identification->findAndGetUint16(DCM_ReferencedSegmentNumber, segment).bad() || segment < 1 || segment > out.segments.size())
+        identification->findAndGetUint16(DCM_ReferencedSegmentNumber, segment).bad() || segment < 1 ||
+        segment > out.segments.size())
       refuse_file(file, "does not say to which segment frame " + std::to_string(f) + " belongs. The file is damaged");
     if (group->findAndGetSequenceItem(DCM_PlanePositionSequence, position, 0).good()) {
       Float64 x = 0, z = 0;
-      if (position->findAndGetFloat64(DCM_ImagePositionPatient, x, 0).good() && position->findAndGetFloat64(DCM_ImagePositionPatient, z, 2).good())
+      if (position->findAndGetFloat64(DCM_ImagePositionPatient, x, 0).good() &&
+          position->findAndGetFloat64(DCM_ImagePositionPatient, z, 2).good())
         out.first_column = x / 1e3, out.first_row = z / 1e3;
     }
     std::vector<std::uint8_t> mask(one);

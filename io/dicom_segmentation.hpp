@@ -23,7 +23,8 @@ void write_dicom_segmentation(const std::filesystem::path& file, const DicomSegm
                               const std::filesystem::path& image);
 /// What that writes, and other binary segmentations. `UserError` for anything else.
 DicomSegmentation read_dicom_segmentation(const std::filesystem::path& file);
-/// The identifier of the image that a segmentation refers to, and that of an image: they agree where both belong together.
+/// The identifier of the image that a segmentation refers to, and that of an image: they agree where both belong
+/// together.
 std::string dicom_referenced_image(const std::filesystem::path& segmentation);
 std::string dicom_identifier(const std::filesystem::path& image);
 

@@ -37,6 +37,18 @@ Phantom AnatomyPhantom::build(const RandomStream& random) const {
   return phantom;
 }
 
+UndulatingLayer::UndulatingLayer(double top, double bottom, std::vector<Wave> waves)
+    : top_(top), bottom_(bottom), waves_(std::move(waves)) {
+  for (const auto& wave : waves_) reach_ += std::abs(wave.amplitude);
+}
+
+bool UndulatingLayer::contains(Vec3 p) const {
+  // Most places are far from the surface: only those near it ask where it is.
+  constexpr double rounding = 1e-12;
+  if (p.z < top_ || p.z > bottom_ + reach_ + rounding) return false;
+  return p.z < bottom_ - reach_ - rounding || p.z <= bottom_at(p.x);
+}
+
 double UndulatingLayer::bottom_at(double x) const {
   double z = bottom_;
   for (const auto& wave : waves_)
@@ -45,11 +57,9 @@ double UndulatingLayer::bottom_at(double x) const {
 }
 
 Bounds UndulatingLayer::bounds() const {
-  double reach = 0;
-  for (const auto& wave : waves_) reach += std::abs(wave.amplitude);
   Bounds b;
   b.low.z = top_;
-  b.high.z = bottom_ + reach;
+  b.high.z = bottom_ + reach_;
   return b;
 }
 

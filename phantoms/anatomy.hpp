@@ -30,14 +30,13 @@ class UndulatingLayer : public Shape {
     double amplitude = 0, wavelength = 1, phase = 0;  ///< [m], [m], [rad]
   };
   /// Depths between which the layer lies [m]; the waves move its lower surface.
-  UndulatingLayer(double top, double bottom, std::vector<Wave> waves)
-      : top_(top), bottom_(bottom), waves_(std::move(waves)) {}
+  UndulatingLayer(double top, double bottom, std::vector<Wave> waves);
   double bottom_at(double x) const;
-  bool contains(Vec3 p) const override { return p.z >= top_ && p.z <= bottom_at(p.x); }
+  bool contains(Vec3 p) const override;
   Bounds bounds() const override;
 
  private:
-  double top_, bottom_;
+  double top_, bottom_, reach_ = 0;  ///< no wave carries the surface farther than reach from bottom
   std::vector<Wave> waves_;
 };
 

@@ -18,7 +18,7 @@ class Sheet : public Shape {
   Sheet(std::shared_ptr<const UndulatingLayer> fat, double top, double x, double lean, double bend, double thickness)
       : fat_(std::move(fat)), top_(top), x_(x), lean_(lean), bend_(bend), half_(thickness / 2) {}
   bool contains(Vec3 p) const override {
-    if (!fat_->contains(p)) return false;
+    if (std::abs(p.x - x_) > half_ + std::abs(lean_) + std::abs(bend_) + 1e-12 || !fat_->contains(p)) return false;
     const double t = (p.z - top_) / std::max(fat_->bottom_at(p.x) - top_, 1e-6);
     return std::abs(p.x - x_ - lean_ * t - bend_ * std::sin(pi * t)) <= half_;
   }

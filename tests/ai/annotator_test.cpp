@@ -57,8 +57,8 @@ std::vector<double> radii(const LabelMap& map) {
   return out;
 }
 
-// An outline moved by a constant is the disc of the larger radius: areas agree to a pixel along the outline, times 0.3 for
-// the signs.
+// An outline moved by a constant is the disc of the larger radius: areas agree to a pixel along the outline, times 0.3
+// for the signs.
 TEST(Annotator, BiasMovesTheOutlineByItsLength) {
   const double pixel = 0.05e-3;
   const LabelMap truth = discs(square(9e-3, pixel), {{}}, 4e-3);
@@ -74,11 +74,11 @@ TEST(Annotator, BiasMovesTheOutlineByItsLength) {
 }
 
 // 60 readers, outline error in 90 directions: mean 0 and the rms asked for. About 2 pi 4 / 2 = 12 independent errors a
-// reader at a correlation of 2 mm: 720 in all, a relative error of the rms of 1/sqrt(2 * 720) = 2.6 %, and of the mean of
-// jitter / sqrt(720). Rounding to pixels adds pixel^2 / 12 to the variance, below 1 %. Four standard errors. Where
+// reader at a correlation of 2 mm: 720 in all, a relative error of the rms of 1/sqrt(2 * 720) = 2.6 %, and of the mean
+// of jitter / sqrt(720). Rounding to pixels adds pixel^2 / 12 to the variance, below 1 %. Four standard errors. Where
 // the field's slope is steep, the normal's tilt lengthens the radius by a few per cent of the error: another 3 %.
 TEST(Annotator, JitterHasItsSize) {
-  const double pixel = 0.05e-3, jitter = 0.3e-3;
+  const double pixel = 0.1e-3, jitter = 0.3e-3;
   const LabelMap truth = discs(square(8e-3, pixel), {{}}, 4e-3);
   AnnotatorConfig reader;
   reader.jitter = jitter, reader.correlation = 2e-3;
@@ -101,11 +101,13 @@ TEST(Annotator, MissesStructuresWithTheirProbability) {
   reader.jitter = 0, reader.missed = 0.2;
   double drawn = 0;
   const int readers = 400;
-  for (std::uint64_t r = 0; r < readers; ++r) drawn += area(reader.annotate(truth, RandomStream(1, r, "annotator"))) / area(truth) * 9;
+  for (std::uint64_t r = 0; r < readers; ++r)
+    drawn += area(reader.annotate(truth, RandomStream(1, r, "annotator"))) / area(truth) * 9;
   EXPECT_NEAR(drawn, 0.8 * 9 * readers, 4 * std::sqrt(0.2 * 0.8 * 9 * readers));
 }
 
-// Discs of equal size in an empty picture large enough that overlaps are rare: their total area over that of one is Poisson.
+// Discs of equal size in an empty picture large enough that overlaps are rare: their total area over that of one is
+// Poisson.
 TEST(Annotator, InventsAsManyAsAsked) {
   const LabelMap nothing = discs(square(40e-3, 0.5e-3), {}, 1e-3);
   AnnotatorConfig reader;
@@ -128,7 +130,8 @@ TEST(Annotator, FollowsFromItsStreamAlone) {
   set_thread_count(1);
   const LabelMap one = reader.annotate(truth, RandomStream(1, 5, "annotator"));
   set_thread_count(4);
-  const LabelMap again = reader.annotate(truth, RandomStream(1, 5, "annotator")), other = reader.annotate(truth, RandomStream(1, 6, "annotator"));
+  const LabelMap again = reader.annotate(truth, RandomStream(1, 5, "annotator")),
+                 other = reader.annotate(truth, RandomStream(1, 6, "annotator"));
   set_thread_count(0);
   EXPECT_TRUE(std::ranges::equal(one.values.flat(), again.values.flat()));
   EXPECT_FALSE(std::ranges::equal(one.values.flat(), other.values.flat()));

@@ -25,8 +25,8 @@ PixelGrid view() {
   return grid;
 }
 
-// A disk at angular speed w about (0, 25 mm), z towards x: v = w (z - zc, -(x - xc)); after a time t what is at r came from the place
-// turned back by w t. Central differences over 20 us err by (w dt)^2 / 6.
+// A disk at angular speed w about (0, 25 mm), z towards x: v = w (z - zc, -(x - xc)); after a time t what is at r came
+// from the place turned back by w t. Central differences over 20 us err by (w dt)^2 / 6.
 TEST(MotionLabels, ARotatingDiskMovesAsItShould) {
   const double rate = 0.5, w = 2 * pi * rate, t = 0.3;
   const auto maps = rasterize_labels(disk(rate), view(), {"velocity", "displacement", "strain"}, t);
@@ -58,13 +58,15 @@ TEST(MotionLabels, TheSegmentationOfABeatingHeartChangesWithTime) {
   const Heartbeat beat = config.beat();
   const auto cavity_area = [&](double time) {
     const LabelMap map = rasterize_labels(phantom, grid, {"segmentation"}, time).front();
-    const auto c = static_cast<std::size_t>(std::find(map.channels.begin(), map.channels.end(), "cavity") - map.channels.begin());
+    const auto c =
+        static_cast<std::size_t>(std::find(map.channels.begin(), map.channels.end(), "cavity") - map.channels.begin());
     double count = 0;
     for (std::size_t i = 0; i < grid.size(); ++i) count += map.values.flat()[c * grid.size() + i];
     return count * 0.25e-6;
   };
-  // The leaflets cover a little of the cavity, the same part of it at any time but for their stretch: the ratio of areas is
-  // that of radius times length, sqrt(stretch) times the 2/3 power of the volume's ratio; measured on the field itself.
+  // The leaflets cover a little of the cavity, the same part of it at any time but for their stretch: the ratio of
+  // areas is that of radius times length, sqrt(stretch) times the 2/3 power of the volume's ratio; measured on the
+  // field itself.
   const double end = config.systole / config.rate;
   const Vec3 base{0, 0, config.apex_depth + config.length + 0.75 * config.wall};
   const Vec3 rim = base + Vec3{config.diameter / 2 - 1e-9, 0, 0}, tip = base - Vec3{0, 0, config.length - 1e-9};

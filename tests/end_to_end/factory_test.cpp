@@ -395,6 +395,35 @@ TEST_F(FactoryTest, CroissantAndCardDescribeTheFiles) {
   EXPECT_NE(card.find("\n---\n\n# Simulated ultrasound data set\n"), std::string::npos);
 }
 
+TEST_F(FactoryTest, ReadyConfigsHaveNoMistakes) {
+  std::size_t configs = 0;
+  for (const auto& entry : fs::directory_iterator(fs::path(SONOFORGE_SOURCE_DIR) / "configs/datasets")) {
+    const auto result = sonoforge_command(folder, "check '" + entry.path().string() + "'");
+    EXPECT_EQ(result.code, 0) << entry.path() << ": " << result.err;
+    ++configs;
+  }
+  EXPECT_GE(configs, 8u);
+}
+
+// Five images of 61 x 61 pixels in a row, 3 pixels of white about each.
+TEST_F(FactoryTest, AContactSheetShowsTheFirstSamples) {
+  config();
+  ASSERT_EQ(run("generate set.yaml -o set --count 6").code, 0);
+  ASSERT_EQ(run("convert set sheet.png --count 5").code, 0);
+  const GreyImage sheet = read_grey_png(folder.path() / "sheet.png");
+  ASSERT_EQ(sheet.width, 5u * 61 + 6 * 3);
+  ASSERT_EQ(sheet.height, 61u + 2 * 3);
+  const Manifest manifest = read_manifest(folder.path() / "set/manifest.csv");
+  for (std::size_t i = 0; i < 5; ++i) {
+    const ZeaFile sample = read_zea(folder.path() / "set" / manifest.rows[i].file);
+    for (std::size_t z = 0; z < 61; z += 7)
+      for (std::size_t x = 0; x < 61; x += 5) {
+        const double level = std::clamp(1 + sample.images[0].values(z, 0, x) / 60.0, 0.0, 1.0);
+        EXPECT_NEAR(sheet.values[(z + 3) * sheet.width + 3 + i * 64 + x], 255 * level, 0.51);
+      }
+  }
+}
+
 /// DICOM pairs read back through the library: grey levels and masks of every pixel, the scale, and the same bytes again.
 TEST_F(FactoryTest, DicomPairsReadBackAsTheSet) {
   config();
