@@ -241,8 +241,12 @@ ReportSection drift_section(const ValidateConfig& config, const Manifest& manife
                  " of one case after the other, drawn from these patients, until after " + std::to_string(drift.onset) +
                  " cases all come from the twin <b>" + html_escaped(drift.twin) +
                  "</b>. A cumulative sum (Page) of values made normal by their rank watches for worse ones; its limit "
-                 "is designed for the rate of false alarms.</p>\n" +
-                 table.html();
+                 "is designed for the rate of false alarms." +
+                 (std::abs(trial.found_run_length - trial.designed_run_length) > 4 * trial.run_length_error
+                      ? " <b>The rate found is not the designed one: the ranks of " + std::to_string(usual.size()) +
+                            " cases are too few to be normal.</b>"
+                      : std::string()) +
+                 "</p>\n" + table.html();
   return section;
 }
 
