@@ -83,26 +83,37 @@ inline Probe probe_of(const Measurement& measurement) {
   return physical_test::row_of_elements(channels, measurement.pitch, measurement.width, 0.1e-3, measurement.frequency);
 }
 
-/// Delays from the passage of the array's centre, and weights, of one wave. Delays are rounded to steps of the fine
-/// rate.
-inline TransmitLaw transmit_law(const Measurement& measurement, std::size_t wave) {
+/// What the file does not tell: how its samples came about between the drives and the file.
+struct Recording {
+  Window weights = Window::hann;  ///< in transmission
+  bool rounded = true;            ///< delays, to steps of the fine rate
+  double gain = 2;                ///< power of time that the gain grows with
+  double limit = 2048;            ///< of the converter; its low-pass comes afterwards and overshoots it
+};
+
+/// Delays from the passage of the array's centre, and weights, of one wave.
+inline TransmitLaw transmit_law(const Measurement& measurement, const Recording& recording, std::size_t wave) {
   TransmitLaw law;
   for (std::size_t n = 0; n < channels; ++n) {
     const double u = 2 * static_cast<double>(n) / (channels - 1) - 1;
     const double delay = u * (channels - 1) / 2 * measurement.pitch * std::sin(measurement.angles[wave]) / sound_speed;
-    law.delays.push_back(std::round(delay * measurement.fine_rate) / measurement.fine_rate);
-    law.apodization.push_back(window_value(Window::hamming, u));
+    law.delays.push_back(recording.rounded ? std::round(delay * measurement.fine_rate) / measurement.fine_rate : delay);
+    law.apodization.push_back(window_value(recording.weights, u));
   }
   return law;
 }
 
-/// What became of the echoes: gain that grows with the square of time, the limiter of a 12-bit converter, and
-/// decimation as MATLAB's `decimate` does it (8th-order Chebyshev low-pass, ripple 0.05 dB, forwards and backwards).
+/// What became of the echoes: gain that grows with a power of time, the limiter of a converter, and decimation as
+/// MATLAB's `decimate` does it (8th-order Chebyshev low-pass, ripple 0.05 dB, forwards and backwards).
 class Recorder {
  public:
   /// `samples` of a record are kept; echoes come as `fine_samples` at the fine rate.
-  Recorder(const Measurement& measurement, std::size_t fine_samples, std::size_t samples)
-      : fft_(fine_samples), samples_(samples), low_pass_(fft_.bins()), gain_(fine_samples) {
+  Recorder(const Measurement& measurement, const Recording& recording, std::size_t fine_samples, std::size_t samples)
+      : limit_(static_cast<float>(recording.limit)),
+        fft_(fine_samples),
+        samples_(samples),
+        low_pass_(fft_.bins()),
+        gain_(fine_samples) {
     constexpr double pi = std::numbers::pi;
     const double ripple = std::pow(10, 0.005) - 1, edge = std::tan(pi / 2 * 0.8 / decimation);
     for (std::size_t k = 0; k < low_pass_.size(); ++k) {
@@ -114,10 +125,11 @@ class Recorder {
       low_pass_[k] = static_cast<float>(1 / (1 + ripple * chebyshev * chebyshev) / static_cast<double>(fine_samples));
     }
     for (std::size_t n = 0; n < fine_samples; ++n)
-      gain_[n] = static_cast<float>(gain(measurement.start + static_cast<double>(n) / measurement.fine_rate));
+      gain_[n] =
+          static_cast<float>(gain(measurement.start + static_cast<double>(n) / measurement.fine_rate, recording.gain));
   }
   /// 1 at 40 us.
-  static double gain(double time) { return time > 0 ? time * time / (40e-6 * 40e-6) : 0; }
+  static double gain(double time, double power) { return time > 0 ? std::pow(time / 40e-6, power) : 0; }
 
   std::size_t samples() const { return samples_; }
   /// Echoes -> samples. `echo` becomes what `transposed` needs: the amplified echo.
@@ -125,7 +137,7 @@ class Recorder {
     std::vector<float> limited(echo.size());
     for (std::size_t n = 0; n < echo.size(); ++n) {
       echo[n] *= gain_[n];
-      limited[n] = std::clamp(echo[n], -limit, limit);
+      limited[n] = std::clamp(echo[n], -limit_, limit_);
     }
     filter(limited);
     for (std::size_t n = 0; n < samples_; ++n) out[n] = limited[decimation * n];
@@ -136,10 +148,8 @@ class Recorder {
     for (std::size_t n = 0; n < samples_; ++n) fine[decimation * n] = samples[n];
     filter(fine);
     for (std::size_t n = 0; n < fine.size(); ++n)
-      amplified[n] = std::abs(amplified[n]) < limit ? fine[n] * gain_[n] : 0.0F;
+      amplified[n] = std::abs(amplified[n]) < limit_ ? fine[n] * gain_[n] : 0.0F;
   }
-
-  static constexpr float limit = 2048;
 
  private:
   void filter(std::vector<float>& signal) const {
@@ -149,6 +159,7 @@ class Recorder {
     fft_.inverse(bins, signal);
   }
 
+  float limit_;
   RealFft<float> fft_;
   std::size_t samples_;
   std::vector<float> low_pass_, gain_;
@@ -159,7 +170,8 @@ class Recorder {
 class EchoOperator {
  public:
   /// `receivers`: ascending numbers of channels.
-  EchoOperator(const Measurement& measurement, std::vector<std::size_t> receivers, std::size_t fine_samples)
+  EchoOperator(const Measurement& measurement, const Recording& recording, std::vector<std::size_t> receivers,
+               std::size_t fine_samples)
       : fine_samples_(fine_samples), receivers_(std::move(receivers)), scatterers_(measurement.scatterers.size()) {
     const double step = measurement.fine_rate / static_cast<double>(fine_samples);
     const TwoWayPulse pulse(measurement);
@@ -181,7 +193,7 @@ class EchoOperator {
       drive_.push_back(std::complex<float>(step * pulse.spectrum(f, 0) *
                                            std::polar(1.0, 2 * std::numbers::pi * f * measurement.start)));
     }
-    fill(measurement, Band(frequencies, UniformMedium(sound_speed, {}, measurement.frequency, false)));
+    fill(measurement, recording, Band(frequencies, UniformMedium(sound_speed, {}, measurement.frequency, false)));
   }
   std::size_t receivers() const { return receivers_.size(); }
   std::size_t channel(std::size_t receiver) const { return receivers_[receiver]; }
@@ -274,11 +286,11 @@ class EchoOperator {
     return fields_.data() + ((block * scatterers_ + s) * waves + wave) * lanes;
   }
 
-  void fill(const Measurement& measurement, const Band& band) {
+  void fill(const Measurement& measurement, const Recording& recording, const Band& band) {
     // Weights of the drives: delay and apodization, real and imaginary parts.
     std::vector<double> weights_re(waves * channels * bins_), weights_im(weights_re.size());
     for (std::size_t t = 0; t < waves; ++t) {
-      const TransmitLaw law = transmit_law(measurement, t);
+      const TransmitLaw law = transmit_law(measurement, recording, t);
       for (std::size_t n = 0; n < channels; ++n)
         for (std::size_t b = 0, i = (t * channels + n) * bins_; b < bins_; ++b, ++i) {
           const auto weight =

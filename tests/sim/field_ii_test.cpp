@@ -3,148 +3,15 @@
 #include <gtest/gtest.h>
 
 #include <cstdio>
-#include <deque>
-#include <numeric>
 
-#include "field_ii_model.hpp"
-#include "sim/scatterer_engine.hpp"
+#include "core/random.hpp"
+#include "field_ii_fit.hpp"
+#include "sim/exact.hpp"
 
 namespace sonoforge {
 namespace {
 
 using namespace field_ii;
-using Vector = std::vector<double>;
-
-double dot(const Vector& a, const Vector& b) {
-  return std::inner_product(a.begin(), a.end(), b.begin(), 0.0);
-}
-void add(Vector& to, double factor, const Vector& from) {
-  for (std::size_t i = 0; i < to.size(); ++i) to[i] += factor * from[i];
-}
-double correlation(std::span<const float> a, std::span<const float> b) {
-  double ab = 0, aa = 0, bb = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    const double x = static_cast<double>(a[i]), y = static_cast<double>(b[i]);
-    ab += x * y, aa += x * x, bb += y * y;
-  }
-  return ab / std::sqrt(aa * bb);
-}
-
-/// |recorded(echoes of the strengths) - measured|^2 over |measured|^2, over two waves.
-class Misfit {
- public:
-  Misfit(const Measurement& measurement, const EchoOperator& model, const Recorder& recorder,
-         std::array<std::size_t, 2> pair)
-      : measurement_(measurement), model_(model), recorder_(recorder), pair_(pair) {
-    for (std::size_t i = 0; i < 2; ++i)
-      for (std::size_t m = 0; m < model.receivers(); ++m)
-        for (float value : measured(i, m)) power_ += static_cast<double>(value) * static_cast<double>(value);
-  }
-  double operator()(const Vector& strengths, Vector& gradient) const {
-    auto signals = model_.echoes(strengths, pair_);
-    const std::size_t rows = 2 * model_.receivers(), length = model_.fine_samples();
-    Vector errors(rows);
-    parallel_for(rows, [&](std::size_t row) {
-      const auto signal = std::span(signals).subspan(row * length, length);
-      std::vector<float> samples(recorder_.samples());
-      recorder_.record(signal, samples);
-      const auto wanted = measured(row / model_.receivers(), row % model_.receivers());
-      for (std::size_t n = 0; n < samples.size(); ++n) {
-        samples[n] -= wanted[n];
-        errors[row] += static_cast<double>(samples[n]) * static_cast<double>(samples[n]);
-      }
-      recorder_.transposed(samples, signal);
-    });
-    gradient = model_.transposed(signals, pair_);
-    for (double& value : gradient) value *= 2 / power_;
-    return std::accumulate(errors.begin(), errors.end(), 0.0) / power_;
-  }
-
- private:
-  std::span<const float> measured(std::size_t i, std::size_t receiver) const {
-    return std::span(measurement_.rf[pair_[i]]).subspan(model_.channel(receiver) * record_samples, recorder_.samples());
-  }
-  const Measurement& measurement_;
-  const EchoOperator& model_;
-  const Recorder& recorder_;
-  std::array<std::size_t, 2> pair_;
-  double power_ = 0;
-};
-
-/// Minimum from zero by limited-memory BFGS [nocedal1980], `evaluations` of the misfit and its gradient. Stopped early
-/// it leaves alone what the data hardly decide: that is the regularisation.
-Vector minimise(const Misfit& misfit, std::size_t size, int evaluations) {
-  Vector x(size), gradient, next_gradient;
-  double value = misfit(x, gradient);
-  struct Change {
-    Vector step, gradient;
-    double product;
-  };
-  std::deque<Change> memory;
-  for (int n = 1; n < evaluations;) {
-    Vector direction = gradient, alpha(memory.size());
-    for (std::size_t i = memory.size(); i-- > 0;) {
-      alpha[i] = dot(memory[i].step, direction) / memory[i].product;
-      add(direction, -alpha[i], memory[i].gradient);
-    }
-    // The first step would take off a tenth of the misfit if that fell on as it begins to.
-    const double scale = memory.empty() ? 0.1 * value / dot(gradient, gradient)
-                                        : memory.back().product / dot(memory.back().gradient, memory.back().gradient);
-    for (double& d : direction) d *= scale;
-    for (std::size_t i = 0; i < memory.size(); ++i)
-      add(direction, alpha[i] - dot(memory[i].gradient, direction) / memory[i].product, memory[i].step);
-    const double slope = dot(gradient, direction);
-    for (double length = 1; n < evaluations; length /= 2) {
-      Vector trial = x;
-      add(trial, -length, direction);
-      const double next = misfit(trial, next_gradient);
-      ++n;
-      if (!(next < value - 1e-4 * length * slope)) continue;
-      Change change{trial, next_gradient, 0};
-      add(change.step, -1, x), add(change.gradient, -1, gradient);
-      change.product = dot(change.step, change.gradient);
-      if (change.product > 0) memory.push_back(std::move(change));
-      if (memory.size() > 20) memory.pop_front();
-      x = std::move(trial), value = next, gradient = next_gradient;
-      break;
-    }
-  }
-  std::printf("  after %d evaluations the misfit is %.3f of the samples' size\n", evaluations, std::sqrt(value));
-  return x;
-}
-
-/// The record of one wave on all channels before the receiver, from an engine.
-std::vector<float> engine_echoes(const Measurement& measurement, const Vector& strengths, std::size_t wave,
-                                 std::size_t fine_samples, const Engine& engine) {
-  physical_test::Scene scene;
-  scene.probe = probe_of(measurement);
-  scene.phantom.background.sound_speed = sound_speed;
-  scene.phantom.background.scattering_exponent = 0;
-  for (std::size_t s = 0; s < strengths.size(); ++s) scene.add_target(measurement.scatterers[s], strengths[s]);
-  TransmitLaw law = transmit_law(measurement, wave);
-  const double first = *std::min_element(law.delays.begin(), law.delays.end());
-  for (double& delay : law.delays) delay -= first;
-  scene.add_transmit(law.delays, law.apodization);
-  scene.receive.sampling_rate = measurement.fine_rate;
-  scene.receive.start = measurement.start - first;
-  scene.receive.samples = static_cast<std::int64_t>(fine_samples);
-  const TwoWayPulse pulse(measurement);
-  const Acquisition echoes = engine.simulate({scene.phantom, scene.probe, pulse, scene.sequence, scene.receive});
-  return {echoes.samples.flat().begin(), echoes.samples.flat().end()};
-}
-
-/// Correlation of a wave that these strengths predict with the measured one, all channels and samples.
-double predict(const Measurement& measurement, const Vector& strengths, std::size_t wave) {
-  const std::size_t fine = good_fft_size(record_samples * decimation + 600);
-  auto echoes = engine_echoes(measurement, strengths, wave, fine, ScattererEngine());
-  const Recorder recorder(measurement, fine, record_samples);
-  std::vector<float> samples(channels * record_samples);
-  parallel_for(channels, [&](std::size_t m) {
-    recorder.record(std::span(echoes).subspan(m * fine, fine),
-                    std::span(samples).subspan(m * record_samples, record_samples));
-  });
-  return correlation(samples, measurement.rf[wave]);
-}
 
 std::vector<std::size_t> every(std::size_t step) {
   std::vector<std::size_t> out;
@@ -162,10 +29,10 @@ TEST(FieldTwo, OperatorOfTheFitIsTheEngine) {
   Measurement few = measurement;
   few.scatterers = {measurement.scatterers[150], measurement.scatterers[1500], measurement.scatterers[2746]};
   const Vector strengths{1, -0.5, 2};
-  const EchoOperator model(few, {5, 100, 150}, fit_fine_samples);
+  const EchoOperator model(few, {}, {5, 100, 150}, fit_fine_samples);
   const auto echoes = model.echoes(strengths, {0, 1});
   for (std::size_t i = 0; i < 2; ++i) {
-    const auto engine = engine_echoes(few, strengths, i, fit_fine_samples, Exact());
+    const auto engine = engine_echoes(few, strengths, {}, i, fit_fine_samples, Exact());
     double error = 0, size = 0;
     for (std::size_t m = 0; m < 3; ++m)
       for (std::size_t n = 0; n < fit_fine_samples; ++n) {
@@ -184,35 +51,101 @@ TEST(FieldTwo, OperatorOfTheFitIsTheEngine) {
   EXPECT_NEAR(dot(model.transposed(x, {0, 1}), strengths) / forwards, 1, 1e-3);
 }
 
-// How the samples came about was found on the four isolated wires in all three waves, so the third wave is blind to the
-// strengths but not to the recorder: Hamming weights in transmission; a gain that grows
-// with the square of time (under which the fit finds all wires equally strong, to 10 %); the limit of a 12-bit
-// converter, which the wires exceed tenfold; and only then the low-pass. Rounding the delays to 1 / 120 MHz halves the
-// misfit of the fitted waves themselves. Each is needed: 0 deg from -12 and 12 deg comes to a correlation of 0.995;
-// without the limiter in the model to 0.90, without the gain to 0.94, without the weights to 0.91, without any of the
-// three to 0.77.
+/// Every eighth channel alone is fitted, 72,000 samples for 2748 strengths; waves are predicted on all channels.
+constexpr std::size_t channel_step = 8;
+constexpr int evaluations = 40;
+
+// How the samples came about was found on the four isolated wires in all three waves (Hann weights in transmission, a
+// gain that grows with the square of time, the limit of a 12-bit converter, which the wires exceed tenfold, and only
+// then the low-pass; delays rounded to 1 / 120 MHz), and the fitted waves alone confirm it: see the next test. The
+// strengths never see the third wave.
 //
-// 0 deg lies between the fitted waves and is the fairest question; 12 deg from -12 and 0 deg, and its mirror image, go
-// beyond them and come to 0.966. What limits those is probably the insonified region: a wave of 12 deg shines on targets
-// to one side that the two others miss or see by edge waves only. The error grows from 13 % of the samples' size at
-// the top of the record to 33 % at its depth of 40 mm, and from 17 to 38 % towards the array's end on that side. It is
-// not the limiter: samples beside limited ones hold 80 % of the energy and 40 % of the error. Of 0 deg 46 % of the
-// error stands away from limited samples, in the weak echoes between the strong.
+// The limiter belongs to the fit and to the comparison: both take the samples as the file has them, those it clipped
+// included, and the model clips its echoes. Samples away from clipped ones are told apart, 78 to 81 % of all.
+//
+// 0 deg lies between the fitted waves and is the fairest question: correlation 0.997, and 0.992 away from the limit. 12
+// deg from -12 and 0 deg, and its mirror image, go beyond them: 0.972 and 0.92. What limits them:
+// - the region that the two waves shine on: 12 deg reaches targets to one side that the others miss or see by edge
+//   waves only. The same fit to our own echoes of known strengths (last test) comes to 1.0000 and 0.992.
+// - 7 % of the samples' size in the fitted waves themselves, which no variant of the elements (width, baffle), of the
+//   low-pass, of the medium's loss or of the rounding of travel times takes away.
 TEST(FieldTwo, StrengthsFittedToTwoWavesPredictTheThird) {
   const auto folder = physical_test::reference_folder();
   if (!folder) GTEST_SKIP() << "SONOFORGE_REFERENCE is not set, so there is nothing to compare with";
   const Measurement measurement(*folder / "third_party/pybf.hdf5");
-  // Every eighth channel alone is fitted, 72,000 samples for 2748 strengths; the third wave is predicted on all
-  // channels.
-  const EchoOperator model(measurement, every(8), fit_fine_samples);
-  const Recorder recorder(measurement, fit_fine_samples, fit_samples);
+  const EchoOperator model(measurement, {}, every(channel_step), fit_fine_samples);
   for (std::size_t third : {1, 0, 2}) {
-    const std::array<std::size_t, 2> pair{third == 0 ? 1U : 0U, third == 2 ? 1U : 2U};
-    const Misfit misfit(measurement, model, recorder, pair);
-    const Vector strengths = minimise(misfit, model.scatterers(), 30);
-    const double found = predict(measurement, strengths, third);
-    std::printf("  wave %zu from waves %zu and %zu: correlation %.4f\n", third, pair[0], pair[1], found);
-    EXPECT_GT(found, 0.95) << third;
+    const auto found = predict_third(measurement, {}, model, fit_samples, third, evaluations);
+    std::printf(
+        "  wave %zu from the two others: correlation %.4f; %.4f away from the limit (%.0f %% of the samples); "
+        "misfit of the fitted waves %.3f\n",
+        third, found.whole, found.unlimited, 100 * found.share, found.fit.misfit);
+    EXPECT_GT(found.whole, 0.95) << third;
+    // Beyond the fitted waves this holds of the whole alone, as said above.
+    if (third == 1) {
+      EXPECT_GT(found.unlimited, 0.95);
+    }
+  }
+}
+
+// The third wave must not choose the recorder either: of all variants the one that the tests use leaves the smallest
+// misfit in the two waves that are fitted, here -12 and 12 deg.
+TEST(FieldTwo, FittedWavesAloneTellTheRecorderLong) {
+  const auto folder = physical_test::reference_folder();
+  if (!folder) GTEST_SKIP() << "SONOFORGE_REFERENCE is not set, so there is nothing to compare with";
+  const Measurement measurement(*folder / "third_party/pybf.hdf5");
+  const struct {
+    const char* name;
+    Recording recording;
+  } variants[] = {{"as used", {}},
+                  {"Hamming weights", {.weights = Window::hamming}},
+                  {"Blackman weights", {.weights = Window::blackman}},
+                  {"no weights", {.weights = Window::none}},
+                  {"delays not rounded", {.rounded = false}},
+                  {"gain with power 1.5", {.gain = 1.5}},
+                  {"gain with power 2.5", {.gain = 2.5}},
+                  {"no gain", {.gain = 0}},
+                  {"no limit", {.limit = 1e9}}};
+  double best = 0;
+  for (const auto& variant : variants) {
+    const EchoOperator model(measurement, variant.recording, every(channel_step), fit_fine_samples);
+    const Recorder recorder(measurement, variant.recording, fit_fine_samples, fit_samples);
+    const double misfit =
+        minimise(Misfit(measurement, model, recorder, {0, 2}), model.scatterers(), evaluations).misfit;
+    std::printf("  %-20s misfit of the fitted waves %.3f\n", variant.name, misfit);
+    if (&variant == variants)
+      best = misfit;
+    else
+      EXPECT_GT(misfit, best) << variant.name;
+  }
+}
+
+// The ceiling of the method: our own echoes of known strengths, recorded the same way and rounded to whole numbers,
+// fitted and predicted the same way.
+TEST(FieldTwo, OwnEchoesOfKnownStrengthsLong) {
+  const auto folder = physical_test::reference_folder();
+  if (!folder) GTEST_SKIP() << "SONOFORGE_REFERENCE is not set, so there is nothing to compare with";
+  const Measurement measurement(*folder / "third_party/pybf.hdf5");
+  const EchoOperator model(measurement, {}, every(channel_step), fit_fine_samples);
+  const Recorder recorder(measurement, {}, fit_fine_samples, fit_samples);
+  // Gaussian numbers times what the fit finds at the place: strong and weak targets stand as in the record.
+  Vector strengths = minimise(Misfit(measurement, model, recorder, {0, 2}), model.scatterers(), evaluations).strengths;
+  const RandomStream random(3, 0, "strengths");
+  for (std::size_t s = 0; s < strengths.size(); ++s) strengths[s] *= random.normal_pair_at(s)[0];
+  Measurement own = measurement;
+  for (std::size_t wave = 0; wave < waves; ++wave) {
+    own.rf[wave] = predict(measurement, {}, strengths, wave);
+    for (float& sample : own.rf[wave]) sample = std::round(sample);
+  }
+  for (std::size_t third : {1, 2}) {
+    const auto found = predict_third(own, {}, model, fit_samples, third, evaluations);
+    std::printf(
+        "  wave %zu from the two others: correlation %.4f; %.4f away from the limit; misfit of the fitted waves "
+        "%.3f\n",
+        third, found.whole, found.unlimited, found.fit.misfit);
+    // Inside the fitted waves the method itself loses less than a tenth of what Field II's record lacks (0.003), and
+    // beyond them less than the whole of it (0.028).
+    EXPECT_GT(found.whole, third == 1 ? 0.9997 : 0.972) << third;
   }
 }
 
