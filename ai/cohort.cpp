@@ -42,7 +42,9 @@ TwinConfig read_twin(const ConfigNode& node) {
         twin.forced[setting.key] = setting.value.scalar;
       }
     } else {
-      refuse(entry.where, "unknown key '" + entry.key + "' in a twin. Known: do, name");
+      std::vector<std::string> known;
+      for (const auto& key : twin_doc().keys) known.emplace_back(key.key);
+      refuse(entry.where, "unknown key '" + entry.key + "' in a twin. Known: " + listed(known));
     }
   }
   if (twin.forced.empty()) refuse(node.where, std::string("a twin lacks 'do'. ") + example);
@@ -57,6 +59,15 @@ struct VisitsSection : Configurable {
 };
 
 }  // namespace
+
+const MappingDoc& twin_doc() {
+  static const MappingDoc doc{"twins",
+                              "A list: each makes every sample once more with factors set from outside, all else the same to the bit.",
+                              "[{do: {fat_thickness: 30 mm}, name: thick}]",
+                              {{.key = "do", .doc = "Factors and the values they are set to.", .example = "{fat_thickness: 30 mm}", .required = true},
+                               {.key = "name", .doc = "Part of file names, and the column 'twin' of the manifest.", .example = "thick", .fallback = "made of factors and values"}}};
+  return doc;
+}
 
 void VisitsConfig::fields(FieldVisitor& visit) {
   visit(times, {.key = "times", .doc = "Times since the first visit, instead of count and interval.", .unit = Unit::second, .min = 0, .max = max_time, .max_items = 10'000});

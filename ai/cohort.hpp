@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "io/config.hpp"
+#include "io/factor_keys.hpp"
 
 namespace sonoforge {
 
@@ -36,6 +37,9 @@ struct TwinConfig {
   std::string name;  ///< default: made of factors and values
   std::map<std::string, std::string> forced;
 };
+
+/// The keys of such a row, for the reader and for `describe`.
+const MappingDoc& twin_doc();
 
 /// What makes several samples of one patient: the sections `visits` and `twins`.
 struct Cohort {

@@ -6,6 +6,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "ai/cohort.hpp"
 #include "ai/export.hpp"
 #include "ai/generate.hpp"
 #include "ai/train.hpp"
@@ -18,6 +19,7 @@
 #include "formats/convert.hpp"
 #include "formats/info.hpp"
 #include "io/config.hpp"
+#include "io/factor_keys.hpp"
 
 namespace sonoforge {
 
@@ -68,6 +70,7 @@ void print_keys(const Json& keys, const std::string& indent) {
       if (!text.empty()) facts += (facts.empty() ? "" : "; ") + text;
     };
     if (key.contains("unit")) add("unit as in " + key["example"].get<std::string>());
+    else if (key.contains("example")) add("for example " + key["example"].get<std::string>());
     add(range_text(key));
     if (key.contains("required")) add("needed");
     else if (key.contains("default") && !value_text(key["default"]).empty()) add("default " + default_text(key));
@@ -84,9 +87,8 @@ void print_rows(const Json& rows) {
     std::cout << "  " << std::left << std::setw(static_cast<int>(width) + 2) << row["name"].get<std::string>() << row["doc"].get<std::string>() << "\n";
 }
 
-void print_catalog(const Catalog& catalog) {
-  const Json json = describe_catalog(catalog);
-  std::cout << catalog.kind << ": " << catalog.doc << "\n";
+void print_catalog(const Json& json) {
+  std::cout << json["kind"].get<std::string>() << ": " << json["doc"].get<std::string>() << "\n";
   print_rows(json["types"]);
   if (!json["presets"].empty()) {
     std::cout << " by name:\n";
@@ -94,94 +96,119 @@ void print_catalog(const Catalog& catalog) {
   }
 }
 
-/// The files that commands read: one acquisition, its section for data sets, a training, a validation.
-struct ConfigFile {
+/// A list of keys by a name: files that commands read, and their sections.
+struct KeyList {
   std::string name, doc;
-  std::shared_ptr<Configurable> config;
+  Json keys;
 };
-std::vector<ConfigFile> config_files() {
-  return {{"config", "what 'run', 'simulate', 'field' and 'reconstruct' read", std::make_shared<ExperimentConfig>()},
-          {"dataset", "the section 'dataset:' that 'generate' reads beside these", std::make_shared<DatasetConfig>()},
-          {"train", "what 'train' reads", std::make_shared<TrainConfig>()},
-          {"validate", "what 'validate' reads", std::make_shared<ValidateConfig>()}};
+template <class Config>
+Json keys_of() {
+  Config config;
+  return describe_config(config);
+}
+std::vector<KeyList> key_lists() {
+  std::vector<KeyList> lists{{"config", "what 'run', 'simulate', 'field' and 'reconstruct' read", keys_of<ExperimentConfig>()}};
+  lists.push_back({"dataset", "the section 'dataset:' that 'generate' reads beside these", keys_of<DatasetConfig>()});
+  lists.push_back({"store", "the section 'store:' of 'generate': what each file holds and how", keys_of<StoreConfig>()});
+  lists.push_back({"visits", "the section 'visits:' of 'generate': when each patient is examined", keys_of<VisitsConfig>()});
+  lists.push_back({"twins", "the section 'twins:' of 'generate'. " + std::string(twin_doc().doc), describe_keys(twin_doc().keys)});
+  for (const auto& section : factor_section_docs())
+    lists.push_back({std::string(section.name), "the section '" + std::string(section.name) + ":' of any config. " + std::string(section.doc), describe_keys(section.keys)});
+  lists.push_back({"train", "what 'train' reads", keys_of<TrainConfig>()});
+  lists.push_back({"validate", "what 'validate' reads", keys_of<ValidateConfig>()});
+  return lists;
+}
+
+/// Everything that has types: the catalogs, and what may stand in place of a scalar.
+std::vector<Json> catalog_lists() {
+  std::vector<Json> lists;
+  for (const Catalog* catalog : all_catalogs()) lists.push_back(describe_catalog(*catalog));
+  lists.push_back(describe_mappings("distribution", "What may stand in place of any scalar of a config.", distribution_docs()));
+  return lists;
+}
+
+[[noreturn]] void refuse_word(const std::string& kind, const std::string& word, const std::vector<std::string>& known) {
+  const std::string near = nearest_word(word, known);
+  throw UserError("unknown " + kind + " '" + word + "'. " + (near.empty() ? "Known: " + listed(known) : "Did you mean '" + near + "'?"));
+}
+
+void show_keys(const Json& keys, bool json) {
+  if (json) std::cout << keys.dump(2) << "\n";
+  else print_keys(keys, "  ");
+}
+
+// "probe.linear_array": one row of a catalog.
+void show_row(const Json& catalog, const std::string& name, bool json) {
+  const std::string kind = catalog["kind"];
+  std::vector<std::string> names;
+  for (const char* list : {"types", "presets"})
+    for (const auto& row : catalog[list]) {
+      names.push_back(row["name"]);
+      if (row["name"] != name) continue;
+      if (json) {
+        std::cout << row.dump(2) << "\n";
+        return;
+      }
+      std::cout << kind << "." << name << ": " << row["doc"].get<std::string>() << "\n";
+      if (row.contains("example")) std::cout << "  " << row["example"].get<std::string>() << "\n";
+      print_keys(row["keys"], "  ");
+      return;
+    }
+  refuse_word(kind, name, names);
+}
+
+void describe_all(bool as_json) {
+  if (as_json) {
+    Json json;
+    for (const auto& list : key_lists()) json[list.name] = list.keys;
+    for (const auto& catalog : catalog_lists()) json[catalog["kind"].get<std::string>()] = catalog;
+    std::cout << json.dump(2) << "\n";
+    return;
+  }
+  for (const auto& list : key_lists()) {
+    std::cout << list.name << ": " << list.doc << "\n";
+    if (list.name == "config") print_keys(list.keys, "  ");
+    else std::cout << "  (write 'sonoforge describe " << list.name << "' for its keys)\n";
+  }
+  std::cout << "\nKinds with 'type:' (write 'sonoforge describe KIND' or 'KIND.TYPE' for the keys):\n";
+  for (const auto& catalog : catalog_lists()) print_catalog(catalog);
 }
 
 }  // namespace
 
 int describe_command(const CommandLine& line) {
-  const auto catalogs = all_catalogs();
-  const auto files = config_files();
   if (line.inputs.empty()) {
-    if (line.json) {
-      Json json;
-      for (const auto& file : files) json[file.name] = describe_config(*file.config);
-      for (const Catalog* catalog : catalogs) json[catalog->kind] = describe_catalog(*catalog);
-      std::cout << json.dump(2) << "\n";
-      return 0;
-    }
-    for (const auto& file : files) {
-      std::cout << file.name << ": " << file.doc << "\n";
-      if (file.name == "config") print_keys(describe_config(*file.config), "  ");
-      else std::cout << "  (write 'sonoforge describe " << file.name << "' for its keys)\n";
-    }
-    std::cout << "\nKinds with 'type:' (write 'sonoforge describe KIND' or 'KIND.TYPE' for the keys):\n";
-    for (const Catalog* catalog : catalogs) print_catalog(*catalog);
+    describe_all(line.json);
     return 0;
   }
   const std::string& wanted = line.inputs[0];
   const auto dot = wanted.find('.');
   const std::string kind = wanted.substr(0, dot);
   std::vector<std::string> kinds;
-  for (const auto& file : files) {
-    kinds.push_back(file.name);
-    if (file.name != wanted) continue;
-    const Json json = describe_config(*file.config);
-    if (line.json) std::cout << json.dump(2) << "\n";
-    else print_keys(json, "  ");
+  const auto lists = key_lists();
+  for (const auto& list : lists) {
+    kinds.push_back(list.name);
+    if (list.name != wanted) continue;
+    show_keys(list.keys, line.json);
     return 0;
   }
   // Sections of a config that have no types: receive, image, field.
-  ExperimentConfig acquisition;
-  for (const auto& key : describe_config(acquisition)) {
+  for (const auto& key : lists.front().keys) {
     if (!key.contains("keys") || key.contains("catalog")) continue;
     kinds.push_back(key["key"]);
     if (key["key"] != wanted) continue;
-    if (line.json) std::cout << key["keys"].dump(2) << "\n";
-    else print_keys(key["keys"], "  ");
+    show_keys(key["keys"], line.json);
     return 0;
   }
-  for (const Catalog* catalog : catalogs) {
-    kinds.push_back(catalog->kind);
-    if (catalog->kind != kind) continue;
-    const Json json = describe_catalog(*catalog);
-    if (dot == std::string::npos) {
-      if (line.json) std::cout << json.dump(2) << "\n";
-      else print_catalog(*catalog);
-      return 0;
-    }
-    const std::string name = wanted.substr(dot + 1);
-    std::vector<std::string> names;
-    for (const char* list : {"types", "presets"})
-      for (const auto& row : json[list]) {
-        names.push_back(row["name"]);
-        if (row["name"] != name) continue;
-        if (line.json) {
-          std::cout << row.dump(2) << "\n";
-        } else {
-          std::cout << wanted << ": " << row["doc"].get<std::string>() << "\n";
-          print_keys(row["keys"], "  ");
-        }
-        return 0;
-      }
-    const std::string near = nearest_word(name, names);
-    std::string known;
-    for (const auto& n : names) known += (known.empty() ? "" : ", ") + n;
-    throw UserError("unknown " + kind + " '" + name + "'. " + (near.empty() ? "Known: " + known : "Did you mean '" + near + "'?"));
+  for (const auto& catalog : catalog_lists()) {
+    kinds.push_back(catalog["kind"]);
+    if (catalog["kind"] != kind) continue;
+    if (dot != std::string::npos) show_row(catalog, wanted.substr(dot + 1), line.json);
+    else if (line.json) std::cout << catalog.dump(2) << "\n";
+    else print_catalog(catalog);
+    return 0;
   }
-  const std::string near = nearest_word(kind, kinds);
-  std::string known;
-  for (const auto& n : kinds) known += (known.empty() ? "" : ", ") + n;
-  throw UserError("unknown kind '" + kind + "'. " + (near.empty() ? "Known: " + known : "Did you mean '" + near + "'?"));
+  refuse_word("kind", kind, kinds);
 }
 
 int info_command(const CommandLine& line) {

@@ -6,13 +6,13 @@
 #include <limits>
 
 #include "core/normal_distribution.hpp"
+#include "io/factor_keys.hpp"
 
 namespace sonoforge {
 
 namespace {
 
 constexpr std::array<std::string_view, 5> kinds{"uniform", "integers", "normal", "log_normal", "choice"};
-constexpr std::array<std::string_view, 5> companions{"factor", "min", "max", "weights", "per"};
 
 template <std::size_t N>
 bool among(const std::array<std::string_view, N>& words, const std::string& word) {
@@ -66,10 +66,13 @@ bool is_plain_distribution(const ConfigNode& node) {
 
 Distribution::Distribution(const ConfigNode& node) : node_(node) {
   const auto& entry = kind_entry(node);
+  const auto known = known_keys(entry.key);
   for (const auto& other : node.entries)
-    if (!among(companions, other.key) && &other != &entry)
-      throw UserError(Problem{other.where, "unknown key '" + other.key +
-                                               "' in a distribution. Known: uniform, integers, normal, log_normal, choice, factor, min, max, weights, per"});
+    if (&other != &entry && (among(kinds, other.key) || std::find(known.begin(), known.end(), other.key) == known.end())) {
+      const std::string near = nearest_word(other.key, known);
+      throw UserError(Problem{other.where, "unknown key '" + other.key + "' beside " + entry.key + ". " +
+                                               (near.empty() ? "Known: " + listed(known) : "Did you mean '" + near + "'?")});
+    }
   const ConfigNode& values = entry.value;
   kind_ = static_cast<Kind>(std::find(kinds.begin(), kinds.end(), entry.key) - kinds.begin());
   if (kind_ == Kind::choice) {

@@ -5,19 +5,20 @@
 #include <cmath>
 
 #include "io/distribution.hpp"
+#include "io/factor_keys.hpp"
 
 namespace sonoforge {
 
 namespace {
 
-void check_keys(const ConfigNode& node, const std::string& what, const std::vector<std::string>& known) {
+// `path`: where `known_keys` lists the keys.
+void check_keys(const ConfigNode& node, const std::string& what, const std::string& path) {
+  const auto known = known_keys(path);
   if (node.kind != ConfigNode::Kind::mapping) refuse_node(node, what + " is not a mapping of keys. Known: " + known.front() + " and others");
   for (const auto& entry : node.entries)
     if (std::find(known.begin(), known.end(), entry.key) == known.end()) {
-      std::string all;
-      for (const auto& key : known) all += (all.empty() ? "" : ", ") + key;
       const std::string near = nearest_word(entry.key, known);
-      throw UserError(Problem{entry.where, "unknown key '" + entry.key + "' in " + what + ". " + (near.empty() ? "Known: " + all : "Did you mean '" + near + "'?")});
+      throw UserError(Problem{entry.where, "unknown key '" + entry.key + "' in " + what + ". " + (near.empty() ? "Known: " + listed(known) : "Did you mean '" + near + "'?")});
     }
 }
 
@@ -47,7 +48,7 @@ FactorValue number_value(double value, Unit unit) { return {format_quantity(valu
 LinearTerms::LinearTerms(const ConfigNode& list, Unit unit) {
   if (list.kind != ConfigNode::Kind::list) refuse_node(list, "terms is not a list. Write for example 'terms: [{factor: age, slope: 0.1 mm, centre: 50}]'");
   for (const auto& item : list.items) {
-    check_keys(item, "a term", {"factor", "slope", "centre", "per", "values"});
+    check_keys(item, "a term", "linear.linear.terms");
     Term term;
     term.name = needed(item, "a term", "factor", "age");
     if (const ConfigNode* values = item.find("values")) {
@@ -94,9 +95,9 @@ std::vector<std::string> LinearTerms::factors() const {
 }
 
 ConfigNode linear_factor(const ConfigNode& node, double probability, const FactorLookup& lookup) {
-  check_keys(node, "a linear factor", {"linear", "min", "max", "factor", "per"});
+  check_keys(node, "a linear factor", "linear");
   const ConfigNode& law = *node.find("linear");
-  check_keys(law, "linear", {"intercept", "terms", "spread"});
+  check_keys(law, "linear", "linear.linear");
   const AnyQuantity intercept = number_of(needed(law, "linear", "intercept", "12 mm"));
   const LinearTerms terms(needed(law, "linear", "terms", "[{factor: age, slope: 0.1 mm, centre: 50}]"), intercept.unit);
   double spread = 0;
@@ -108,9 +109,9 @@ ConfigNode linear_factor(const ConfigNode& node, double probability, const Facto
 }
 
 ConfigNode growth_factor(const ConfigNode& node, double time, const NodeValue& value) {
-  check_keys(node, "a growing factor", {"growth", "min", "max", "factor"});
+  check_keys(node, "a growing factor", "growth");
   const ConfigNode& law = *node.find("growth");
-  check_keys(law, "growth", {"law", "initial", "time", "change", "limit"});
+  check_keys(law, "growth", "growth.growth");
   const std::string name = needed(law, "growth", "law", "volume_doubling").scalar;
   const ConfigNode start = value(needed(law, "growth", "initial", "8 mm"), "initial");
   const AnyQuantity initial = number_of(start);
@@ -134,18 +135,18 @@ ConfigNode growth_factor(const ConfigNode& node, double time, const NodeValue& v
 }
 
 Outcome::Outcome(const ConfigNode& section) {
-  check_keys(section, "outcome", {"name", "hazard", "terms", "horizon", "update"});
+  check_keys(section, "outcome", "outcome");
   name_ = needed(section, "outcome", "name", "cancer").scalar;
   if (name_.empty() || name_.find('/') != std::string::npos) refuse_node(section, "outcome has no usable name. Write for example 'name: cancer'");
   horizon_ = positive_in_unit(needed(section, "outcome", "horizon", "5 year"), Unit::second, "horizon");
   if (const ConfigNode* terms = section.find("terms")) terms_ = LinearTerms(*terms, Unit::none);
   const ConfigNode& hazard = needed(section, "outcome", "hazard", "{weibull: {shape: 1.5, scale: 10 year}}");
-  check_keys(hazard, "hazard", {"weibull", "discrete"});
+  check_keys(hazard, "hazard", "outcome.hazard");
   if (hazard.entries.size() != 1) refuse_node(hazard, "hazard is one of two laws. Write for example '{weibull: {shape: 1.5, scale: 10 year}}'");
   const ConfigNode& law = hazard.entries[0].value;
   discrete_ = hazard.entries[0].key == "discrete";
   if (discrete_) {
-    check_keys(law, "discrete", {"probability", "interval"});
+    check_keys(law, "discrete", "outcome.hazard.discrete");
     const ConfigNode& probability = needed(law, "discrete", "probability", "2 %");
     const double p = in_unit(probability, Unit::fraction, "probability");
     if (!(p > 0 && p < 1)) refuse_node(probability, "a probability per interval lies between 0 % and 100 %, ends excluded. Write for example '2 %'");
@@ -153,7 +154,7 @@ Outcome::Outcome(const ConfigNode& section) {
     interval_ = update_ = positive_in_unit(needed(law, "discrete", "interval", "1 year"), Unit::second, "interval");
     if (section.find("update")) refuse_node(*section.find("update"), "a discrete hazard is taken anew every interval. Remove update");
   } else {
-    check_keys(law, "weibull", {"shape", "scale"});
+    check_keys(law, "weibull", "outcome.hazard.weibull");
     shape_ = positive_in_unit(needed(law, "weibull", "shape", "1.5"), Unit::none, "shape");
     scale_ = positive_in_unit(needed(law, "weibull", "scale", "10 year"), Unit::second, "scale");
     if (const ConfigNode* update = section.find("update")) update_ = positive_in_unit(*update, Unit::second, "update");

@@ -287,6 +287,15 @@ TEST(Commands, DescribeAndHelpNameEverything) {
     ASSERT_TRUE(json.contains(kind)) << kind;
     EXPECT_FALSE(json[kind]["types"].empty()) << kind;
   }
+  for (const char* list : {"dataset", "store", "visits", "twins", "factors", "correlations", "outcome", "train", "validate"}) {
+    ASSERT_TRUE(json.contains(list)) << list;
+    EXPECT_FALSE(json[list].empty()) << list;
+    EXPECT_EQ(sonoforge_command(folder, std::string("describe ") + list).code, 0) << list;
+  }
+  for (const char* kind : {"uniform", "integers", "normal", "log_normal", "choice", "linear", "growth", "factor"})
+    EXPECT_EQ(sonoforge_command(folder, std::string("describe distribution.") + kind).code, 0) << kind;
+  EXPECT_NE(sonoforge_command(folder, "describe distribution.growth").out.find("volume_doubling"), std::string::npos);
+  EXPECT_NE(sonoforge_command(folder, "describe twins").out.find("fat_thickness"), std::string::npos);
   EXPECT_EQ(sonoforge_command(folder, "describe probe.L11-5v").code, 0);
   EXPECT_NE(sonoforge_command(folder, "describe probe.linear_array").out.find("pitch"), std::string::npos);
 }
