@@ -13,16 +13,17 @@ namespace {
 
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
-/// The number of a gate in SI.
-double limit_of(const std::string& text, const std::string& unit, const std::string& metric) {
+/// The number of a gate in SI. `place`: where the gate stands in the config.
+double limit_of(const std::string& text, const std::string& unit, const std::string& metric,
+                const std::string& place) {
   AnyQuantity quantity;
   try {
     quantity = parse_any_quantity(text);
   } catch (const std::invalid_argument& error) {
-    throw UserError("gates: " + metric + ": " + error.what());
+    throw ConfigError(place, metric + ": " + error.what());
   }
   if (std::string(unit_symbol(quantity.unit)) != unit)
-    throw UserError("gates: '" + text + "' does not measure what " + metric + " does (" +
+    throw ConfigError(place, "'" + text + "' does not measure what " + metric + " does (" +
                     (unit.empty() ? "a bare number" : "in " + unit) + "). Correct its unit");
   return quantity.value;
 }
@@ -40,7 +41,7 @@ class Judge {
 
   GateResult operator()(const GateConfig& gate, const CaseGroup& group) const {
     GateResult result{gate, group.name, {}, nan, false, {}};
-    const double limit = limit_of(written_limit(gate), metric_unit(config_, manifest_, gate.metric), gate.metric);
+    const double limit = limit_of(written_limit(gate), metric_unit(config_, manifest_, gate.metric), gate.metric, "gates");
     const bool by_end = gate.interval != GateConfig::Bound::mean;
     const auto found = compared(gate, group, result.reason);
     const std::string judged = by_end ? (gate.at_most ? "upper end" : "lower end") : "estimate";
@@ -110,8 +111,12 @@ std::string xml_escaped(std::string text) {
 }  // namespace
 
 void check_gate_values(const ValidateConfig& config, const Manifest& manifest) {
-  for (const auto& gate : config.gates)
-    limit_of(written_limit(gate), metric_unit(config, manifest, gate.metric), gate.metric);
+  for (std::size_t i = 0; i < config.gates.size(); ++i) {
+    const GateConfig& gate = config.gates[i];
+    const char* key = gate.at_least ? "at_least" : gate.at_most ? "at_most" : gate.margin ? "margin" : "gap";
+    limit_of(written_limit(gate), metric_unit(config, manifest, gate.metric), gate.metric,
+             "gates." + std::to_string(i) + "." + key);
+  }
   if (!config.baseline.empty()) read_baseline(config.baseline);
 }
 

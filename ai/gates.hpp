@@ -8,7 +8,7 @@
 
 namespace sonoforge {
 
-/// Throws `UserError` for values that do not measure what their metric does and for an unreadable baseline.
+/// Throws `ConfigError` for values that do not measure what their metric does, `UserError` for an unreadable baseline.
 void check_gate_values(const ValidateConfig& config, const Manifest& manifest);
 
 /// Every gate in each group that it names.

@@ -17,11 +17,12 @@ std::string suggestion(const std::string& word, const std::vector<std::string>& 
 }
 
 /// The groups of one factor; every row of the split is in exactly one, also those without a value.
-std::vector<CaseGroup> groups_of(const SubgroupConfig& config, const Manifest& manifest,
+/// `key`: where the subgroup stands in the config.
+std::vector<CaseGroup> groups_of(const SubgroupConfig& config, const std::string& key, const Manifest& manifest,
                                  const std::vector<std::size_t>& rows) {
   const int column = manifest.factor(config.factor);
   if (column < 0)
-    throw UserError("subgroups: the data set has no factor '" + config.factor +
+    throw ConfigError(key + ".factor", "the data set has no factor '" + config.factor +
                     "' (cases cannot be told apart by it). " + suggestion(config.factor, manifest.factor_names));
   const auto f = static_cast<std::size_t>(column);
   std::vector<CaseGroup> groups;
@@ -29,7 +30,7 @@ std::vector<CaseGroup> groups_of(const SubgroupConfig& config, const Manifest& m
     std::map<std::string, std::vector<std::size_t>> by_value;
     for (const auto row : rows) by_value[manifest.rows[row].factors[f]].push_back(row);
     if (by_value.size() > 50)
-      throw UserError("subgroups: factor '" + config.factor + "' has " + std::to_string(by_value.size()) +
+      throw ConfigError(key + ".factor", "factor '" + config.factor + "' has " + std::to_string(by_value.size()) +
                       " values (groups would be single cases). Give edges, as 'edges: [3 mm, 5 mm]'");
     for (auto& [value, members] : by_value)
       groups.push_back({config.factor, value.empty() ? config.factor + " not given" : config.factor + " = " + value,
@@ -37,20 +38,22 @@ std::vector<CaseGroup> groups_of(const SubgroupConfig& config, const Manifest& m
     return groups;
   }
   std::vector<double> edges;
-  for (const auto& text : config.edges) {
+  for (std::size_t i = 0; i < config.edges.size(); ++i) {
+    const auto& text = config.edges[i];
+    const std::string place = key + ".edges." + std::to_string(i);
     AnyQuantity edge;
     try {
       edge = parse_any_quantity(text);
     } catch (const std::invalid_argument& error) {
-      throw UserError("subgroups: edge of " + config.factor + ": " + error.what());
+      throw ConfigError(place, error.what());
     }
     const std::string unit(unit_symbol(edge.unit));
     if (unit != manifest.factor_units[f])
-      throw UserError("subgroups: edge '" + text + "' does not measure what factor '" + config.factor + "' does (" +
+      throw ConfigError(place, "edge '" + text + "' does not measure what factor '" + config.factor + "' does (" +
                       (manifest.factor_units[f].empty() ? "a bare number" : "in " + manifest.factor_units[f]) +
                       "). Correct its unit");
     if (!edges.empty() && edge.value <= edges.back())
-      throw UserError("subgroups: edges of " + config.factor + " do not increase (groups would be empty). Sort them");
+      throw ConfigError(place, "the edges do not increase (groups would be empty). Sort them");
     edges.push_back(edge.value);
   }
   for (std::size_t g = 0; g <= edges.size(); ++g)
@@ -66,7 +69,7 @@ std::vector<CaseGroup> groups_of(const SubgroupConfig& config, const Manifest& m
     if (text.empty())
       without.rows.push_back(row);
     else if (!factor_number(text, value))
-      throw UserError("subgroups: factor '" + config.factor + "' has the value '" + text +
+      throw ConfigError(key + ".edges", "factor '" + config.factor + "' has the value '" + text +
                       "' (edges need numbers). Leave the edges out: one group a value");
     else
       groups[static_cast<std::size_t>(std::upper_bound(edges.begin(), edges.end(), value) - edges.begin())]
@@ -82,12 +85,14 @@ void check_gates(const ValidateConfig& config, const std::vector<CaseGroup>& gro
   for (const auto& group : groups)
     for (const auto& name : {group.name, group.factor})
       if (!name.empty() && std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
-  for (const auto& gate : config.gates) {
+  for (std::size_t i = 0; i < config.gates.size(); ++i) {
+    const auto& gate = config.gates[i];
+    const std::string place = "gates." + std::to_string(i) + ".subgroup";
     if (std::find(names.begin(), names.end(), gate.subgroup) == names.end())
-      throw UserError("gates: there is no subgroup '" + gate.subgroup + "' (a gate needs one that is reported). " +
+      throw ConfigError(place, "there is no subgroup '" + gate.subgroup + "' (a gate needs one that is reported). " +
                       suggestion(gate.subgroup, names));
     if (gate.gap && gate.subgroup == "all")
-      throw UserError("gates: all cases have no gap (there is nobody else to compare with). Name a subgroup");
+      throw ConfigError(place, "all cases have no gap (there is nobody else to compare with). Name a subgroup");
   }
 }
 
@@ -103,8 +108,9 @@ std::vector<CaseGroup> case_groups(const ValidateConfig& config, const Manifest&
                                    const std::vector<std::size_t>& rows) {
   std::vector<CaseGroup> groups{{"", "all", rows}};
   std::map<std::string, std::vector<CaseGroup>> by_factor;
-  for (const auto& subgroup : config.subgroups) {
-    auto& own = by_factor[subgroup.factor] = groups_of(subgroup, manifest, rows);
+  for (std::size_t i = 0; i < config.subgroups.size(); ++i) {
+    const auto& subgroup = config.subgroups[i];
+    auto& own = by_factor[subgroup.factor] = groups_of(subgroup, "subgroups." + std::to_string(i), manifest, rows);
     groups.insert(groups.end(), own.begin(), own.end());
   }
   for (const auto& intersection : config.intersections) {

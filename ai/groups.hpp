@@ -13,7 +13,7 @@ struct CaseGroup {
 };
 
 /// All cases; then, factor by factor, groups that hold every row once, also those without a value; then intersections
-/// that hold a row. Throws `UserError` for factors and edges that do not fit, and for gates on groups that there are
+/// that hold a row. Throws `ConfigError` for factors and edges that do not fit, and for gates on groups that there are
 /// not.
 std::vector<CaseGroup> case_groups(const ValidateConfig& config, const Manifest& manifest,
                                    const std::vector<std::size_t>& rows);

@@ -76,7 +76,7 @@ ZeaFile read_sample(const Dataset& data, std::size_t row) {
 const std::string& factor_text(const Manifest& manifest, std::size_t row, const std::string& name, const char* key) {
   const int factor = manifest.factor(name);
   if (factor < 0)
-    throw UserError(std::string(key) + ": the data set has no factor '" + name +
+    throw ConfigError(key, "the data set has no factor '" + name +
                     "' (it is read from there). Name one of its columns");
   return manifest.rows[row].factors[static_cast<std::size_t>(factor)];
 }
@@ -85,7 +85,7 @@ double factor_value(const Manifest& manifest, std::size_t row, const std::string
   double value = 0;
   const auto& text = factor_text(manifest, row, name, key);
   if (!factor_number(text, value))
-    throw UserError(std::string(key) + ": factor '" + name + "' of " + manifest.rows[row].id + " is '" + text +
+    throw ConfigError(key, "factor '" + name + "' of " + manifest.rows[row].id + " is '" + text +
                     "' (it needs a number). Name a numeric factor");
   return value;
 }
@@ -110,7 +110,7 @@ double true_value(const ValidateConfig& config, const Dataset& data, std::size_t
   if (factor < 0) {
     for (const auto& measurement : read_sample(data, row).measurements)
       if (measurement.name == config.truth) return measurement.value;
-    throw UserError("truth: '" + config.truth + "' is neither a factor of the data set nor a measurement of " +
+    throw ConfigError("truth", "'" + config.truth + "' is neither a factor of the data set nor a measurement of " +
                     entry.file + " (there is nothing to compare with). Name one that is");
   }
   if (config.task == ValidationTask::classification)

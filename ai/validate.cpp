@@ -362,7 +362,7 @@ void check_groups(const ValidateConfig& config, const Manifest& manifest) {
   for (std::size_t i = 0; i < manifest.rows.size(); ++i)
     if (manifest.rows[i].split == split_name(config.split)) rows.push_back(i);
   if (rows.empty())
-    throw UserError("the data set has no samples in split " + split_name(config.split) +
+    throw ConfigError("split", "the data set has no samples in split " + split_name(config.split) +
                     " (nothing to measure). Generate more patients or choose another split");
   case_groups(config, manifest, rows_as_drawn(manifest, rows));
   check_gate_values(config, manifest);

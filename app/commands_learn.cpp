@@ -15,13 +15,18 @@ namespace sonoforge {
 namespace {
 
 template <class Config>
-Config read_config(const CommandLine& line) {
+struct Read {
+  ConfigTree tree;
+  Config config;
+};
+template <class Config>
+Read<Config> read_config(const CommandLine& line) {
   ConfigTree tree = ConfigTree::load(line.inputs[0]);
   for (const auto& assignment : line.sets) tree.set(assignment);
   if (line.seed) tree.set("seed=" + std::to_string(*line.seed));
   Config config;
   tree.read(config);
-  return config;
+  return {std::move(tree), std::move(config)};
 }
 
 }  // namespace
@@ -49,7 +54,7 @@ static void draw_history(const std::filesystem::path& folder, const std::vector<
 }
 
 int train_command(const CommandLine& line) {
-  TrainConfig config = read_config<TrainConfig>(line);
+  TrainConfig config = read_config<TrainConfig>(line).config;
   const auto folder = output_folder(line);
   const TrainResult result = train(config, folder, line.resume, [&](const auto& histories, const std::string& score) { draw_history(folder, histories, score); });
   if (line.json) {
@@ -95,9 +100,10 @@ int predict_command(const CommandLine& line) {
 }
 
 int validate_command(const CommandLine& line) {
-  ValidateConfig config = read_config<ValidateConfig>(line);
+  auto [tree, config] = read_config<ValidateConfig>(line);
   const auto folder = output_folder(line);
-  const Evaluation result = validate(config, folder);
+  Evaluation result;
+  tree.locate("", [&, &config = config] { result = validate(config, folder); });
   nlohmann::ordered_json json{{"folder", folder.string()}, {"passed", result.passed()}, {"groups", nlohmann::ordered_json::array()}, {"gates", nlohmann::ordered_json::array()}};
   const auto number = [](double value) { return std::isfinite(value) ? nlohmann::ordered_json(value) : nlohmann::ordered_json(nullptr); };
   for (const auto& g : result.groups) {

@@ -175,6 +175,8 @@ Experiment Experiment::build(const ConfigTree& tree, const std::vector<std::stri
   if (!e.config.sound_speed && e.config.phantom) e.config.sound_speed = e.phantom.background.sound_speed;
   if (have_probe && e.config.sequence)
     attempt("sequence", [&] { e.sequence = e.config.sequence->build(e.probe, e.config.sound_speed.value_or(1540)); });
+  if (have_probe && e.config.receive)
+    attempt("receive.elements", [&] { e.config.receive->elements.check_probe(e.probe.size()); });
   if (problems.empty() && e.config.receive && e.pulse && e.config.sequence)
     attempt("receive", [&] {
       e.config.receive->sample_count(e.phantom.background.sound_speed, last_firing(e.sequence), 2 * e.pulse->half_duration());
@@ -214,7 +216,26 @@ Experiment Experiment::build(const ConfigTree& tree, const std::vector<std::stri
   if (!problems.empty()) throw UserError(std::move(problems));
   e.resolved = dump_config(e.config);
   e.factors = std::move(factors);
+  e.source = std::make_shared<const ConfigTree>(tree);
   return e;
+}
+
+void Experiment::located(const std::string& section, const std::function<void()>& work) const {
+  if (!source) return work();
+  const ConfigNode* node = source->root().find(section);
+  try {
+    work();
+  } catch (const ConfigError& error) {
+    // Engines name other sections by their key: "probe", "pulse".
+    const std::string first = error.key().substr(0, error.key().find('.'));
+    const bool other = first != section && source->root().find(first);
+    source->locate(other ? "" : section, [&] { throw error; });
+  } catch (const UserError& error) {
+    std::vector<Problem> problems = error.problems();
+    for (auto& problem : problems)
+      if (problem.where.file.empty()) problem.where = node ? node->where : SourceLocation{source->file().string(), 0, 0};
+    source->locate(section, [&] { throw UserError(problems); });
+  }
 }
 
 Phantom Experiment::build_phantom(const ExperimentConfig& config, const ConfigTree& tree) {
@@ -229,8 +250,11 @@ Acquisition Experiment::simulate() const {
   const bool noisy = std::isfinite(config.receive->noise.snr) || config.receive->noise.figure || config.receive->adc;
   if (noisy && needs_clean_image(config.labels) && std::find(components.begin(), components.end(), noise_component) == components.end())
     components.emplace_back(noise_component);
-  Acquisition acquisition = scan(*config.engine, {phantom, probe, *pulse, sequence, *config.receive}, components,
-                                 config.visit_number == 0 ? random : random.child("visit", static_cast<std::uint64_t>(config.visit_number)));
+  Acquisition acquisition;
+  located("engine", [&] {
+    acquisition = scan(*config.engine, {phantom, probe, *pulse, sequence, *config.receive}, components,
+                       config.visit_number == 0 ? random : random.child("visit", static_cast<std::uint64_t>(config.visit_number)));
+  });
   if (!config.description.empty()) acquisition.description = config.description;
   acquisition.sound_speed = config.sound_speed.value_or(phantom.background.sound_speed);
   return acquisition;
@@ -404,7 +428,11 @@ RunResult run(const Experiment& e, bool judge_engine) {
   file.acquisition = timed(result.seconds, "simulate", [&] { return e.simulate(); });
   const bool clean_wanted = needs_clean_image(e.config.labels);
   const PixelGrid grid = e.grid(file.acquisition);
-  auto maps = timed(result.seconds, "reconstruct", [&] { return e.config.beamformer->beamform(file.acquisition, grid); });
+  auto maps = timed(result.seconds, "reconstruct", [&] {
+    std::vector<ComplexMap> made;
+    e.located("beamformer", [&] { made = e.config.beamformer->beamform(file.acquisition, grid); });
+    return made;
+  });
   compensate_loss(maps, e.config.image.compensation, file.acquisition);
   ComplexMap clean = maps.front();
   if (clean_wanted) clean = timed(result.seconds, "reconstruct", [&] { return clean_frame(e, file.acquisition, grid); });

@@ -93,12 +93,17 @@ struct Experiment {
   Probe probe;
   std::shared_ptr<const Pulse> pulse;
   Sequence sequence;
+  std::shared_ptr<const ConfigTree> source;  ///< what it was built from, to say where mistakes stand
 
   /// Reads and builds. `needs`: top-level keys this command cannot do without. Throws `UserError` with every mistake.
   static Experiment build(const ConfigTree& tree, const std::vector<std::string>& needs, Factors factors = {});
 
   /// The phantom alone, drawn as `build` draws it.
   static Phantom build_phantom(const ExperimentConfig& config, const ConfigTree& tree);
+
+  /// Runs `work`; what it refuses is told at the place in the config that `ConfigError::key` names, from the top or within
+  /// `section`, or else at the section itself.
+  void located(const std::string& section, const std::function<void()>& work) const;
 
   Acquisition simulate() const;
   /// How far the engine's echoes are from those without shortcuts: of a sample that the seed draws.

@@ -80,20 +80,13 @@ std::vector<std::vector<std::size_t>> nearest_neighbours(const Probe& probe) {
 
 /// The elements that receive nothing: those listed, and `drawn` others.
 std::vector<bool> dead_elements(const ElementSpreadConfig& config, std::size_t elements, RandomStream random) {
+  config.check_probe(elements);
   std::vector<bool> dead(elements);
-  for (double number : config.dead) {
-    if (!(number < static_cast<double>(elements)))
-      throw ConfigError("elements", "element " + format_number(number) + " is to be dead (the probe has " +
-                                        std::to_string(elements) + ", counted from 0). Write a smaller number");
-    dead[static_cast<std::size_t>(number)] = true;
-  }
+  for (double number : config.dead) dead[static_cast<std::size_t>(number)] = true;
   std::vector<std::size_t> alive;
   for (std::size_t m = 0; m < elements; ++m)
     if (!dead[m]) alive.push_back(m);
   const auto drawn = static_cast<std::size_t>(config.dead_count);
-  if (drawn > alive.size())
-    throw ConfigError("elements", "dead_count = " + std::to_string(drawn) + " (only " + std::to_string(alive.size()) +
-                                      " elements are left). Write a smaller number");
   for (std::size_t i = 0; i < drawn; ++i) {
     const std::size_t pick = i + static_cast<std::size_t>(random.integer_below(alive.size() - i));
     std::swap(alive[i], alive[pick]);
