@@ -3,7 +3,10 @@
 
 #include <nlohmann/json.hpp>
 
+#include "ai/groups.hpp"
+#include "ai/manifest.hpp"
 #include "ai/predict.hpp"
+#include "ai/report_plots.hpp"
 #include "ai/train.hpp"
 #include "ai/validate.hpp"
 #include "app/commands.hpp"
@@ -106,20 +109,24 @@ int validate_command(const CommandLine& line) {
   tree.locate("", [&, &config = config] { result = validate(config, folder); });
   nlohmann::ordered_json json{{"folder", folder.string()}, {"passed", result.passed()}, {"groups", nlohmann::ordered_json::array()}, {"gates", nlohmann::ordered_json::array()}};
   const auto number = [](double value) { return std::isfinite(value) ? nlohmann::ordered_json(value) : nlohmann::ordered_json(nullptr); };
+  // Numbers of the report are in SI; what is printed has its unit beside it.
+  const Manifest manifest = read_manifest(config.data / "manifest.csv");
+  const auto unit = [&, &config = config](const std::string& metric) { return metric_unit(config, manifest, metric); };
   for (const auto& g : result.groups) {
     const auto& e = g.estimate;
-    json["groups"].push_back({{"group", g.group}, {"metric", g.metric}, {"mean", number(e.value)}, {"low", number(e.interval.low)}, {"high", number(e.interval.high)}});
+    json["groups"].push_back({{"group", g.group}, {"metric", g.metric}, {"mean", number(e.value)}, {"low", number(e.interval.low)}, {"high", number(e.interval.high)}, {"unit", unit(g.metric)}});
     if (line.json) continue;
     std::cout << g.group << ": " << g.metric << " ";
     if (std::isnan(e.value)) std::cout << "not known (too few cases)\n";
-    else std::cout << e.value << " [" << e.interval.low << ", " << e.interval.high << "]\n";
+    else
+      std::cout << metric_text(e.value, unit(g.metric)) << " [" << metric_text(e.interval.low, unit(g.metric)) << ", " << metric_text(e.interval.high, unit(g.metric)) << "]\n";
   }
   for (const auto& warning : result.warnings)
     if (!line.json) std::cout << "warning: " << warning << "\n";
   for (const auto& g : result.gates) {
     json["gates"].push_back({{"metric", g.gate.metric}, {"group", g.group}, {"condition", g.condition}, {"value", number(g.value)}, {"passed", g.passed}});
     if (!line.json)
-      std::cout << "gate " << g.gate.metric << " of " << g.group << ", " << g.condition << ": " << g.value << (g.passed ? " passed" : " FAILED") << (g.reason.empty() ? "" : " (" + g.reason + ")") << "\n";
+      std::cout << "gate " << g.gate.metric << " of " << g.group << ", " << g.condition << ": " << metric_text(g.value, unit(g.gate.metric)) << (g.passed ? " passed" : " FAILED") << (g.reason.empty() ? "" : " (" + g.reason + ")") << "\n";
   }
   if (line.json) std::cout << json.dump(2) << "\n";
   else if (!line.quiet) std::cout << "wrote " << folder.string() << "/{report.html, report.json, cases.csv" << (result.gates.empty() ? "" : ", junit.xml") << "}\n";

@@ -14,6 +14,7 @@
 #include "app/image_truth.hpp"
 #include "core/progress.hpp"
 #include "recon/envelope.hpp"
+#include "sim/receive_chain.hpp"
 #include "sim/scan.hpp"
 #include "transducers/pressure_drive.hpp"
 
@@ -176,7 +177,7 @@ Experiment Experiment::build(const ConfigTree& tree, const std::vector<std::stri
   if (have_probe && e.config.sequence)
     attempt("sequence", [&] { e.sequence = e.config.sequence->build(e.probe, e.config.sound_speed.value_or(1540)); });
   if (have_probe && e.config.receive)
-    attempt("receive.elements", [&] { e.config.receive->elements.check_probe(e.probe.size()); });
+    attempt("receive.elements", [&] { check_dead_elements(e.config.receive->elements, e.probe.size()); });
   if (problems.empty() && e.config.receive && e.pulse && e.config.sequence)
     attempt("receive", [&] {
       e.config.receive->sample_count(e.phantom.background.sound_speed, last_firing(e.sequence), 2 * e.pulse->half_duration());

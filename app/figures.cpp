@@ -8,24 +8,12 @@
 #include <cstdio>
 #include <numbers>
 
+#include "app/palette.hpp"
 #include "core/error.hpp"
 
 namespace sonoforge {
 namespace {
 
-struct Colour {
-  double r = 0, g = 0, b = 0;
-};
-
-/// The palette of [okabe2008] with yellow and grey last.
-constexpr std::array<Colour, 8> class_colours{{{0.902, 0.624, 0.000},
-                                               {0.337, 0.706, 0.914},
-                                               {0.000, 0.620, 0.451},
-                                               {0.800, 0.475, 0.655},
-                                               {0.835, 0.369, 0.000},
-                                               {0.941, 0.894, 0.259},
-                                               {0.000, 0.447, 0.698},
-                                               {0.600, 0.600, 0.600}}};
 /// The order on white paper: light colours last.
 constexpr std::array<std::size_t, 8> curve_order{6, 4, 2, 3, 0, 1, 7, 5};
 constexpr Colour ink{0.1, 0.1, 0.1}, missing{0.5, 0.5, 0.5};
@@ -333,7 +321,7 @@ void paint_class(const LabelMap& labels, std::size_t channel, const Area& area, 
                                       nearest(place.column, labels.grid.x.count));
     in[i] = value > 0.5F;
   }
-  const Colour colour = class_colours[channel % class_colours.size()];
+  const Colour colour = class_colour(channel);
   const auto outside = [&](std::ptrdiff_t x, std::ptrdiff_t y) {
     return x < 0 || y < 0 || x >= static_cast<std::ptrdiff_t>(area.width) ||
            y >= static_cast<std::ptrdiff_t>(area.height) ||
@@ -448,7 +436,7 @@ Picture draw_figure(const RealMap& map, const FigureParts& parts) {
 
   for (const LegendItem& item : legend) {
     const double x = 16 + item.x, y = top + height + bottom + 12 + item.y;
-    canvas.set(class_colours[item.channel % class_colours.size()]);
+    canvas.set(class_colour(item.channel));
     canvas.fill(x, y - 8, 16, 16);
     canvas.set(ink);
     canvas.frame(x, y - 8, 16, 16);

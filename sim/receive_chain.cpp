@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numbers>
+#include <set>
 
 #include "core/fft.hpp"
 #include "core/parallel.hpp"
@@ -80,7 +81,7 @@ std::vector<std::vector<std::size_t>> nearest_neighbours(const Probe& probe) {
 
 /// The elements that receive nothing: those listed, and `drawn` others.
 std::vector<bool> dead_elements(const ElementSpreadConfig& config, std::size_t elements, RandomStream random) {
-  config.check_probe(elements);
+  check_dead_elements(config, elements);
   std::vector<bool> dead(elements);
   for (double number : config.dead) dead[static_cast<std::size_t>(number)] = true;
   std::vector<std::size_t> alive;
@@ -96,6 +97,20 @@ std::vector<bool> dead_elements(const ElementSpreadConfig& config, std::size_t e
 }
 
 }  // namespace
+
+void check_dead_elements(const ElementSpreadConfig& config, std::size_t elements) {
+  std::set<double> listed;
+  for (std::size_t i = 0; i < config.dead.size(); ++i) {
+    if (!(config.dead[i] < static_cast<double>(elements)))
+      throw ConfigError("dead." + std::to_string(i), "element " + format_number(config.dead[i]) +
+                                                         " is to be dead (the probe has " + std::to_string(elements) +
+                                                         ", counted from 0). Write a smaller number");
+    listed.insert(config.dead[i]);
+  }
+  if (const std::size_t left = elements - listed.size(); static_cast<std::size_t>(config.dead_count) > left)
+    throw ConfigError("dead_count", "dead_count = " + std::to_string(config.dead_count) + " (only " +
+                                        std::to_string(left) + " elements are left). Write a smaller number");
+}
 
 std::complex<double> Butterworth::response(double frequency) const {
   Complex product = 1;

@@ -15,6 +15,9 @@ struct Butterworth {
   double group_delay(double frequency) const;
 };
 
+/// Throws `ConfigError` at "dead.INDEX" or "dead_count" where a probe of so many elements has none that die.
+void check_dead_elements(const ElementSpreadConfig& config, std::size_t elements);
+
 /// What stands between the pressure on the elements and the samples in the file, in the order of the signal:
 ///     (echoes in Pa where the drive is in Pa) element gains and delays, dead elements -> cross-talk -> sensitivity [V/Pa] -> thermal noise -> anti-alias
 ///     filter and sampling -> noise by SNR -> time-gain compensation -> converter.

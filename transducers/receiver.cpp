@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <set>
 
 namespace sonoforge {
 
@@ -61,20 +60,6 @@ void ElementSpreadConfig::check() const {
     if (number != std::floor(number))
       throw ConfigError("dead",
                         "dead = " + format_number(number) + " (elements are counted). Write for example '[3, 17]'");
-}
-
-void ElementSpreadConfig::check_probe(std::size_t elements) const {
-  std::set<double> listed;
-  for (std::size_t i = 0; i < dead.size(); ++i) {
-    if (!(dead[i] < static_cast<double>(elements)))
-      throw ConfigError("dead." + std::to_string(i), "element " + format_number(dead[i]) +
-                                                         " is to be dead (the probe has " + std::to_string(elements) +
-                                                         ", counted from 0). Write a smaller number");
-    listed.insert(dead[i]);
-  }
-  if (const std::size_t left = elements - listed.size(); static_cast<std::size_t>(dead_count) > left)
-    throw ConfigError("dead_count", "dead_count = " + std::to_string(dead_count) + " (only " + std::to_string(left) +
-                                        " elements are left). Write a smaller number");
 }
 
 void CrossTalkConfig::fields(FieldVisitor& visit) {

@@ -30,8 +30,6 @@ struct ElementSpreadConfig : Configurable {
   std::int64_t dead_count = 0;  ///< further dead elements, drawn
   void fields(FieldVisitor& visit) override;
   void check() const override;
-  /// Throws `ConfigError` at "dead.INDEX" or "dead_count" where a probe of so many elements has none that die.
-  void check_probe(std::size_t elements) const;
 };
 
 /// `cross_talk:` each element also hears its nearest neighbours.

@@ -95,6 +95,20 @@ TEST_F(ValidateTest, MistakesAreExplained) {
   EXPECT_NE(error("gates: [{metric: dice, subgroup: radius, at_least: 0.5}]\n").find("no subgroup 'radius'"), std::string::npos);
   EXPECT_NE(error("gates: [{metric: iou, at_least: 0.5}]\n").find("not measured"), std::string::npos);
   EXPECT_NE(error("gates: [{metric: dice}]\n").find("at_least"), std::string::npos);
+  // Each names the key that is wrong, which the command turns into line and column.
+  const auto key = [&](const std::string& more) {
+    try {
+      judged(more);
+    } catch (const ConfigError& mistake) {
+      return mistake.key();
+    }
+    return std::string("none");
+  };
+  EXPECT_EQ(key("subgroups: [{factor: side}, {factor: radios}]\n"), "subgroups.1.factor");
+  EXPECT_EQ(key("subgroups: [{factor: radius, edges: [5 mm, 3 mm]}]\n"), "subgroups.0.edges.1");
+  EXPECT_EQ(key("subgroups: [{factor: side, edges: [3]}]\n"), "subgroups.0.edges.0");
+  EXPECT_EQ(key("gates: [{metric: dice, at_least: 0.1}, {metric: dice, subgroup: radius, at_least: 0.5}]\n"), "gates.1.subgroup");
+  EXPECT_EQ(key("gates: [{metric: dice, at_least: 3 mm}]\n"), "gates.0.at_least");
   auto training = config("split: train\n");
   EXPECT_NE(error_of([&] { check_groups(training, manifest); }).find("no samples in split train"), std::string::npos);
 }

@@ -276,6 +276,34 @@ TEST(Commands, MistakesExitWithTwo) {
   EXPECT_NE(result.err.find("L11-5v"), std::string::npos) << result.err;
 }
 
+// What only the simulation, the image or the field finds out is told with its place too.
+TEST(Commands, MistakesFoundAtWorkHaveAPlace) {
+  const TestFolder folder;
+  const auto first_error = [&](const std::string& command, const std::string& text) {
+    folder.write("late.yaml", text);
+    const auto result = sonoforge_command(folder, command + " late.yaml -o out");
+    EXPECT_EQ(result.code, 2) << result.err;
+    const auto at = result.err.find("error: ");
+    return at == std::string::npos ? result.err : result.err.substr(at, result.err.find('\n', at) - at);
+  };
+  const std::string head = "phantom: {type: points, background: water, positions: [[0 mm, 0 mm, 20 mm]]}\n",
+                    tail = "\nsequence: {type: plane_waves, angles: [0 deg]}\n"
+                           "receive: {sampling_rate: 20 MHz, depth: 25 mm}\n";
+  const std::string row = head + "probe: {type: linear_array, elements: 4, pitch: 0.3 mm, width: 0.27 mm, frequency: 5 MHz}" + tail;
+  // Engines name a section, a key of their own, or neither.
+  EXPECT_NE(first_error("run", head + "probe: {type: disc, radius: 5 mm, frequency: 5 MHz}" + tail + "engine: {type: exact, dimensions: 2}\n")
+                .find("late.yaml:5:9: a two-dimensional simulation of this probe"),
+            std::string::npos);
+  EXPECT_NE(first_error("run", row + "pulse: {frequency: 3 MHz}\nengine: {type: exact, model: simus}\n").find("late.yaml:5:8: pulse: model simus"),
+            std::string::npos);
+  const std::string slow = "phantom: {type: points, background: water, positions: [[0 mm, 0 mm, 20 mm]]}\n"
+                           "probe: {type: linear_array, elements: 4, pitch: 0.3 mm, width: 0.27 mm, frequency: 5 MHz}\n"
+                           "sequence: {type: plane_waves, angles: [0 deg]}\n"
+                           "receive: {sampling_rate: 8 MHz, depth: 25 mm}\n"
+                           "beamformer: {type: delay_and_sum, signal: rf}\n";
+  EXPECT_NE(first_error("run", slow).find("late.yaml:5:43: signal: the RF is band-pass sampled"), std::string::npos);
+}
+
 TEST(Commands, DescribeAndHelpNameEverything) {
   const TestFolder folder;
   EXPECT_EQ(sonoforge_command(folder, "--help").code, 0);

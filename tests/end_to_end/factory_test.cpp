@@ -522,5 +522,39 @@ TEST_F(FactoryTest, MistakesInStrataPointIntoTheFile) {
   EXPECT_FALSE(fs::exists(folder.path() / "set"));
 }
 
+// Predictions that are 0.1 mm too large everywhere.
+TEST_F(FactoryTest, ValidationPrintsUnitsAndPlacesOfMistakes) {
+  config();
+  ASSERT_EQ(run("generate set.yaml -o set").code, 0);
+  const Manifest manifest = read_manifest(folder.path() / "set/manifest.csv");
+  const auto radius = static_cast<std::size_t>(manifest.factor("radius"));
+  std::string table = "id,prediction\n";
+  for (const auto& row : manifest.rows) {
+    double value = 0;
+    ASSERT_TRUE(factor_number(row.factors[radius], value));
+    table += row.id + "," + std::to_string(1e3 * (value + 1e-4)) + "e-3\n";
+  }
+  folder.write("sizes.csv", table);
+  const std::string head = "sonoforge: 1\ndata: set\npredictions: sizes.csv\ntask: measurement\ntruth: radius\nsplit: train\n";
+  folder.write("sizes.yaml", head + "metrics: [mae]\ngates: [{metric: mae, at_most: 0.2 mm}]\n");
+  const auto result = sonoforge_command(folder, "validate sizes.yaml -o report");
+  ASSERT_EQ(result.code, 0) << result.err;
+  EXPECT_NE(result.out.find("all: mae 0.100 mm [0.100 mm, 0.100 mm]"), std::string::npos) << result.out;
+  EXPECT_NE(result.out.find("upper end <= 0.2 mm: 0.100 mm passed"), std::string::npos) << result.out;
+  const auto json = nlohmann::json::parse(sonoforge_command(folder, "validate sizes.yaml -o report --json").out);
+  EXPECT_EQ(json["groups"][0]["unit"], "m");
+  EXPECT_NEAR(json["groups"][0]["mean"].get<double>(), 1e-4, 1e-9);
+
+  const auto error = [&](const std::string& more) {
+    folder.write("wrong.yaml", head + more);
+    const auto wrong = sonoforge_command(folder, "validate wrong.yaml -o report");
+    EXPECT_EQ(wrong.code, 2) << wrong.err;
+    return wrong.err;
+  };
+  EXPECT_NE(error("metrics: [mae]\nsubgroups: [{factor: side}, {factor: sid}]\n").find("wrong.yaml:8:38: "), std::string::npos);
+  EXPECT_NE(error("metrics: [mae]\nsubgroups: [{factor: radius, edges: [1.5 MHz]}]\n").find("wrong.yaml:8:38: "), std::string::npos);
+  EXPECT_NE(error("metrics: [mae]\ngates: [{metric: mae, at_most: 3 s}]\n").find("wrong.yaml:8:32: "), std::string::npos);
+}
+
 }  // namespace
 }  // namespace sonoforge
