@@ -353,7 +353,7 @@ int reconstruct_command(const CommandLine& line) {
   const PixelGrid grid = image_grid(config.image, file.acquisition);
   const auto start = std::chrono::steady_clock::now();
   std::vector<ComplexMap> maps;
-  tree.locate("beamformer", [&] { maps = config.beamformer->beamform(file.acquisition, grid); });
+  tree.locate("beamformer", [&] { maps = beamform(config, file.acquisition, grid); });
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   compensate_loss(maps, config.image.compensation, file.acquisition);
 

@@ -14,6 +14,7 @@
 #include "app/image_truth.hpp"
 #include "core/progress.hpp"
 #include "recon/envelope.hpp"
+#include "recon/pulse_compression.hpp"
 #include "sim/receive_chain.hpp"
 #include "sim/scan.hpp"
 #include "transducers/pressure_drive.hpp"
@@ -52,6 +53,7 @@ void ImageConfig::fields(FieldVisitor& visit) {
   visit(angle, {.key = "angle", .doc = "Polar images: angle from the z axis.", .unit = Unit::radian, .min = -3.2, .max = 3.2, .max_items = max_pixels_per_axis});
   visit(range, {.key = "range", .doc = "Polar images: distance from the apex (the centre of a convex array's arc, or of a flat probe's face).",
                 .unit = Unit::metre, .min = 0, .max = 10, .max_items = max_pixels_per_axis});
+  visit(pulse_compression, {.key = "pulse_compression", .doc = "Matched filter with the drive before beamforming (left out: on for pulses of type chirp and coded, else off)."});
   visit(compensation, {.key = "compensation", .doc = "Depth gain that undoes this loss on the way there and back.", .unit = Unit::attenuation});
   visit.list(filters, image_filter_catalog(), {.key = "filters", .doc = "Smoothing of the envelope, one after the other; metrics see the result, stored beamformed data do not.", .max_items = 20});
   visit(dynamic_range, {.key = "dynamic_range", .doc = "Levels shown in pictures.", .unit = Unit::decibel, .min = 1, .max = 300});
@@ -338,6 +340,15 @@ PixelGrid image_grid(const ImageConfig& image, const Acquisition& acquisition) {
   return grid;
 }
 
+bool compresses_pulse(const ExperimentConfig& config) {
+  return config.image.pulse_compression.value_or(config.pulse.type == "chirp" || config.pulse.type == "coded");
+}
+
+std::vector<ComplexMap> beamform(const ExperimentConfig& config, const Acquisition& acquisition, const PixelGrid& grid) {
+  if (!compresses_pulse(config)) return config.beamformer->beamform(acquisition, grid);
+  return config.beamformer->beamform(compress_pulse(acquisition, *config.pulse->build(acquisition.probe)), grid);
+}
+
 void compensate_loss(std::vector<ComplexMap>& maps, const Attenuation& loss, const Acquisition& acquisition) {
   const double rate = 2 * loss.nepers_per_metre(acquisition.centre_frequency);
   if (rate == 0) return;
@@ -431,7 +442,7 @@ RunResult run(const Experiment& e, bool judge_engine) {
   const PixelGrid grid = e.grid(file.acquisition);
   auto maps = timed(result.seconds, "reconstruct", [&] {
     std::vector<ComplexMap> made;
-    e.located("beamformer", [&] { made = e.config.beamformer->beamform(file.acquisition, grid); });
+    e.located("beamformer", [&] { made = beamform(e.config, file.acquisition, grid); });
     return made;
   });
   compensate_loss(maps, e.config.image.compensation, file.acquisition);

@@ -31,6 +31,7 @@ struct ImageConfig : Configurable {
   std::optional<Axis> angle, range;
   double dynamic_range = 60;  ///< of pictures [dB]
   std::vector<Typed<ImageFilter>> filters;  ///< of the envelope, in this order
+  std::optional<bool> pulse_compression;  ///< matched filter with the pulse before beamforming; missing: chirps and codes alone
   Attenuation compensation;   ///< depth gain that undoes this loss on the way there and back, at the pulse's centre frequency
   void fields(FieldVisitor& visit) override;
   void check() const override;
@@ -128,6 +129,11 @@ struct RunResult {
 /// Simulate, reconstruct, label, measure.
 /// `judge_engine`: also measure the engine's error on a sample, at the price of a part of the simulation.
 RunResult run(const Experiment& experiment, bool judge_engine = true);
+
+/// Whether channel data go through the matched filter of their pulse before they are beamformed.
+bool compresses_pulse(const ExperimentConfig& config);
+/// Compression of the pulse, where it is asked for, and the beamformer. `ConfigError`s are those of the section 'beamformer'.
+std::vector<ComplexMap> beamform(const ExperimentConfig& config, const Acquisition& acquisition, const PixelGrid& grid);
 
 /// Multiplies each pixel by the gain that undoes the loss on the way to its depth and back.
 void compensate_loss(std::vector<ComplexMap>& maps, const Attenuation& loss, const Acquisition& acquisition);

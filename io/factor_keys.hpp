@@ -1,20 +1,19 @@
 #pragma once
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include <nlohmann/json_fwd.hpp>
 
 namespace sonoforge {
 
 /// One key of a mapping that stands for a random value or joins several: what the reader accepts and `describe` lists.
 struct MappingKey {
   std::string_view key;
-  std::string_view doc;                ///< one sentence
-  std::string_view example;            ///< a value as it stands in a config
+  std::string_view doc;      ///< one sentence
+  std::string_view example;  ///< a value as it stands in a config
   bool required = false;
-  std::string_view fallback = {};      ///< the value without the key, as text
-  std::vector<MappingKey> keys = {};   ///< of the value, where that is a mapping or a list of mappings
+  std::string_view fallback = {};     ///< the value without the key, as text
+  std::vector<MappingKey> keys = {};  ///< of the value, where that is a mapping or a list of mappings
   std::vector<std::string_view> choices = {};
 };
 

@@ -75,7 +75,7 @@ struct Bench::Scene {
     grid = e.grid(acquisition);
     if (grid.size() > most_pixels || grid.y.count > 1) refuse("image", grid.size(), "pixels in one plane", most_pixels);
     timed("reconstruct", [&] {
-      maps = e.config.beamformer->beamform(acquisition, grid);
+      maps = beamform(e.config, acquisition, grid);
       compensate_loss(maps, e.config.image.compensation, acquisition);
       levels = detect(maps, e.config.image).front();
       image = make_images({levels}).front();
@@ -275,7 +275,7 @@ Json Bench::answer(const Json& request) try {
     PixelGrid grid;
     grid.x = {point.x - 12 * wavelength, wavelength / 6, 145};
     grid.z = {std::max(point.z - 6 * wavelength, wavelength / 2), wavelength / 12, 145};
-    const auto maps = e.config.beamformer->beamform(echoes, grid);
+    const auto maps = beamform(e.config, echoes, grid);
     const RealMap levels = make_images(detect(maps, e.config.image)).front();
     std::size_t top = 0;
     for (std::size_t i = 0; i < levels.values.size(); ++i)

@@ -19,8 +19,9 @@ struct Butterworth {
 void check_dead_elements(const ElementSpreadConfig& config, std::size_t elements);
 
 /// What stands between the pressure on the elements and the samples in the file, in the order of the signal:
-///     (echoes in Pa where the drive is in Pa) element gains and delays, dead elements -> cross-talk -> sensitivity [V/Pa] -> thermal noise -> anti-alias
-///     filter and sampling -> noise by SNR -> time-gain compensation -> converter.
+///     (echoes in Pa where the drive is in Pa) element gains and delays, dead elements -> cross-talk -> sensitivity
+///     [V/Pa] -> thermal noise -> anti-alias filter and sampling -> noise by SNR -> time-gain compensation ->
+///     converter.
 /// Steps that `receive` does not give are left out. Engines know none of this: they record what `engine_record` asks
 /// for. The delay of the filter at the pulse's frequency is taken off again, as scanners do, so that echoes stay where
 /// they belong.

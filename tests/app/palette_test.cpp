@@ -18,7 +18,9 @@ Triple times(const Matrix& m, const Triple& v) {
   return out;
 }
 
-double linear(double c) { return c <= 0.04045 ? c / 12.92 : std::pow((c + 0.055) / 1.055, 2.4); }
+double linear(double c) {
+  return c <= 0.04045 ? c / 12.92 : std::pow((c + 0.055) / 1.055, 2.4);
+}
 
 /// CIE 1976 L*a*b* of a colour as an eye sees it, whose loss is a matrix on linear sRGB.
 Triple lab(Colour colour, const Matrix& eye) {
@@ -59,7 +61,8 @@ TEST(Palette, ClassesAreToldApartByEverySight) {
 // Outlines lie on pictures that are black to white: none may be lost in the black.
 TEST(Palette, ClassesShowOnBlack) {
   for (const Colour& colour : class_colours)
-    EXPECT_GT(lab(colour, {{{1, 0, 0}, {0, 1, 0}, {0, 0, 1}}})[0], 35) << colour.r << " " << colour.g << " " << colour.b;
+    EXPECT_GT(lab(colour, {{{1, 0, 0}, {0, 1, 0}, {0, 0, 1}}})[0], 35)
+        << colour.r << " " << colour.g << " " << colour.b;
 }
 
 }  // namespace
