@@ -32,6 +32,16 @@ const std::string& written_limit(const GateConfig& gate) {
   return gate.at_least ? *gate.at_least : gate.at_most ? *gate.at_most : gate.margin ? *gate.margin : *gate.gap;
 }
 
+/// The key of a gate's limit in the config.
+std::string place_of_limit(const ValidateConfig& config, std::size_t i) {
+  const GateConfig& gate = config.gates[i];
+  return "gates." + std::to_string(i) +
+         (gate.at_least  ? ".at_least"
+          : gate.at_most ? ".at_most"
+          : gate.margin  ? ".margin"
+                         : ".gap");
+}
+
 class Judge {
  public:
   Judge(const ValidateConfig& config, const Manifest& manifest, const Evaluation& evaluation)
@@ -39,9 +49,9 @@ class Judge {
     if (!config.baseline.empty()) baseline_ = read_baseline(config.baseline);
   }
 
-  GateResult operator()(const GateConfig& gate, const CaseGroup& group) const {
+  GateResult operator()(const GateConfig& gate, const CaseGroup& group, const std::string& place) const {
     GateResult result{gate, group.name, {}, nan, false, {}};
-    const double limit = limit_of(written_limit(gate), metric_unit(config_, manifest_, gate.metric), gate.metric, "gates");
+    const double limit = limit_of(written_limit(gate), metric_unit(config_, manifest_, gate.metric), gate.metric, place);
     const bool by_end = gate.interval != GateConfig::Bound::mean;
     const auto found = compared(gate, group, result.reason);
     const std::string judged = by_end ? (gate.at_most ? "upper end" : "lower end") : "estimate";
@@ -111,12 +121,9 @@ std::string xml_escaped(std::string text) {
 }  // namespace
 
 void check_gate_values(const ValidateConfig& config, const Manifest& manifest) {
-  for (std::size_t i = 0; i < config.gates.size(); ++i) {
-    const GateConfig& gate = config.gates[i];
-    const char* key = gate.at_least ? "at_least" : gate.at_most ? "at_most" : gate.margin ? "margin" : "gap";
-    limit_of(written_limit(gate), metric_unit(config, manifest, gate.metric), gate.metric,
-             "gates." + std::to_string(i) + "." + key);
-  }
+  for (std::size_t i = 0; i < config.gates.size(); ++i)
+    limit_of(written_limit(config.gates[i]), metric_unit(config, manifest, config.gates[i].metric),
+             config.gates[i].metric, place_of_limit(config, i));
   if (!config.baseline.empty()) read_baseline(config.baseline);
 }
 
@@ -124,9 +131,12 @@ std::vector<GateResult> judge_gates(const ValidateConfig& config, const Manifest
                                     const Evaluation& evaluation, const std::vector<CaseGroup>& groups) {
   const Judge judge(config, manifest, evaluation);
   std::vector<GateResult> results;
-  for (const auto& gate : config.gates)
+  for (std::size_t i = 0; i < config.gates.size(); ++i) {
+    const GateConfig& gate = config.gates[i];
     for (const auto& group : groups)
-      if (group.name == gate.subgroup || group.factor == gate.subgroup) results.push_back(judge(gate, group));
+      if (group.name == gate.subgroup || group.factor == gate.subgroup)
+        results.push_back(judge(gate, group, place_of_limit(config, i)));
+  }
   return results;
 }
 

@@ -127,7 +127,14 @@ TEST_F(AuditTest, GatesOnGapsAndUpperEnds) {
   const auto xml = junit_text(found.gates);
   EXPECT_NE(xml.find("tests=\"5\" failures=\"3\""), std::string::npos);
   EXPECT_NE(xml.find("all: upper end &lt;= 0.3\"/>"), std::string::npos);
-  auto error = [&](const std::string& gate) { return error_of([&] { judged(groups + "gates: [" + gate + "]\n"); }); };
+  auto error = [&](const std::string& gate) {
+    try {
+      return error_of([&] { judged(groups + "gates: [" + gate + "]\n"); });
+    } catch (const ConfigError& mistake) {
+      return mistake.key() + ": " + mistake.what();
+    }
+  };
+  EXPECT_NE(error("{metric: brier, at_most: 3 mm}").find("gates.0.at_most: "), std::string::npos);
   EXPECT_NE(error("{metric: brier, at_most: 3 mm}").find("does not measure"), std::string::npos);
   EXPECT_NE(error("{metric: brier, at_most: 1, at_least: 0}").find("one condition"), std::string::npos);
   EXPECT_NE(error("{metric: brier, at_most: 1, interval: lower}").find("side of success"), std::string::npos);

@@ -291,7 +291,7 @@ TEST(Commands, MistakesFoundAtWorkHaveAPlace) {
                            "receive: {sampling_rate: 20 MHz, depth: 25 mm}\n";
   const std::string row = head + "probe: {type: linear_array, elements: 4, pitch: 0.3 mm, width: 0.27 mm, frequency: 5 MHz}" + tail;
   // Engines name a section, a key of their own, or neither.
-  EXPECT_NE(first_error("run", head + "probe: {type: disc, radius: 5 mm, frequency: 5 MHz}" + tail + "engine: {type: exact, dimensions: 2}\n")
+  EXPECT_NE(first_error("run", head + "probe: {type: disc, diameter: 10 mm, frequency: 5 MHz}" + tail + "engine: {type: exact, dimensions: 2}\n")
                 .find("late.yaml:5:9: a two-dimensional simulation of this probe"),
             std::string::npos);
   EXPECT_NE(first_error("run", row + "pulse: {frequency: 3 MHz}\nengine: {type: exact, model: simus}\n").find("late.yaml:5:8: pulse: model simus"),

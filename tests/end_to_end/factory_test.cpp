@@ -528,7 +528,7 @@ TEST_F(FactoryTest, ValidationPrintsUnitsAndPlacesOfMistakes) {
   ASSERT_EQ(run("generate set.yaml -o set").code, 0);
   const Manifest manifest = read_manifest(folder.path() / "set/manifest.csv");
   const auto radius = static_cast<std::size_t>(manifest.factor("radius"));
-  std::string table = "id,prediction\n";
+  std::string table = "id,prediction [m]\n";
   for (const auto& row : manifest.rows) {
     double value = 0;
     ASSERT_TRUE(factor_number(row.factors[radius], value));
