@@ -209,7 +209,7 @@ ComplexMap clean_frame(const Experiment& e, Acquisition& acquisition, const Pixe
     std::erase_if(acquisition.components, [](const auto& component) { return component.name == noise_component; });
     if (asked.empty()) acquisition.components.clear();
   }
-  auto maps = e.config.beamformer->beamform(clean, grid);
+  auto maps = beamform(e.config, clean, grid);
   compensate_loss(maps, e.config.image.compensation, clean);
   return std::move(maps.front());
 }

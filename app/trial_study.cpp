@@ -51,7 +51,7 @@ bool is_diseased(const TrialStudy& study, const Factors& factors) {
 VectorXd read_image(const TrialStudy& study, const Experiment& e) {
   const Acquisition acquisition = e.simulate();
   const PixelGrid grid = e.grid(acquisition);
-  auto maps = e.config.beamformer->beamform(acquisition, grid);
+  auto maps = beamform(e.config, acquisition, grid);
   compensate_loss(maps, e.config.image.compensation, acquisition);
   const RealMap image = make_images(detect(maps, e.config.image)).front();
   std::vector<double> x, z;

@@ -112,7 +112,7 @@ TEST_F(ValidateTest, MistakesAreExplained) {
   };
   EXPECT_EQ(key("subgroups: [{factor: side}, {factor: radios}]\n"), "subgroups.1.factor");
   EXPECT_EQ(key("subgroups: [{factor: radius, edges: [5 mm, 3 mm]}]\n"), "subgroups.0.edges.1");
-  EXPECT_EQ(key("subgroups: [{factor: side, edges: [3]}]\n"), "subgroups.0.edges.0");
+  EXPECT_EQ(key("subgroups: [{factor: side, edges: [3]}]\n"), "subgroups.0.edges");
   EXPECT_EQ(key("gates: [{metric: dice, at_least: 0.1}, {metric: dice, subgroup: radius, at_least: 0.5}]\n"), "gates.1.subgroup");
   EXPECT_EQ(key("gates: [{metric: dice, at_least: 3 mm}]\n"), "gates.0.at_least");
   auto training = config("split: train\n");
