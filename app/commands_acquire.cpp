@@ -151,7 +151,8 @@ int simulate_command(const CommandLine& line) {
   const Experiment experiment = Experiment::build(loaded.tree, {"phantom", "probe", "sequence", "receive"}, loaded.factors);
   std::filesystem::path file = line.output;
   if (file.empty()) file = output_folder(line) / "acquisition.hdf5";
-  if (std::filesystem::is_directory(file))
+  std::error_code unknown;
+  if (std::filesystem::is_directory(file, unknown))
     throw UserError(Problem{{file.string(), 0, 0}, "this is a folder (simulate writes one file). Write for example '-o " + (file / "rf.hdf5").string() + "'"});
   const std::string ending = ending_of(file);
   if (!ending.empty() && ending != ".hdf5" && ending != ".h5")
@@ -184,7 +185,7 @@ int simulate_command(const CommandLine& line) {
                                         {"engine_relative_l2", engine_error.predicted},
                                         {"error_budget", engine_error.json()},
                                         {"warnings", warnings}}
-                     .dump(2)
+                     .dump(2, ' ', false, nlohmann::json::error_handler_t::replace)
               << "\n";
   } else if (!line.quiet) {
     std::cout << "wrote " << file.string() << ": " << rf.frames() << " frames x " << rf.transmits() << " transmits x " << rf.channels() << " channels x "
@@ -317,7 +318,7 @@ int field_command(const CommandLine& line) {
   writer.write_text("sonoforge/config", e.resolved);
   writer.commit();
   if (field.movie_frames == 0 || field.points || request.frequency > 0) remove_old(folder / "field.apng");
-  if (line.json) std::cout << summary.dump(2) << "\n";
+  if (line.json) std::cout << summary.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";
   else if (!line.quiet) std::cout << "wrote " << listing(folder, {"field.hdf5", "field.png", "field.apng"}) << "\n";
   return 0;
 }

@@ -223,7 +223,7 @@ int generate_command(const CommandLine& line) {
     std::cout << nlohmann::ordered_json{{"folder", request.folder.string()}, {"dry_run", line.dry_run}, {"samples", result.samples}, {"made", result.made},
                                         {"kept", result.kept}, {"listed", result.listed}, {"bytes", result.bytes}, {"seconds", result.seconds},
                                         {"patients_in_two_splits", result.checks.patients_in_two_splits.size()},
-                                        {"equal_files", result.checks.equal_files}, {"near_duplicates", result.checks.pairs.count}}.dump(2)
+                                        {"equal_files", result.checks.equal_files}, {"near_duplicates", result.checks.pairs.count}}.dump(2, ' ', false, nlohmann::json::error_handler_t::replace)
               << "\n";
   } else if (line.dry_run) {
     std::cout << result.samples << " samples, about " << static_cast<double>(result.bytes) / 1e6 << " MB and " << result.seconds << " s\n";

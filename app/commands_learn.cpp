@@ -66,7 +66,7 @@ int train_command(const CommandLine& line) {
     json["best_score"] = std::isfinite(result.best_score) ? nlohmann::ordered_json(result.best_score) : nlohmann::ordered_json(nullptr);
     if (result.score_name == "dice") json["best_dice"] = json["best_score"];
     if (result.scores.size() > 1) json["scores"] = result.scores;
-    std::cout << json.dump(2) << "\n";
+    std::cout << json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";
   } else if (!line.quiet) {
     std::cout << "wrote " << folder.string() << ": " << result.parameters << " parameters, best epoch " << result.best_epoch << ", validation " << result.score_name << " "
               << result.best_score << "\n";
@@ -98,7 +98,7 @@ int predict_command(const CommandLine& line) {
     json.push_back(one);
     if (!line.json) std::cout << p.input.string() << ": " << p.summary << (p.mask.empty() ? "" : " -> " + p.mask.string()) << "\n";
   }
-  if (line.json) std::cout << json.dump(2) << "\n";
+  if (line.json) std::cout << json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";
   return 0;
 }
 
@@ -128,7 +128,7 @@ int validate_command(const CommandLine& line) {
     if (!line.json)
       std::cout << "gate " << g.gate.metric << " of " << g.group << ", " << g.condition << ": " << metric_text(g.value, unit(g.gate.metric)) << (g.passed ? " passed" : " FAILED") << (g.reason.empty() ? "" : " (" + g.reason + ")") << "\n";
   }
-  if (line.json) std::cout << json.dump(2) << "\n";
+  if (line.json) std::cout << json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";
   else if (!line.quiet) std::cout << "wrote " << folder.string() << "/{report.html, report.json, cases.csv" << (result.gates.empty() ? "" : ", junit.xml") << "}\n";
   return result.passed() ? 0 : 3;
 }

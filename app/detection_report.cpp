@@ -211,7 +211,7 @@ StudyOutcome write_detection(const std::filesystem::path& folder, const Detectio
   const Json json = report_json(study, result);
   write_cases(folder, result);
   write_file_atomically(folder / "report.html", page(folder, study, config, result));
-  StudyOutcome outcome{!result.alarm, {}, json.dump(2)};
+  StudyOutcome outcome{!result.alarm, {}, json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace)};
   write_file_atomically(folder / "report.json", outcome.json + "\n");
   for (const auto& rung : result.rungs)
     outcome.summary += rung.name + ": area " + fixed_text(rung.area.value) + " [" + span(rung.area.interval) + "]" +

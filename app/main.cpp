@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <iostream>
 #include <memory>
 #include <new>
@@ -91,7 +92,9 @@ CLI::Validator whole_number(const std::string& meaning) {
 }
 
 int fail(const std::vector<Problem>& problems, bool json) {
-  for (const auto& problem : problems) std::cerr << "error: " << to_string(problem) << "\n";
+  constexpr std::size_t most_shown = 200;
+  for (std::size_t i = 0; i < std::min(problems.size(), most_shown); ++i) std::cerr << "error: " << to_string(problems[i]) << "\n";
+  if (problems.size() > most_shown) std::cerr << "error: and " << problems.size() - most_shown << " more mistakes. Correct these first\n";
   if (json) {
     nlohmann::ordered_json list = nlohmann::ordered_json::array();
     for (const auto& problem : problems)
@@ -205,6 +208,8 @@ int main(int argc, char** argv) {
   } catch (const Interrupted& error) {
     std::cerr << "interrupted: " << error.what() << "\n";
     return 130;
+  } catch (const std::filesystem::filesystem_error& error) {
+    return fail({{{error.path1().string(), 0, 0}, "the system refuses this name (" + error.code().message() + "). Choose another one"}}, line.json);
   } catch (const std::bad_alloc&) {
     return fail({{{}, "the memory of this machine is not enough for this input (an array could not be allocated). Use fewer scatterers, "
                       "samples, pixels or frames"}}, line.json);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <numeric>
 #include <tuple>
+#include <unordered_set>
 
 namespace sonoforge {
 
@@ -16,10 +17,10 @@ std::string to_string(const Problem& problem) {
 }
 
 void add_once(std::vector<Problem>& problems, const std::vector<Problem>& more) {
+  std::unordered_set<std::string> known;
+  for (const auto& problem : problems) known.insert(to_string(problem));
   for (const auto& problem : more)
-    if (std::none_of(problems.begin(), problems.end(),
-                     [&](const Problem& p) { return to_string(p) == to_string(problem); }))
-      problems.push_back(problem);
+    if (known.insert(to_string(problem)).second) problems.push_back(problem);
 }
 
 void sort_by_place(std::vector<Problem>& problems) {

@@ -6,6 +6,7 @@
 #include "formats/exact_store.hpp"
 #include "formats/foreign.hpp"
 #include "formats/zea.hpp"
+#include "formats/zea_transmits.hpp"
 #include "io/file_checks.hpp"
 #include "io/hdf5.hpp"
 
@@ -151,21 +152,28 @@ class ZeaReading {
     auto exact = read_exact_acquisition(reader_);
     if (!exact) return false;
     const std::string geometry = find({"probe/probe_geometry"});
-    std::vector<double> positions, starts;
+    std::vector<double> positions;
     for (const Element& element : exact->probe.elements)
       positions.insert(positions.end(), {element.position.x, element.position.y, element.position.z});
-    for (double start : exact->start) starts.push_back(start + 1 / exact->centre_frequency);
     auto same = [&](const std::string& dataset, const std::vector<double>& values) {
       if (!reader_.has(dataset)) return false;
       const auto stored = reader_.read<float>(dataset);
       return std::equal(stored.begin(), stored.end(), values.begin(), values.end(),
                         [](float a, double b) { return a == static_cast<float>(b); });
     };
+    auto stands = [&](const std::string& name, const std::vector<float>& values) {
+      return reader_.has(scan(name)) && reader_.read<float>(scan(name)) == values;
+    };
     bool agree = geometry.empty() ? exact->probe.elements.empty() : same(geometry, positions);
     if (!exact->sequence.transmits.empty()) {
       agree =
-          agree && same(scan("initial_times"), starts) && same(scan("sampling_frequency"), {exact->sampling_rate}) &&
+          agree && same(scan("sampling_frequency"), {exact->sampling_rate}) &&
           same(scan("center_frequency"), {exact->centre_frequency}) && same(scan("sound_speed"), {exact->sound_speed});
+      const ZeaTransmits sequence = zea_transmits(*exact);
+      agree = agree && stands("initial_times", sequence.starts) && stands("t0_delays", sequence.delays) &&
+              stands("tx_apodizations", sequence.apodization) && stands("focus_distances", sequence.distances) &&
+              stands("transmit_origins", sequence.origins) && stands("polar_angles", sequence.polar) &&
+              stands("azimuth_angles", sequence.azimuths);
       if (exact->demodulation_frequency > 0)
         agree = agree && same(scan("demodulation_frequency"), {exact->demodulation_frequency});
     }

@@ -5,6 +5,7 @@
 #include "core/error.hpp"
 #include "formats/exact_store.hpp"
 #include "formats/zea.hpp"
+#include "formats/zea_transmits.hpp"
 #include "io/file_checks.hpp"
 #include "io/hdf5.hpp"
 
@@ -111,45 +112,11 @@ void write_samples(ArrayWriter& writer, const fs::path& file, const Acquisition&
                       {"-", "Raw channel data."});
 }
 
-/// zea's angles of a direction: polar from +z, signed in the x-z plane; azimuth around z from +x.
-std::pair<double, double> zea_angles(Vec3 direction) {
-  if (direction.y == 0) return {std::atan2(direction.x, direction.z), 0.0};
-  return {std::atan2(std::hypot(direction.x, direction.y), direction.z), std::atan2(direction.y, direction.x)};
-}
-
-double focus_distance(const Transmit& transmit) {
-  const double distance = norm(transmit.focus - transmit.origin);
-  if (transmit.wave == Transmit::Wave::focused) return distance;
-  if (transmit.wave == Transmit::Wave::diverging) return -distance;
-  return std::numeric_limits<double>::infinity();  // readers then take the earliest arrival of all elements
-}
-
 void write_scan(Hdf5Writer& writer, const Acquisition& acquisition, std::size_t frames) {
   const std::string group = std::string(track) + "scan/";
   const auto& transmits = acquisition.sequence.transmits;
   const std::size_t count = transmits.size(), elements = acquisition.probe.size();
-  std::vector<float> delays(count * elements, 0.0F), apodization(count * elements, 0.0F), starts, distances, origins;
-  std::vector<float> polar, azimuths;
-  for (std::size_t t = 0; t < count; ++t) {
-    const Transmit& transmit = transmits[t];
-    for (std::size_t e = 0; e < elements; ++e) {
-      // Where laws overlap, the first firing of the element stands for it; all laws are kept under /sonoforge.
-      double first = std::numeric_limits<double>::infinity(), weight = 0;
-      for (const TransmitLaw& law : transmit.laws)
-        if (law.apodization[e] != 0 && law.delays[e] < first) first = law.delays[e], weight = law.apodization[e];
-      if (weight == 0) continue;
-      delays[t * elements + e] = static_cast<float>(first);
-      apodization[t * elements + e] = static_cast<float>(weight);
-    }
-    const bool has_axis = transmit.wave != Transmit::Wave::custom;
-    const auto [angle, azimuth] = has_axis ? zea_angles(transmit.direction) : std::pair{0.0, 0.0};
-    const Vec3 origin = has_axis ? transmit.origin : Vec3{};
-    polar.push_back(static_cast<float>(angle));
-    azimuths.push_back(static_cast<float>(azimuth));
-    distances.push_back(static_cast<float>(focus_distance(transmit)));
-    for (double v : {origin.x, origin.y, origin.z}) origins.push_back(static_cast<float>(v));
-    starts.push_back(static_cast<float>(acquisition.start[t] + 1 / acquisition.centre_frequency));
-  }
+  const ZeaTransmits scan = zea_transmits(acquisition);
   const auto centre = static_cast<float>(acquisition.centre_frequency);
   const auto demodulation = acquisition.is_iq() ? static_cast<float>(acquisition.demodulation_frequency) : centre;
   writer.write_scalar(group + "sampling_frequency", static_cast<float>(acquisition.sampling_rate),
@@ -157,18 +124,18 @@ void write_scan(Hdf5Writer& writer, const Acquisition& acquisition, std::size_t 
   writer.write_scalar(group + "center_frequency", centre, {"Hz", "Center frequency of the transmit pulse."});
   writer.write_scalar(group + "demodulation_frequency", demodulation, {"Hz", "Demodulation frequency."});
   writer.write_scalar(group + "sound_speed", static_cast<float>(acquisition.sound_speed), {"m/s", "Speed of sound."});
-  writer.write<float>(group + "initial_times", starts, {count},
+  writer.write<float>(group + "initial_times", scan.starts, {count},
                       {"s",
                        "Time from the first firing to the first sample, one period of the center frequency added "
                        "for the pulse's peak."});
-  writer.write<float>(group + "t0_delays", delays, {count, elements}, {"s", "Transmit delays per element."});
-  writer.write<float>(group + "tx_apodizations", apodization, {count, elements},
+  writer.write<float>(group + "t0_delays", scan.delays, {count, elements}, {"s", "Transmit delays per element."});
+  writer.write<float>(group + "tx_apodizations", scan.apodization, {count, elements},
                       {"-", "Transmit apodization per element."});
-  writer.write<float>(group + "focus_distances", distances, {count},
+  writer.write<float>(group + "focus_distances", scan.distances, {count},
                       {"m", "Transmit focus distances; infinite for plane waves, negative for diverging ones."});
-  writer.write<float>(group + "transmit_origins", origins, {count, 3}, {"m", "Transmit beam origins (x, y, z)."});
-  writer.write<float>(group + "polar_angles", polar, {count}, {"rad", "Polar angles of transmit beams."});
-  writer.write<float>(group + "azimuth_angles", azimuths, {count}, {"rad", "Azimuthal angles of transmit beams."});
+  writer.write<float>(group + "transmit_origins", scan.origins, {count, 3}, {"m", "Transmit beam origins (x, y, z)."});
+  writer.write<float>(group + "polar_angles", scan.polar, {count}, {"rad", "Polar angles of transmit beams."});
+  writer.write<float>(group + "azimuth_angles", scan.azimuths, {count}, {"rad", "Azimuthal angles of transmit beams."});
   if (!acquisition.tgc_gain.empty()) {
     const std::vector<float> gain(acquisition.tgc_gain.begin(), acquisition.tgc_gain.end());
     writer.write<float>(group + "tgc_gain_curve", gain, {gain.size()},

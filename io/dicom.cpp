@@ -73,9 +73,13 @@ std::vector<std::string> identifying(DcmItem& item) {
       {DCM_InstitutionAddress, "InstitutionAddress"},
       {DCM_StationName, "StationName"},
       {DCM_DeviceSerialNumber, "DeviceSerialNumber"}};
+  // Our own files name nobody: a synthetic patient is no person.
+  const bool synthetic =
+      text_of(item, DCM_PatientName).starts_with("SYNTHETIC^") && text_of(item, DCM_Manufacturer) == "Sonoforge";
   std::vector<std::string> found;
   for (const auto& [key, name] : keys)
-    if (!text_of(item, key).empty()) found.emplace_back(name);
+    if (!text_of(item, key).empty() && !(synthetic && (key == DCM_PatientName || key == DCM_PatientID)))
+      found.emplace_back(name);
   return found;
 }
 

@@ -46,7 +46,7 @@ int grade_command(const CommandLine& line) {
     throw UserError(Problem{{line.inputs[1], 0, 0}, error.problems().front().text});
   }
   if (line.json) {
-    std::cout << graded.dump(2) << "\n";
+    std::cout << graded.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";
     return 0;
   }
   for (const auto& task : graded["tasks"])

@@ -1,5 +1,7 @@
 #include "sim/record.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -10,7 +12,12 @@
 
 namespace sonoforge {
 namespace {
-constexpr double max_bytes = 64e9;  // of one acquisition
+/// Of one acquisition's samples: a third of this machine's memory, since the receive chain and the beamformer copy
+/// them.
+double max_bytes() {
+  const double installed = static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGESIZE));
+  return std::min(64e9, installed / 3);
+}
 
 bool any_moves(const Scatterers& scatterers) {
   if (!scatterers.motion && scatterers.velocities.empty()) return false;
@@ -18,7 +25,7 @@ bool any_moves(const Scatterers& scatterers) {
     if (scatterers.moves(i)) return true;
   return false;
 }
-}
+}  // namespace
 
 double record_start(const SimulationInput& input) {
   const bool causal = input.receive.pulse == ReceiveConfig::Pulse::causal;
@@ -67,8 +74,7 @@ std::vector<Vec3> positions_when_hit(const SimulationInput& input, std::size_t f
     for (std::size_t i = begin; i < end; ++i) {
       // Each round is nearer by the ratio of the scatterer's speed to that of sound: three reach 1e-9 of the way.
       positions[i] = scatterers.position_at(i, fired);
-      for (int round = 0; round < 3; ++round)
-        positions[i] = scatterers.position_at(i, fired + arrival(positions[i]));
+      for (int round = 0; round < 3; ++round) positions[i] = scatterers.position_at(i, fired + arrival(positions[i]));
     }
   });
   return positions;
@@ -99,13 +105,13 @@ Acquisition empty_acquisition(const SimulationInput& input) {
   const double bytes = sizeof(float) * static_cast<double>(sequence.frames) *
                        static_cast<double>(sequence.transmits.size()) * static_cast<double>(input.probe.size()) *
                        static_cast<double>(samples);
-  if (bytes > max_bytes)
+  if (bytes > max_bytes())
     throw ConfigError("", "the echoes would take " + format_number(std::round(bytes / 1e9)) + " GB (" +
                               std::to_string(sequence.frames) + " frames x " +
                               std::to_string(sequence.transmits.size()) + " transmits x " +
                               std::to_string(input.probe.size()) + " elements x " + std::to_string(samples) +
-                              " samples; at most " + format_number(max_bytes / 1e9) +
-                              " GB are supported). Use fewer frames, transmits or samples");
+                              " samples; at most " + format_number(std::floor(max_bytes() / 1e9)) +
+                              " GB on this machine). Use fewer frames, transmits or samples");
   Acquisition acquisition;
   acquisition.samples = NdArray<float, 4>({sequence.frames, sequence.transmits.size(), input.probe.size(), samples});
   acquisition.sampling_rate = input.receive.sampling_rate;
@@ -118,7 +124,8 @@ Acquisition empty_acquisition(const SimulationInput& input) {
     acquisition.notes.push_back("The pulse begins at time zero of the receiver; its centre lags by " +
                                 format_quantity(input.pulse.half_duration(), Unit::second) +
                                 ", which the start times take into account.");
-  if (any_moves(input.phantom.scatterers) && !(sequence.frame_rate > 0) && sequence.frames * sequence.transmits.size() > 1)
+  if (any_moves(input.phantom.scatterers) && !(sequence.frame_rate > 0) &&
+      sequence.frames * sequence.transmits.size() > 1)
     acquisition.notes.push_back("Scatterers stand still although they could move, since no frame rate is stated.");
   return acquisition;
 }

@@ -74,6 +74,13 @@ TEST_F(Dicom, WhatTellsOfAPersonIsNamedAndLeftBehind) {
   content.subject_id = "Jane Doe";  // of a file that is not ours (no config): it stays behind
   write_any(folder / "a.dcm", content);
   EXPECT_EQ(bytes(folder / "a.dcm").find("Jane"), std::string::npos);
+  EXPECT_TRUE(read_dicom(folder / "a.dcm").identifying.empty());
+  // The same file under another name of the same length.
+  std::string named = bytes(folder / "a.dcm");
+  const auto at = named.find("SYNTHETIC^PHANTOM");
+  ASSERT_NE(at, std::string::npos);
+  named.replace(at, 17, "DOE^JANE^OF^SHEFF");
+  put(folder / "a.dcm", named);
   const DicomUltrasound read = read_dicom(folder / "a.dcm");
   EXPECT_EQ(read.identifying, (std::vector<std::string>{"PatientName", "PatientID"}));
   EXPECT_TRUE(read.patient_id.empty());

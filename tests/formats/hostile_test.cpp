@@ -113,6 +113,28 @@ TEST_F(Hostile, EveryNumberOfTheGeometryMustBeFinite) {
   }
 }
 
+// Whoever corrects delays or angles with another program means them: our own copy must not win over them in silence.
+TEST_F(Hostile, EditedTransmitsCount) {
+  const std::string scan = "tracks/track_0/scan/";
+  EXPECT_TRUE(read_zea(good()).acquisition.notes.empty());
+  for (const char* name : {"t0_delays", "tx_apodizations", "focus_distances", "polar_angles", "azimuth_angles", "transmit_origins"}) {
+    const auto shape = Hdf5Reader(good()).shape(scan + name);
+    write_with(
+        scan + name,
+        [&](Hdf5Writer& writer, const std::string& path) {
+          auto values = Hdf5Reader(good()).read<float>(path);
+          for (float& v : values)
+            if (v != 0 && std::isfinite(v)) v *= 0.99F;
+          values.front() += std::isfinite(values.front()) ? 1e-9F : 0.0F;
+          writer.write<float>(path, values, shape);
+        },
+        true);
+    const auto notes = read_zea(folder / "bad.hdf5").acquisition.notes;
+    const bool told = std::any_of(notes.begin(), notes.end(), [](const std::string& note) { return note.find("do not agree") != std::string::npos; });
+    EXPECT_TRUE(told) << name;
+  }
+}
+
 TEST_F(Hostile, WrongRanksAndTypesAreNamed) {
   const auto reader = Hdf5Reader(good());
   std::vector<std::string> paths;
