@@ -129,6 +129,7 @@ std::filesystem::path output_folder(const CommandLine& line) {
 int run_command(const CommandLine& line) {
   const auto loaded = load_config(line.inputs[0], line.sets, line.seed);
   const Experiment experiment = Experiment::build(loaded.tree, {"phantom", "probe", "sequence", "receive"}, loaded.factors);
+  experiment.check_image();
   const auto folder = output_folder(line);
   make_folder(folder);
   const RunResult result = run(experiment);

@@ -154,7 +154,7 @@ void check_acquisition(const ConfigTree& tree, const CommandLine& line) {
   if (problems.empty() && (root.find("visits") || root.find("twins"))) attempt([&] { draw_samples(tree, seed_of(tree), 0); });
   attempt([&] {
     const auto loaded = load_config(line.inputs[0], line.sets, line.seed);
-    Experiment::build(loaded.tree, needed_sections(root), loaded.factors);
+    Experiment::build(loaded.tree, needed_sections(root), loaded.factors).check_image();
   });
   sort_by_place(problems);
   if (!problems.empty()) throw UserError(std::move(problems));

@@ -16,6 +16,7 @@
 #include "recon/envelope.hpp"
 #include "recon/pulse_compression.hpp"
 #include "sim/receive_chain.hpp"
+#include "sim/record.hpp"
 #include "sim/scan.hpp"
 #include "transducers/pressure_drive.hpp"
 
@@ -33,15 +34,6 @@ auto timed(std::map<std::string, double>& seconds, const std::string& step, Work
   auto result = work();
   seconds[step] += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return result;
-}
-
-double last_firing(const Sequence& sequence) {
-  double last = 0;
-  for (const auto& transmit : sequence.transmits)
-    for (const auto& law : transmit.laws)
-      for (double delay : law.delays)
-        if (std::isfinite(delay)) last = std::max(last, delay);
-  return last;
 }
 
 }  // namespace
@@ -182,7 +174,7 @@ Experiment Experiment::build(const ConfigTree& tree, const std::vector<std::stri
     attempt("receive.elements", [&] { check_dead_elements(e.config.receive->elements, e.probe.size()); });
   if (problems.empty() && e.config.receive && e.pulse && e.config.sequence)
     attempt("receive", [&] {
-      e.config.receive->sample_count(e.phantom.background.sound_speed, last_firing(e.sequence), 2 * e.pulse->half_duration());
+      check_record_size({e.phantom, e.probe, *e.pulse, e.sequence, *e.config.receive});
     });
   // Name by name, so that all wrong ones are told.
   const auto each_name = [&](const char* section, const std::vector<std::string>& names, const auto& check) {
@@ -245,6 +237,11 @@ Phantom Experiment::build_phantom(const ExperimentConfig& config, const ConfigTr
   Phantom phantom;
   tree.locate("phantom", [&] { phantom = config.phantom->build(phantom_stream(config)); });
   return phantom;
+}
+
+void Experiment::check_image() const {
+  if (!pulse || !config.receive || !config.beamformer) return;
+  located("receive", [&] { config.beamformer->check_signal(config.receive->sampling_rate, pulse->frequency()); });
 }
 
 Acquisition Experiment::simulate() const {

@@ -107,6 +107,8 @@ struct Experiment {
   void located(const std::string& section, const std::function<void()>& work) const;
 
   Acquisition simulate() const;
+  /// Throws `UserError` where the record could not become an image: told before the simulation instead of after it.
+  void check_image() const;
   /// How far the engine's echoes are from those without shortcuts: of a sample that the seed draws.
   EngineError engine_error() const;
   PixelGrid grid(const Acquisition& acquisition) const;

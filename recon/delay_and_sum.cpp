@@ -94,12 +94,13 @@ class RecordPreparation {
 }  // namespace
 
 void DelayAndSum::fields(FieldVisitor& visit) {
-  visit(f_number, {.key = "f_number",
-                   .doc = "Depth over receive aperture; 0 uses all elements, auto follows the element directivity. By default "
-                          "1.5, and 0 on a phased array, whose sector is wider than the cone of an f-number.",
-                   .min = 0,
-                   .max = 100,
-                   .words = {{"auto", auto_f_number}}});
+  visit(f_number,
+        {.key = "f_number",
+         .doc = "Depth over receive aperture; 0 uses all elements, auto follows the element directivity. By default "
+                "1.5, and 0 on a phased array, whose sector is wider than the cone of an f-number.",
+         .min = 0,
+         .max = 100,
+         .words = {{"auto", auto_f_number}}});
   visit.choice(window, window_names, {.key = "window", .doc = "Taper over the receive aperture."});
   visit.choice(interpolation, interpolation_names,
                {.key = "interpolation", .doc = "How values between two samples are found."});
@@ -111,9 +112,10 @@ void DelayAndSum::fields(FieldVisitor& visit) {
                       .max = 20'000});
   visit.choice(compounding, {"coherent", "incoherent"},
                {.key = "compounding", .doc = "Add the transmits as complex values or as magnitudes."});
-  visit.choice(normalization, {"none", "weights"},
-               {.key = "normalization",
-                .doc = "weights: divide by the sum of the aperture weights, so that depth does not brighten the image."});
+  visit.choice(
+      normalization, {"none", "weights"},
+      {.key = "normalization",
+       .doc = "weights: divide by the sum of the aperture weights, so that depth does not brighten the image."});
   visit.choice(
       transmit_delay, {"virtual_source", "earliest_arrival"},
       {.key = "transmit_delay", .doc = "When the pulse passes a pixel: from the wave's geometry or its elements."});
@@ -136,6 +138,15 @@ void DelayAndSum::check() const {
   if (signal == Signal::rf && decimation != 1)
     throw ConfigError("decimation",
                       "decimation needs baseband data (RF would fold over). Write 'signal: iq' or leave it out");
+}
+
+void DelayAndSum::check_signal(double sampling_rate, double centre_frequency) const {
+  if (signal != Signal::iq) return;
+  try {
+    demodulation_cutoff(sampling_rate, demodulation_frequency.value_or(centre_frequency));
+  } catch (const UserError& error) {
+    throw ConfigError("sampling_rate", error.what());
+  }
 }
 
 double DelayAndSum::directivity_f_number(const Probe& probe, double sound_speed) {

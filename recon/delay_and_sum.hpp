@@ -31,6 +31,7 @@ struct DelayAndSum : Beamformer {
 
   void fields(FieldVisitor& visit) override;
   void check() const override;
+  void check_signal(double sampling_rate, double centre_frequency) const override;
   /// Throws `UserError` where the acquisition contradicts itself or holds values that are not finite, `ConfigError`
   /// where a key does not fit it.
   std::vector<ComplexMap> beamform(const Acquisition& acquisition, const PixelGrid& grid) const override;

@@ -99,7 +99,7 @@ Bounds scatterer_bounds(const SimulationInput& input) {
   return bounds_of(positions);
 }
 
-Acquisition empty_acquisition(const SimulationInput& input) {
+void check_record_size(const SimulationInput& input) {
   const std::size_t samples = record_samples(input);
   const auto& sequence = input.sequence;
   const double bytes = sizeof(float) * static_cast<double>(sequence.frames) *
@@ -112,6 +112,12 @@ Acquisition empty_acquisition(const SimulationInput& input) {
                               std::to_string(input.probe.size()) + " elements x " + std::to_string(samples) +
                               " samples; at most " + format_number(std::floor(max_bytes() / 1e9)) +
                               " GB on this machine). Use fewer frames, transmits or samples");
+}
+
+Acquisition empty_acquisition(const SimulationInput& input) {
+  check_record_size(input);
+  const std::size_t samples = record_samples(input);
+  const auto& sequence = input.sequence;
   Acquisition acquisition;
   acquisition.samples = NdArray<float, 4>({sequence.frames, sequence.transmits.size(), input.probe.size(), samples});
   acquisition.sampling_rate = input.receive.sampling_rate;

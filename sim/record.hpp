@@ -27,6 +27,9 @@ Bounds scatterer_bounds(const SimulationInput& input);
 /// time t for which t = firing time + min over active elements (delay + |x - element| / c).
 std::vector<Vec3> positions_when_hit(const SimulationInput& input, std::size_t frame, std::size_t transmit);
 
+/// Throws `ConfigError` where the samples would not fit into this machine's memory beside the copies that follow.
+void check_record_size(const SimulationInput& input);
+
 /// An acquisition of zeros with all but the samples filled in. `ConfigError` where it would not fit into memory.
 Acquisition empty_acquisition(const SimulationInput& input);
 
