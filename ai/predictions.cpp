@@ -7,6 +7,7 @@
 
 #include "io/csv.hpp"
 #include "ai/groups.hpp"
+#include "ai/heat_map.hpp"
 #include "ai/sha256.hpp"
 #include "ai/survival_metrics.hpp"
 #include "core/progress.hpp"
@@ -167,31 +168,6 @@ std::vector<TableLine> read_columns(const fs::path& file, const std::vector<std:
   return lines;
 }
 
-/// The region of every pixel, from 1; 0 outside. Pixels that touch by side or corner belong together.
-std::vector<std::size_t> connected_regions(const std::vector<std::uint8_t>& mask, const PixelGrid& grid,
-                                           std::size_t& count) {
-  const std::size_t rows = grid.z.count, columns = grid.x.count;
-  std::vector<std::size_t> region(mask.size(), 0), open;
-  count = 0;
-  for (std::size_t start = 0; start < mask.size(); ++start) {
-    if (!mask[start] || region[start]) continue;
-    region[start] = ++count;
-    open.assign(1, start);
-    while (!open.empty()) {
-      const std::size_t r = open.back() / columns, c = open.back() % columns;
-      open.pop_back();
-      for (std::size_t nr = r - (r > 0); nr <= std::min(r + 1, rows - 1); ++nr)
-        for (std::size_t nc = c - (c > 0); nc <= std::min(c + 1, columns - 1); ++nc) {
-          const std::size_t next = nr * columns + nc;
-          if (!mask[next] || region[next]) continue;
-          region[next] = count;
-          open.push_back(next);
-        }
-    }
-  }
-  return region;
-}
-
 }  // namespace
 
 Predictions::Predictions(const ValidateConfig& config, const Manifest& manifest, const std::vector<std::size_t>& rows)
@@ -254,7 +230,7 @@ void Predictions::read_marks(const Manifest& manifest) {
 DetectionCase Predictions::marks(std::size_t row, const LabelledImage& sample, double tolerance) const {
   const auto& grid = sample.image.grid;
   DetectionCase result;
-  const auto region = connected_regions(sample.mask, grid, result.lesions);
+  const auto region = connected_regions(sample.mask, grid.z.count, grid.x.count, result.lesions);
   const auto found = marks_.find(row);
   if (found == marks_.end()) return result;
   for (const auto& mark : found->second) {

@@ -12,16 +12,20 @@ namespace sonoforge {
 AnatomyPhantom::AnatomyPhantom(const char* background_tissue)
     : background(Typed<Tissue>::make(tissue_catalog(), background_tissue)) {}
 
-void AnatomyPhantom::common_fields(FieldVisitor& visit) {
-  visit.typed(background, tissue_catalog(),
-              {.key = "background", .doc = "Tissue where no region is; its speed and loss are those of the waves."});
-  visit.object(extent, {.key = "extent", .doc = "The box that scatterers fill."});
+void scatterer_density_field(FieldVisitor& visit, std::optional<double>& scatterer_density) {
   visit(scatterer_density,
         {.key = "scatterer_density",
          .doc = "Scatterers a volume in all tissues that have any, at equal echo levels (default: each tissue's own).",
          .unit = Unit::per_cubic_metre,
          .min = 1,
          .max = 1e15});
+}
+
+void AnatomyPhantom::common_fields(FieldVisitor& visit) {
+  visit.typed(background, tissue_catalog(),
+              {.key = "background", .doc = "Tissue where no region is; its speed and loss are those of the waves."});
+  visit.object(extent, {.key = "extent", .doc = "The box that scatterers fill."});
+  scatterer_density_field(visit, scatterer_density);
 }
 
 Phantom AnatomyPhantom::build(const RandomStream& random) const {

@@ -6,6 +6,9 @@
 
 namespace sonoforge {
 
+/// The key `scatterer_density` of phantoms made of several tissues.
+void scatterer_density_field(FieldVisitor& visit, std::optional<double>& scatterer_density);
+
 /// What parametric anatomies and test objects share: a background, an extent, speckle. A class lays out regions and
 /// measurements.
 struct AnatomyPhantom : PhantomConfig {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "phantoms/anatomy.hpp"
 #include "io/nifti.hpp"
 #include "phantoms/speckle.hpp"
 
@@ -145,12 +146,7 @@ void VolumePhantom::fields(FieldVisitor& visit) {
                        .required = true,
                        .max_items = 65536});
   visit.object(extent, {.key = "extent", .doc = "The box that scatterers fill, in the probe's frame."});
-  visit(scatterer_density,
-        {.key = "scatterer_density",
-         .doc = "Scatterers a volume in all tissues that have any, at equal echo levels (default: each tissue's own).",
-         .unit = Unit::per_cubic_metre,
-         .min = 1,
-         .max = 1e15});
+  scatterer_density_field(visit, scatterer_density);
 }
 
 void VolumePhantom::check() const {

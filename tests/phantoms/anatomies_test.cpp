@@ -12,24 +12,12 @@
 #include "phantoms/liver.hpp"
 #include "phantoms/star_body.hpp"
 #include "phantoms/thyroid_nodule.hpp"
+#include "tests/phantoms/lookup.hpp"
 
 namespace sonoforge {
 namespace {
 
 constexpr double pi = std::numbers::pi;
-
-double measured(const Phantom& phantom, const std::string& name) {
-  for (const auto& m : phantom.measurements)
-    if (m.name == name) return m.value;
-  ADD_FAILURE() << "no measurement " << name;
-  return NAN;
-}
-
-const Region& region(const Phantom& phantom, const std::string& label) {
-  for (const auto& r : phantom.regions)
-    if (r.label == label) return r;
-  throw std::logic_error("no region " + label);
-}
 
 /// Area of the pixels whose centres lie in the shape, in the plane y, over the box x by z.
 double raster_area(const Shape& shape, double y, double half_x, double from_z, double to_z, double pixel) {

@@ -13,24 +13,12 @@
 #include "phantoms/rotating_disk.hpp"
 #include "phantoms/thyroid_nodule.hpp"
 #include "phantoms/vessel.hpp"
+#include "tests/phantoms/lookup.hpp"
 
 namespace sonoforge {
 namespace {
 
 constexpr double pi = std::numbers::pi;
-
-double measured(const Phantom& phantom, const std::string& name) {
-  for (const auto& m : phantom.measurements)
-    if (m.name == name) return m.value;
-  ADD_FAILURE() << "no measurement " << name;
-  return NAN;
-}
-
-const Region& region(const Phantom& phantom, const std::string& label) {
-  for (const auto& r : phantom.regions)
-    if (r.label == label) return r;
-  throw std::logic_error("no region " + label);
-}
 
 /// Area of the pixels whose centres lie inside, in the plane y = 0.
 double raster_area(const Shape& shape, double half_x, double from_z, double to_z, double pixel) {
