@@ -104,11 +104,12 @@ void ExperimentConfig::fields(FieldVisitor& visit) {
   visit.typed(sequence, sequence_catalog(), {.key = "sequence", .doc = "The transmits."});
   visit(receive, {.key = "receive", .doc = "What the receiver records."});
   visit.typed(engine, engine_catalog(), {.key = "engine", .doc = "How echoes are computed."});
+  visit(reverberation, {.key = "reverberation", .doc = "Two flat reflectors between which sound goes to and fro, as clutter."});
   visit(sound_speed, {.key = "sound_speed", .doc = "Speed that the scanner assumes for delays and images (default: that of the phantom's background).",
                       .unit = Unit::metre_per_second, .min = 100, .max = 10000});
   visit.typed(beamformer, beamformer_catalog(), {.key = "beamformer", .doc = "How channel data become an image."});
   visit.object(image, {.key = "image", .doc = "Where the pixels stand, and how they are shown."});
-  visit(components, {.key = "components", .doc = "Parts of the samples stored beside the whole: labels, background, noise."});
+  visit(components, {.key = "components", .doc = "Parts of the samples stored beside the whole: labels, background, reverberation, noise."});
   visit(labels, {.key = "labels", .doc = "Truths about the pixels of the image: segmentation, instances, boxes, sound_speed, attenuation, density, echogenicity, velocity, "
                                            "displacement, strain, snr, clean_image, visibility, shift, aberration."});
   visit(annotator, {.key = "annotator", .doc = "A simulated reader who draws outlines with errors, beside the truth."});
@@ -165,6 +166,13 @@ Experiment Experiment::build(const ConfigTree& tree, const std::vector<std::stri
   const bool have_probe = !e.probe.elements.empty();
   if (have_probe && e.config.pulse) attempt("pulse", [&] { e.pulse = e.config.pulse->build(e.probe); });
   const bool phantom_built = e.config.phantom && attempt("phantom", [&] { e.phantom = e.config.phantom->build(random); });
+  if (phantom_built && have_probe && e.config.reverberation)
+    attempt("reverberation", [&] {
+      auto& reflectors = *e.config.reverberation;
+      e.reverberation = reflectors.build(e.phantom, e.probe);
+      reflectors.upper_reflection = e.reverberation->upper_reflection;
+      reflectors.lower_reflection = e.reverberation->lower_reflection;
+    });
   if (e.pulse && e.config.pulse->pressure)
     e.pulse = drive_in_pascal(e.pulse, *e.config.pulse->pressure, e.phantom.background.sound_speed);
   if (!e.config.sound_speed && e.config.phantom) e.config.sound_speed = e.phantom.background.sound_speed;
@@ -203,7 +211,7 @@ Experiment Experiment::build(const ConfigTree& tree, const std::vector<std::stri
       nothing.annotate(classes, random);
     });
   if (phantom_built) {
-    each_name("components", e.config.components, [&](const std::string& name) { check_components(e.phantom, {name}); });
+    each_name("components", e.config.components, [&](const std::string& name) { check_components(e.phantom, {name}, e.reverberation.has_value()); });
     for (std::size_t i = 0; i < e.config.metrics.size(); ++i)
       for (const auto& [key, label] : e.config.metrics[i]->labels())
         attempt("metrics", [&, &key = key, &label = label] { check_metric_label(e.phantom, label, std::to_string(i) + "." + key); });
@@ -253,7 +261,7 @@ Acquisition Experiment::simulate() const {
   Acquisition acquisition;
   located("engine", [&] {
     acquisition = scan(*config.engine, {phantom, probe, *pulse, sequence, *config.receive}, components,
-                       config.visit_number == 0 ? random : random.child("visit", static_cast<std::uint64_t>(config.visit_number)));
+                       config.visit_number == 0 ? random : random.child("visit", static_cast<std::uint64_t>(config.visit_number)), reverberation);
   });
   if (!config.description.empty()) acquisition.description = config.description;
   acquisition.sound_speed = config.sound_speed.value_or(phantom.background.sound_speed);

@@ -17,6 +17,7 @@
 #include "recon/image_filter.hpp"
 #include "recon/metrics.hpp"
 #include "sim/engine.hpp"
+#include "sim/reverberation.hpp"
 #include "transducers/probe.hpp"
 #include "transducers/pulse.hpp"
 #include "transducers/receive.hpp"
@@ -62,6 +63,7 @@ struct ExperimentConfig : Configurable {
   Typed<SequenceConfig> sequence;
   std::optional<ReceiveConfig> receive;
   Typed<Engine> engine;
+  std::optional<ReverberationConfig> reverberation;  ///< reflectors between which sound goes to and fro
   std::optional<double> sound_speed;  ///< that the scanner assumes, for delays and images [m/s]; default: the background's
   Typed<Beamformer> beamformer;
   ImageConfig image;
@@ -94,6 +96,7 @@ struct Experiment {
   Probe probe;
   std::shared_ptr<const Pulse> pulse;
   Sequence sequence;
+  std::optional<Reverberation> reverberation;
   std::shared_ptr<const ConfigTree> source;  ///< what it was built from, to say where mistakes stand
 
   /// Reads and builds. `needs`: top-level keys this command cannot do without. Throws `UserError` with every mistake.

@@ -127,7 +127,7 @@ LinearScanner linear_scanner(const Experiment& e, const std::vector<Vec3>& scatt
   std::vector<std::vector<float>> columns(scatterers.size());
   const auto echo = [&](std::size_t i) {
     const Phantom phantom = e.phantom.with(one_scatterer(scatterers[i]));
-    Acquisition one = simulate_echoes(*e.config.engine, {phantom, e.probe, *e.pulse, e.sequence, *e.config.receive});
+    Acquisition one = simulate_echoes(*e.config.engine, {phantom, e.probe, *e.pulse, e.sequence, *e.config.receive}, e.reverberation);
     one.sound_speed = e.config.sound_speed.value_or(e.phantom.background.sound_speed);
     return one;
   };

@@ -103,8 +103,9 @@ Aperture::Aperture(const Probe& whole, int dimensions, const std::vector<Strip>&
           return norm(d - dot(d, direction) * direction) <= tolerance;
         };
         row.direction = normalized(frames_[parallel[1]].position - row.first.position);
+        // Copies of an element one behind the other are no row.
         for (std::size_t n : parallel)
-          if (on_line(n, row.direction)) line.push_back(n);
+          if (std::abs(dot(row.direction, row.first.normal)) < 0.9 && on_line(n, row.direction)) line.push_back(n);
       }
       if (line.size() > 2) {
         for (std::size_t n : line) row.parameters.push_back(dot(frames_[n].position - row.first.position, row.direction));
@@ -113,10 +114,12 @@ Aperture::Aperture(const Probe& whole, int dimensions, const std::vector<Strip>&
         // An arc: normals meet in one point behind the face and turn about one axis.
         std::vector<std::size_t> on_arc;
         const Vec3 vertical = row.first.vertical;
-        const std::size_t far = rest.back();
-        const double sine = dot(frames_[far].normal, row.first.lateral);
-        if (rest.size() > 2 && std::abs(sine) > 1e-6) {
-          // position = centre + radius * normal for the first and the last element.
+        // All of them, or where copies of the array follow those with the second one.
+        for (const std::size_t far : {rest.back(), rest[std::min<std::size_t>(1, rest.size() - 1)]}) {
+          const double sine = dot(frames_[far].normal, row.first.lateral);
+          if (on_arc.size() > 2 || rest.size() < 3 || std::abs(sine) <= 1e-6) continue;
+          on_arc.clear(), row.parameters.clear();
+          // position = centre + radius * normal for both elements.
           const Vec3 d = frames_[far].position - row.first.position;
           row.radius = dot(d, row.first.lateral) / sine;
           row.centre = row.first.position - row.radius * row.first.normal;

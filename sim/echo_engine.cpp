@@ -224,11 +224,20 @@ void add_fast_echoes(const EchoModel& model, std::span<const ScattererGroup> gro
       add(group, strips);
       continue;
     }
-    // Elements in a plane: what is too near for the strips goes by whole elements.
-    const Element& element = model.probe->elements.front();
+    // Elements in planes: what is too near for the strips goes by whole elements.
+    std::vector<Element> planes;
+    for (const Element& element : model.probe->elements)
+      if (std::none_of(planes.begin(), planes.end(), [&](const Element& other) {
+            return norm(element.normal - other.normal) < 1e-9 &&
+                   std::abs(dot(element.position - other.position, other.normal)) < 1e-9;
+          }))
+        planes.push_back(element);
     ScattererGroup near{{}, {}, group.exponent}, far = near;
     for (std::size_t s = 0; s < group.positions.size(); ++s) {
-      ScattererGroup& part = dot(group.positions[s] - element.position, element.normal) < nearest ? near : far;
+      const bool too_near = std::any_of(planes.begin(), planes.end(), [&](const Element& element) {
+        return dot(group.positions[s] - element.position, element.normal) < nearest;
+      });
+      ScattererGroup& part = too_near ? near : far;
       part.positions.push_back(group.positions[s]), part.strengths.push_back(group.strengths[s]);
     }
     add(near, {});

@@ -62,8 +62,7 @@ class ComponentsByLabel {
  public:
   ComponentsByLabel(const Phantom& phantom, const std::vector<std::string>& names) : phantom_(phantom) {
     for (const auto& name : names)
-      if (name != noise_component) labels_.push_back(name);
-    check_components(phantom, names);
+      if (name != noise_component && name != reverberation_component) labels_.push_back(name);
     of_region_.push_back(index_of("background", phantom.background.name));
     for (const auto& region : phantom.regions) of_region_.push_back(index_of(region.label, region.label));
   }
@@ -87,9 +86,8 @@ class ComponentsByLabel {
   std::vector<std::size_t> of_region_;  // [region + 1]
 };
 
-}  // namespace
-
-Acquisition simulate_echoes(const Engine& engine, const SimulationInput& input) {
+/// Echoes by straight ways.
+Acquisition straight_echoes(const Engine& engine, const SimulationInput& input) {
   if (!scatterers_move(input)) {
     Sequence one = input.sequence;
     one.frames = 1;
@@ -108,35 +106,67 @@ Acquisition simulate_echoes(const Engine& engine, const SimulationInput& input) 
                                                                           : engine.simulate(moving_input);
   if (moving.scatterers.size() < scatterers.size()) {
     const Phantom still = with_scatterers(input.phantom, [&](std::size_t i) { return !scatterers.moves(i); });
-    add(all.samples, simulate_echoes(engine, {still, input.probe, input.pulse, input.sequence, input.receive}).samples);
+    add(all.samples, straight_echoes(engine, {still, input.probe, input.pulse, input.sequence, input.receive}).samples);
   }
   return all;
 }
 
-void check_components(const Phantom& phantom, const std::vector<std::string>& components) {
+Acquisition echoes_by_reflectors(const Engine& engine, const SimulationInput& input, const Reverberation& reflectors) {
+  return simulate_reverberation(engine, input, reflectors,
+                                [&](const SimulationInput& images) { return straight_echoes(engine, images); });
+}
+
+void add_notes(Acquisition& acquisition, const Acquisition& part) {
+  for (const auto& note : part.notes)
+    if (std::find(acquisition.notes.begin(), acquisition.notes.end(), note) == acquisition.notes.end())
+      acquisition.notes.push_back(note);
+}
+
+}  // namespace
+
+Acquisition simulate_echoes(const Engine& engine, const SimulationInput& input,
+                            const std::optional<Reverberation>& reflectors) {
+  Acquisition echoes = straight_echoes(engine, input);
+  if (!reflectors) return echoes;
+  const Acquisition bounced = echoes_by_reflectors(engine, input, *reflectors);
+  add(echoes.samples, bounced.samples);
+  add_notes(echoes, bounced);
+  return echoes;
+}
+
+void check_components(const Phantom& phantom, const std::vector<std::string>& components, bool reflectors) {
   std::vector<std::string> known{"background", phantom.background.name, noise_component};
+  if (reflectors) known.emplace_back(reverberation_component);
   for (const auto& region : phantom.regions) known.push_back(region.label);
   for (std::size_t i = 0; i < components.size(); ++i) {
     const std::string& label = components[i];
+    if (label == reverberation_component && !reflectors)
+      throw ConfigError(
+          std::to_string(i),
+          "'" + label +
+              "' is asked for, but there are no reflectors (it is the clutter that they make). "
+              "Add for example 'reverberation: {lower: 10 mm, upper_reflection: 0.5, lower_reflection: 0.3}'");
     if (label.empty() || std::find(known.begin(), known.end(), label) == known.end())
       throw ConfigError(std::to_string(i), "'" + label +
                                                "' is no label of this phantom (components are labels of regions, "
-                                               "background, and noise). Write one of its labels");
+                                               "background, reverberation and noise). Write one of its labels");
   }
 }
 
 Acquisition scan(const Engine& engine, const SimulationInput& input, const std::vector<std::string>& components,
-                 const RandomStream& noise) {
+                 const RandomStream& noise, const std::optional<Reverberation>& reflectors) {
   const ReceiveChain chain(input, noise.child("receiver"));
   const ReceiveConfig record = chain.engine_record();
-  const auto echoes_of = [&](const Phantom& phantom) {
-    return simulate_echoes(engine, {phantom, input.probe, input.pulse, input.sequence, record});
+  const auto echoes_of = [&](const Phantom& phantom, const std::optional<Reverberation>& by_way_of) {
+    return simulate_echoes(engine, {phantom, input.probe, input.pulse, input.sequence, record}, by_way_of);
   };
   if (components.empty()) {
-    Acquisition whole = echoes_of(input.phantom);
+    Acquisition whole = echoes_of(input.phantom, reflectors);
     chain.receive_and_digitise(whole, noise);
     return whole;
   }
+  check_components(input.phantom, components, reflectors.has_value());
+  const bool split_off = std::find(components.begin(), components.end(), reverberation_component) != components.end();
   const ComponentsByLabel parts(input.phantom, components);
   Acquisition whole;
   std::vector<SignalComponent> split;
@@ -144,13 +174,21 @@ Acquisition scan(const Engine& engine, const SimulationInput& input, const std::
     const Phantom part = with_scatterers(input.phantom, [&](std::size_t i) { return parts.of_scatterer(i) == c; });
     const bool other = c == parts.labels().size();
     if (other && part.scatterers.size() == 0 && !whole.samples.empty()) continue;
-    Acquisition echoes = echoes_of(part);
+    Acquisition echoes = echoes_of(part, split_off ? std::nullopt : reflectors);
     if (whole.samples.empty())
       whole = echoes;
     else
       add(whole.samples, echoes.samples);
     chain.receive(echoes);
     split.push_back({other ? other_component : parts.labels()[c], std::move(echoes.samples)});
+  }
+  if (split_off) {
+    Acquisition bounced =
+        echoes_by_reflectors(engine, {input.phantom, input.probe, input.pulse, input.sequence, record}, *reflectors);
+    add(whole.samples, bounced.samples);
+    add_notes(whole, bounced);
+    chain.receive(bounced);
+    split.push_back({reverberation_component, std::move(bounced.samples)});
   }
   chain.receive_and_digitise(whole, noise);
   if (std::find(components.begin(), components.end(), noise_component) != components.end()) {

@@ -143,8 +143,9 @@ SimusKernel::SimusKernel(const Probe& probe, const Tissue& medium, int dimension
                         "physical'");
   }
   height_ = first.height;
-  lowest_ = first.position.z;
-  for (const Element& element : probe.elements) lowest_ = std::min(lowest_, element.position.z);
+  lowest_ = std::numeric_limits<double>::infinity();
+  for (const Element& element : probe.elements)
+    if (!is_mirrored(element.normal, element.lateral)) lowest_ = std::min(lowest_, element.position.z);
   if (probe.kind == Probe::Kind::curved && std::isfinite(probe.curvature_radius)) {
     arc_radius_ = probe.curvature_radius;
     arc_centre_ = first.position - arc_radius_ * first.normal;
@@ -230,7 +231,7 @@ SimusKernel::Geometry SimusKernel::geometry(std::span<const Vec3> points) const 
           // SIMUS takes the angle on linear and convex arrays as asin(dx / r) less that of the normal, which cannot
           // tell a point above an element from its mirror image below. It matters right beside the flank of a convex
           // array.
-          if (!planar_) d.z = std::abs(d.z);
+          if (!planar_) d.z = std::copysign(d.z, part.vertical.y);
           const double u = dot(d, part.lateral), w = dot(d, part.normal);
           const double full_range = std::sqrt(u * u + v * v + w * w);
           // On linear and convex arrays the angle is that in the plane of the array.

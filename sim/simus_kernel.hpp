@@ -31,6 +31,9 @@ struct SplitTable {
       : padded((elements + 7) / 8 * 8), re({transmits, bins, padded}), im({transmits, bins, padded}) {}
 };
 
+/// Whether an element of a linear or convex array is the image of one in a plane z = const: its height then runs along -y.
+inline bool is_mirrored(Vec3 normal, Vec3 lateral) { return cross(normal, lateral).y < 0; }
+
 /// The far-field sub-element model of SIMUS [garcia2022, cigier2022]: each element is the mean of small strips (or
 /// small rectangles) of which each radiates
 ///     exp(-a(f) r + i k r) O(theta) sinc(k b sin theta) E / sqrt(r)  in two dimensions, E = 1

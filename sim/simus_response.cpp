@@ -4,6 +4,7 @@
 #include <limits>
 #include <numbers>
 
+#include "sim/simus_kernel.hpp"
 #include "sim/simus_model.hpp"
 #include "sim/smooth_response.hpp"
 
@@ -48,7 +49,11 @@ class SimusResponse : public SmoothResponse {
     face_ = -std::numeric_limits<double>::infinity();
     for (const Element& element : probe.elements) {
       centres_.push_back(element.position);
-      face_ = std::max(face_, element.position.z + std::abs(element.lateral.z) * width_ / 2);
+      const double tilt = std::abs(element.lateral.z) * width_ / 2;
+      if (!planar_ && is_mirrored(element.normal, element.lateral))
+        mirrored_face_ = std::min(mirrored_face_, element.position.z - tilt);
+      else
+        face_ = std::max(face_, element.position.z + tilt);
     }
     const double reach = planar_ || lens_ ? height_ / 2 : 0;
     for (int j = reach > 0 ? -4 : 0; j <= (reach > 0 ? 4 : 0); ++j) {
@@ -77,9 +82,9 @@ class SimusResponse : public SmoothResponse {
   /// Ranges are held at half a wavelength, and angles on a convex array are those of the mirror image above its
   /// element.
   bool is_smooth(const Cell& cell) const override {
-    const double low = cell.centre.z - cell.half.z;
-    if (low > face_ + shortest_range_ + reach_) return true;
-    if (!planar_ && low < face_) return false;
+    const double low = cell.centre.z - cell.half.z, high = cell.centre.z + cell.half.z, far = shortest_range_ + reach_;
+    if (low > face_ + far && high < mirrored_face_ - far) return true;
+    if (!planar_ && (low < face_ || high > mirrored_face_)) return false;
     return std::none_of(centres_.begin(), centres_.end(), [&](Vec3 centre) {
       return norm(cell.centre - centre) <= cell.radius() + shortest_range_ + reach_;
     });
@@ -103,7 +108,7 @@ class SimusResponse : public SmoothResponse {
         const double across = (2 * static_cast<double>(i) + 1) * half_strip_ - width_ / 2;
         const double along = planar_ ? (2 * static_cast<double>(j) + 1) * half_height_ - height_ / 2 : 0;
         Vec3 d = from_centre - across * frame.lateral - along * frame.vertical;
-        if (!planar_) d.z = std::abs(d.z);
+        if (!planar_) d.z = std::copysign(d.z, frame.vertical.y);
         const double u = dot(d, frame.lateral), v = dimensions_ == 3 ? dot(d, frame.vertical) : 0,
                      w = dot(d, frame.normal);
         const double full = std::sqrt(u * u + v * v + w * w), range = std::max(full, shortest_range_);
@@ -163,6 +168,7 @@ class SimusResponse : public SmoothResponse {
   std::size_t across_ = 1, along_ = 1;
   double share_ = 1;  // of a sub-element
   double half_strip_ = 0, half_height_ = 0, width_ = 0;
+  double mirrored_face_ = std::numeric_limits<double>::infinity();  // smallest z of an element seen in a mirror [m]
   double face_ = 0, reach_ = 0;  // largest z of any part, farthest that one is from its element's centre [m]
   std::vector<Vec3> centres_;
   std::vector<Part> parts_, frequency_parts_;
