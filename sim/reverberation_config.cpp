@@ -48,7 +48,7 @@ void ReverberationConfig::fields(FieldVisitor& visit) {
 
 void ReverberationConfig::check() const {
   if (!(upper < lower))
-    throw ConfigError("upper", "upper = " + format_quantity(upper, Unit::metre) +
+    throw ConfigError("upper", format_quantity(upper, Unit::metre) +
                                    " is not above lower = " + format_quantity(lower, Unit::metre) +
                                    " (sound goes to and fro between the two). Exchange them");
 }
@@ -68,7 +68,7 @@ Reverberation ReverberationConfig::build(const Phantom& phantom, const Probe& pr
   if (!upper_reflection) {
     if (upper == 0)
       throw ConfigError("upper_reflection",
-                        "upper_reflection is missing (what the face of a probe reflects does not follow from the "
+                        "missing (what the face of a probe reflects does not follow from the "
                         "tissues). Write for example 'upper_reflection: 0.5'");
     const double above = impedance(phantom, upper - beside), below = impedance(phantom, upper + beside);
     result.upper_reflection = (above - below) / (above + below);
