@@ -29,6 +29,9 @@ double highest_of(const EchoBand& band) {
   return band.high + 0.1 * (band.high - band.low);
 }
 
+// Where few scatterers share large cells, phases in single precision cost up to 2.5e-4.
+constexpr double single_precision = 5e-4;
+
 constexpr double batch_memory = 64e6;    // of echoes on their way from cells to channels [bytes]
 constexpr double record_memory = 1.5e9;  // of complex records of the transmits worked on together [bytes]
 
@@ -181,7 +184,7 @@ void add_group(const EchoModel& model, const ScattererGroup& group, const EchoBa
       engine.run(done);
       engine.write([&](std::size_t t, std::size_t n) { return out(first + t, n); });
     };
-    if (accuracy >= 5e-5)
+    if (accuracy >= single_precision)
       run(EchoEngine<float>(model, aperture, *response, band, part, scales.subspan(first, count), record, tree));
     else
       run(EchoEngine<double>(model, aperture, *response, band, part, scales.subspan(first, count), record, tree));
