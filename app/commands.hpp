@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "ai/segmenter.hpp"
+
 namespace sonoforge {
 
 /// What stands on the command line.
@@ -20,6 +22,7 @@ struct CommandLine {
   bool dry_run = false;
   bool resume = false;                  ///< train
   int port = 0;                         ///< lab
+  std::filesystem::path model;          ///< lab: a model.pt, or a folder of such
   std::string layout;                   ///< convert: --to nnunet, coco, webdataset, nifti or dicom
 };
 
@@ -37,6 +40,9 @@ int check_command(const CommandLine& line);
 int describe_command(const CommandLine& line);
 int info_command(const CommandLine& line);
 int convert_command(const CommandLine& line);
+
+/// Opens a trained network (`SegmenterOpener`). Programs without LibTorch throw `UserError` for every file.
+Segmenter open_segmenter(const std::filesystem::path& model);
 
 /// Where a command writes: -o, or out/NAME of the config or file.
 std::filesystem::path output_folder(const CommandLine& line);

@@ -29,6 +29,8 @@ namespace {
 
 }  // namespace
 
+Segmenter open_segmenter(const std::filesystem::path&) { throw UserError("networks need LibTorch, and this program was built without it. Install libtorch-dev and build again"); }
+
 int train_command(const CommandLine&) { hand_over(); }
 int predict_command(const CommandLine&) { hand_over(); }
 int validate_command(const CommandLine& line) {

@@ -102,6 +102,17 @@ int predict_command(const CommandLine& line) {
   return 0;
 }
 
+Segmenter open_segmenter(const std::filesystem::path& model) {
+  const auto predictor = std::make_shared<Predictor>(model);
+  const TrainConfig& config = predictor->config();
+  if (config.task->kind() != TruthKind::mask || config.task->input != "image")
+    throw UserError("'" + model.string() + "' is no segmenter of images (its input is '" + config.task->input + "', its answer '" + predictor->label() +
+                    "'). Give a model trained with 'task: {type: segmentation, input: image}'");
+  const TensorShape shape = config.input_shape();
+  return {predictor->label(), predictor->dynamic_range(), static_cast<std::size_t>(shape.depth), static_cast<std::size_t>(shape.lateral), predictor->data_hash(),
+          [predictor](const RealMap& image) { return predictor->apply(image); }};
+}
+
 int validate_command(const CommandLine& line) {
   auto [tree, config] = read_config<ValidateConfig>(line);
   const auto folder = output_folder(line);

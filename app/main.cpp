@@ -50,7 +50,7 @@ const Command commands[] = {
      "sonoforge predict out/train_cyst/model.pt out/cysts/samples/*/*.hdf5", predict_command},
     {"validate", "accuracy, uncertainty and bias against known truth; gates", "CONFIG", 1, 1, true, default_folder,
      "sonoforge validate configs/validate_cyst.yaml", validate_command},
-    {"lab", "interactive physics lab in the browser", "[grade FILE]", 0, 2, false, nullptr, "sonoforge lab --port 8000", lab_command},
+    {"lab", "interactive physics lab in the browser", "[grade FILE]", 0, 2, false, nullptr, "sonoforge lab --model out/train_cyst/model.pt", lab_command},
     {"check", "report every mistake in a config, run nothing", "CONFIG", 1, 1, true, nullptr, "sonoforge check configs/quickstart.yaml", check_command},
     {"describe", "what exists, with keys, units, ranges and defaults", "[KIND[.TYPE]]", 0, 1, false, nullptr, "sonoforge describe probe.L11-5v", describe_command},
     {"info", "what is in a file", "FILE", 1, 1, false, nullptr, "sonoforge info out/quickstart/acquisition.hdf5", info_command},
@@ -124,6 +124,7 @@ void add_command(CLI::App& app, const Command& command, CommandLine& line) {
     sub->add_option("--to", line.layout, "layout to which a whole data set is exported: nnunet, coco, webdataset, nifti or dicom; for a file of channel data: picmus")->option_text("LAYOUT");
   }
   if (name == "train") sub->add_flag("--resume", line.resume, "go on from the last checkpoint");
+  if (name == "lab") sub->add_option("--model", line.model, "trained segmenter for the AI bench: a model.pt, or a folder of such (default: the folder out, where it is)")->option_text("FILE");
   if (name == "lab") sub->add_option("--port", line.port, "port on 127.0.0.1")->check(CLI::Range(1, 65535))->option_text("N");
   sub->footer(std::string("Every command also takes --threads N, --json and --quiet.\nExample: ") + command.example);
 }

@@ -1,7 +1,6 @@
 #include "lab/bench.hpp"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <numbers>
 #include <optional>
@@ -9,15 +8,16 @@
 #include <nlohmann/json.hpp>
 
 #include "ai/labels.hpp"
-#include "app/experiment.hpp"
 #include "core/base64.hpp"
 #include "core/fft.hpp"
 #include "lab/doppler.hpp"
+#include "lab/lessons.hpp"
+#include "lab/network.hpp"
 #include "lab/request.hpp"
+#include "lab/scene.hpp"
 #include "recon/envelope.hpp"
 #include "recon/iq.hpp"
 #include "recon/metrics.hpp"
-#include "core/scan_conversion.hpp"
 
 namespace sonoforge::lab {
 
@@ -25,9 +25,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-// What a page may ask for, so that an answer takes seconds at most.
-constexpr std::size_t most_scatterers = 400'000, most_pixels = 1'000'000, most_transmits = 128, most_elements = 512;
-constexpr std::size_t most_samples = 20'000'000, most_field_points = 40'000, most_text = 200'000;
+constexpr std::size_t most_field_points = 40'000;
 
 double largest(std::span<const float> values) {
   float top = 0;
@@ -41,63 +39,10 @@ std::size_t nearest(const Axis& axis, double at) {
 
 }  // namespace
 
-struct Bench::Scene {
-  std::string text;
-  Experiment experiment;
-  Acquisition acquisition;
-  PixelGrid grid;  ///< the beamformer's
-  std::vector<ComplexMap> maps;
-  RealMap levels;  ///< the envelope, after the image's filters
-  RealMap image;  ///< the first map's levels [dB]
-  std::map<std::string, double> seconds;
-
-  explicit Scene(const std::string& config) : text(config) {
-    using Clock = std::chrono::steady_clock;
-    if (config.size() > most_text) throw UserError("the config is longer than 200 kB. Shorten it");
-    const auto timed = [&](const char* name, const auto& work) {
-      const auto start = Clock::now();
-      work();
-      seconds[name] = std::chrono::duration<double>(Clock::now() - start).count();
-    };
-    timed("phantom", [&] {
-      ConfigTree tree = ConfigTree::parse(config, "config");
-      tree.forbid_files();
-      const Factors factors = draw_config(tree, 0);
-      experiment = Experiment::build(tree, {"phantom", "probe", "sequence", "receive"}, factors);
-    });
-    const Experiment& e = experiment;
-    if (e.probe.size() > most_elements) refuse("probe", e.probe.size(), "elements", most_elements);
-    if (e.sequence.transmits.size() > most_transmits) refuse("sequence", e.sequence.transmits.size(), "transmits", most_transmits);
-    if (e.sequence.frames > 1) refuse("sequence", e.sequence.frames, "frames", 1);
-    if (e.phantom.scatterers.size() > most_scatterers) refuse("phantom", e.phantom.scatterers.size(), "scatterers", most_scatterers);
-    timed("simulate", [&] { acquisition = e.simulate(); });
-    if (acquisition.samples.size() > most_samples) refuse("receive", acquisition.samples.size(), "samples", most_samples);
-    grid = e.grid(acquisition);
-    if (grid.size() > most_pixels || grid.y.count > 1) refuse("image", grid.size(), "pixels in one plane", most_pixels);
-    timed("reconstruct", [&] {
-      maps = beamform(e.config, acquisition, grid);
-      compensate_loss(maps, e.config.image.compensation, acquisition);
-      levels = detect(maps, e.config.image).front();
-      image = make_images({levels}).front();
-    });
-  }
-
-  [[noreturn]] static void refuse(const char* key, std::size_t has, const char* what, std::size_t most) {
-    throw UserError(std::string(key) + " gives " + std::to_string(has) + " " + what + " (the lab answers at once and takes " +
-                    std::to_string(most) + "). Make it smaller, or use the command line");
-  }
-
-  /// Polar images are shown on the Cartesian grid that holds them.
-  PixelGrid shown() const { return grid.kind == PixelGrid::Kind::cartesian ? grid : enclosing_grid(grid, grid.z.step * 2); }
-  RealMap decibels() const {
-    return grid.kind == PixelGrid::Kind::cartesian ? image : scan_convert(image, shown(), -300.0F);
-  }
-};
-
-Bench::Bench() = default;
+Bench::Bench(Models models) : network_(std::make_unique<NetworkBench>(std::move(models))) {}
 Bench::~Bench() = default;
 
-Bench::Scene& Bench::scene_of(const std::string& config) {
+Scene& Bench::scene_of(const std::string& config) {
   if (!scene_ || scene_->text != config) {
     scene_.reset();
     scene_ = std::make_unique<Scene>(config);
@@ -156,6 +101,7 @@ Json width(const RealMap& levels, std::size_t iz, std::size_t ix, bool lateral) 
 }  // namespace
 
 Json Bench::answer(const Json& request) try {
+  if (request.is_object() && request.value("view", "") == "lesson") return compared_page(request);
   if (!request.is_object() || !request.contains("view") || !request["view"].is_string() || !request.contains("config") || !request["config"].is_string())
     throw UserError("a request needs the texts 'view' and 'config'. Send both");
   const std::string view = request["view"];
@@ -164,6 +110,7 @@ Json Bench::answer(const Json& request) try {
     return doppler_->answer(request);
   }
   Scene& scene = scene_of(request["config"]);
+  if (view == "network") return network_->answer(request, scene);
   const Experiment& e = scene.experiment;
   const Acquisition& rf = scene.acquisition;
   Json out;
@@ -183,6 +130,7 @@ Json Bench::answer(const Json& request) try {
                     {"engine", e.config.engine.type}, {"error", e.config.engine->predicted_error()}, {"seconds", scene.seconds},
                     {"samples", rf.samples_per_channel()}, {"sampling_rate", rf.sampling_rate}, {"frequency", e.probe.frequency},
                     {"sound_speed", rf.sound_speed}, {"notes", rf.notes}};
+    out["facts"]["speckle_snr"] = finite(scene.speckle_snr(classes));
     out["facts"]["true_sound_speed"] = e.phantom.background.sound_speed;
   } else if (view == "rf") {
     const std::size_t t = index(request, "transmit", rf.transmits());
@@ -293,7 +241,7 @@ Json Bench::answer(const Json& request) try {
            {"level", finite(static_cast<double>(levels.values(nearest(levels.grid.z, point.z), std::size_t{0}, nearest(levels.grid.x, point.x))))}};
     out["echogenicity"] = finite(e.phantom.echogenicity_at(point));
   } else {
-    throw UserError("there is no view '" + view + "'. Known: image, rf, channel, delays, line, beam, wave, psf, point, doppler");
+    throw UserError("there is no view '" + view + "'. Known: image, rf, channel, delays, line, beam, wave, psf, point, doppler, network, lesson");
   }
   return out;
 } catch (const UserError& error) {

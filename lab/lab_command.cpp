@@ -59,12 +59,15 @@ int grade_command(const CommandLine& line) {
 }  // namespace
 
 int lab_command(const CommandLine& line) {
-  if (std::getenv("SONOFORGE_LAB_WORKER")) return lab::run_worker();
+  if (std::getenv("SONOFORGE_LAB_WORKER")) return lab::run_worker(open_segmenter);
   if (!line.inputs.empty()) {
     if (line.inputs[0] != "grade" || line.inputs.size() != 2) throw UserError("lab takes nothing, or 'grade FILE'. Write for example 'sonoforge lab grade answers.yaml'");
     return grade_command(line);
   }
-  lab::serve(line.port, [](int port) {
+  std::error_code error;
+  std::filesystem::path models = line.model;
+  if (models.empty() && std::filesystem::is_directory("out", error)) models = "out";
+  lab::serve(line.port, models.empty() ? models : std::filesystem::absolute(models), [](int port) {
     std::cout << "The lab is at http://127.0.0.1:" << port << "/ (Ctrl-C ends it)" << std::endl;
   });
   return 130;

@@ -8,6 +8,7 @@
 
 #include "app/experiment.hpp"
 #include "io/config.hpp"
+#include "lab/lesson_simulations.hpp"
 #include "lab/page.hpp"
 
 namespace sonoforge::lab {
@@ -16,6 +17,11 @@ namespace {
 
 constexpr double pi = std::numbers::pi;
 using Factors = std::map<std::string, double>;
+
+double wilson_low(double p, double n) {
+  constexpr double z = 1.959963984540054;
+  return (p + z * z / (2 * n) - z * std::sqrt(p * (1 - p) / n + z * z / (4 * n * n))) / (1 + z * z / n);
+}
 
 const Formula table[] = {
     {"wavelength", "c / f", {"sound_speed", "frequency"}, [](const Factors& v) { return v.at("sound_speed") / v.at("frequency"); }},
@@ -43,6 +49,10 @@ const Formula table[] = {
      [](const Factors& v) { return v.at("sound_speed") / (2 * v.at("depth") * v.at("transmits")); }},
     {"displayed_depth", "z times assumed over true speed", {"depth", "assumed_speed", "true_speed"},
      [](const Factors& v) { return v.at("depth") * v.at("assumed_speed") / v.at("true_speed"); }},
+    {"lateral_width", "1.2067 wavelengths times f-number: the half-amplitude width of sin(u) / u", {"sound_speed", "frequency", "f_number"},
+     [](const Factors& v) { return 1.20671 * v.at("sound_speed") / v.at("frequency") * v.at("f_number"); }},
+    {"rayleigh_density", "pi / 2 x exp(-pi x^2 / 4), x in units of the mean", {"level"},
+     [](const Factors& v) { return pi / 2 * v.at("level") * std::exp(-pi / 4 * v.at("level") * v.at("level")); }},
     {"doppler_shift", "2 f v cos(angle) / c", {"frequency", "velocity", "angle", "sound_speed"},
      [](const Factors& v) { return 2 * v.at("frequency") * v.at("velocity") * std::cos(v.at("angle")) / v.at("sound_speed"); }},
     {"nyquist_velocity", "c PRF / (4 f cos(angle))", {"sound_speed", "prf", "frequency", "angle"},
@@ -50,11 +60,8 @@ const Formula table[] = {
     {"standard_error", "spread / sqrt(n)", {"spread", "count"}, [](const Factors& v) { return v.at("spread") / std::sqrt(v.at("count")); }},
     {"detectability_auc", "area under the ROC curve of two normals a distance d apart: Phi(d / sqrt 2)", {"distance"},
      [](const Factors& v) { return 0.5 * std::erfc(-v.at("distance") / 2); }},
-    {"wilson_low", "lower end of Wilson's 95 % interval", {"right", "count"},
-     [](const Factors& v) {
-       const double n = v.at("count"), p = v.at("right") / n, z = 1.959963984540054;
-       return (p + z * z / (2 * n) - z * std::sqrt(p * (1 - p) / n + z * z / (4 * n * n))) / (1 + z * z / n);
-     }},
+    {"wilson_low", "lower end of Wilson's 95 % interval", {"right", "count"}, [](const Factors& v) { return wilson_low(v.at("right") / v.at("count"), v.at("count")); }},
+    {"wilson_low_of_share", "the same, of a share of count", {"share", "count"}, [](const Factors& v) { return wilson_low(v.at("share"), v.at("count")); }},
 };
 
 const Formula& formula(const std::string& name) {
@@ -88,8 +95,9 @@ struct TaskConfig : Configurable {
 };
 
 struct CurveConfig : Configurable {
-  std::string title, formula, over, x_label, y_label;
-  double from = 0, to = 1, x_scale = 1, y_scale = 1;
+  std::string title, formula, over, x_label, y_label, simulation;
+  double from = 0, to = 1, x_scale = 1, y_scale = 1, agreement = 0;
+  std::vector<double> at;
   void fields(FieldVisitor& visit) override {
     visit(title, {.key = "title", .doc = "Above the curve.", .required = true});
     visit(formula, {.key = "formula", .doc = "Closed form.", .required = true});
@@ -100,6 +108,9 @@ struct CurveConfig : Configurable {
     visit(to, {.key = "to", .doc = "In SI.", .required = true});
     visit(x_scale, {.key = "x_scale", .doc = "Shown over SI."});
     visit(y_scale, {.key = "y_scale", .doc = "Shown over SI."});
+    visit(simulation, {.key = "simulation", .doc = "Experiment on the engines that measures the same.", .required = true});
+    visit(at, {.key = "at", .doc = "Where it measures, in SI.", .required = true});
+    visit(agreement, {.key = "agreement", .doc = "Largest difference from the closed form, over the curve's largest value.", .min = 0, .max = 1, .required = true});
   }
 };
 
@@ -179,7 +190,7 @@ Lesson lesson(const std::string& name, std::uint64_t seed) {
     out.tasks.push_back({task.id, filled(task.ask, drawn), value_of(formula(task.formula), out.factors), units[static_cast<std::size_t>(task.quantity)].second, task.tolerance});
   if (config.curve) {
     const CurveConfig& c = *config.curve;
-    Lesson::Curve curve{c.title, c.x_label, c.y_label, {}, {}};
+    Lesson::Curve curve{filled(c.title, drawn), c.x_label, c.y_label, c.formula, c.over, c.simulation, c.x_scale, c.y_scale, c.agreement, c.at, {}, {}};
     auto factors = out.factors;
     constexpr int points = 61;
     for (int i = 0; i < points; ++i) {
@@ -190,6 +201,38 @@ Lesson lesson(const std::string& name, std::uint64_t seed) {
     out.curve = std::move(curve);
   }
   return out;
+}
+
+LessonComparison compare_with_theory(const Lesson& one) {
+  if (!one.curve) throw UserError("the lesson '" + one.name + "' has no curve. Give it one");
+  const Lesson::Curve& curve = *one.curve;
+  const auto all = lesson_simulations();
+  const auto found = std::find_if(all.begin(), all.end(), [&](const LessonSimulation& s) { return s.name == curve.simulation; });
+  if (found == all.end()) throw UserError("there is no experiment '" + curve.simulation + "' for lessons. Add it to lab/lesson_simulations.cpp");
+  SimulatedCurve measured = found->run(one.factors, curve.over, curve.at);
+  LessonComparison out{std::string(found->doc), measured.x, measured.y, {}, {}};
+  const auto theory = [&](double x) {
+    measured.factors[curve.over] = x;
+    return value_of(formula(curve.formula), measured.factors);
+  };
+  for (double x : out.x) out.theory.push_back(theory(x));
+  for (double x : curve.x) out.line.push_back(theory(x / curve.x_scale) * curve.y_scale);
+  return out;
+}
+
+nlohmann::json compared_page(const nlohmann::json& request) {
+  if (!request.contains("lesson") || !request["lesson"].is_string() || !request.contains("seed") || !request["seed"].is_number_unsigned())
+    throw UserError("a comparison needs the text 'lesson' and the number 'seed'. Send both");
+  const Lesson one = lesson(request["lesson"], request["seed"]);
+  const LessonComparison found = compare_with_theory(one);
+  const Lesson::Curve& curve = *one.curve;
+  nlohmann::json json{{"how", found.how}, {"line", found.line}, {"agreement", curve.agreement}};
+  for (std::size_t i = 0; i < found.x.size(); ++i) {
+    json["x"].push_back(found.x[i] * curve.x_scale);
+    json["simulation"].push_back(found.simulation[i] * curve.y_scale);
+    json["residual"].push_back((found.simulation[i] - found.theory[i]) * curve.y_scale);
+  }
+  return json;
 }
 
 nlohmann::ordered_json lesson_list() {

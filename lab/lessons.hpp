@@ -35,8 +35,11 @@ struct Lesson {
   std::map<std::string, double> factors;
   std::vector<Task> tasks;
   struct Curve {
-    std::string title, x_label, y_label;
-    std::vector<double> x, theory;
+    std::string title, x_label, y_label, formula, over, simulation;
+    double x_scale = 1, y_scale = 1;  ///< shown over SI
+    double agreement = 0;             ///< largest difference of simulation and theory, over the largest value of the theory
+    std::vector<double> at;           ///< where the experiment measures, SI
+    std::vector<double> x, theory;    ///< as shown
   };
   std::optional<Curve> curve;
 };
@@ -44,6 +47,16 @@ struct Lesson {
 std::vector<std::string> lesson_names();
 /// Throws `UserError` for an unknown name.
 Lesson lesson(const std::string& name, std::uint64_t seed);
+
+/// The curve of a lesson measured on the engines, in SI, and as the page draws it.
+struct LessonComparison {
+  std::string how;  ///< it was measured
+  std::vector<double> x, simulation, theory;
+  std::vector<double> line;  ///< the closed form at `Curve::x`, as shown, with what the experiment itself found
+};
+LessonComparison compare_with_theory(const Lesson& lesson);
+/// {"lesson", "seed"} -> how, line, x, simulation, residual (as shown), agreement.
+nlohmann::json compared_page(const nlohmann::json& request);
 
 /// For the page: [{name, title}], one lesson without its answers, and the judgement of {"lesson", "seed", "answers": {id: "0.3 mm"}}.
 nlohmann::ordered_json lesson_list();

@@ -9,8 +9,8 @@ constexpr std::size_t most_waiting = 64, most_pages = 256, most_jobs = 2, most_f
 constexpr std::chrono::milliseconds longest_answer{20'000}, longest_job{900'000};
 }  // namespace
 
-Pool::Pool(std::size_t workers) {
-  for (std::size_t i = 0; i < workers; ++i) seats_.push_back(std::make_unique<Seat>());
+Pool::Pool(std::size_t workers, const WorkerSettings& settings) {
+  for (std::size_t i = 0; i < workers; ++i) seats_.push_back(std::make_unique<Seat>(settings));
 }
 
 bool Pool::replaced(const std::string& page, std::uint64_t number) const {
@@ -90,7 +90,7 @@ std::optional<std::uint64_t> Jobs::start(const std::string& request) {
   const std::uint64_t id = next_++;
   Job* job = (jobs_[id] = std::make_unique<Job>()).get();
   job->thread = std::thread([this, job, request] {
-    Worker worker([this, job](int percent) {
+    Worker worker(WorkerSettings{{}, 10, {}}, [this, job](int percent) {
       const std::lock_guard inner(mutex_);
       job->status.percent = percent;
     });

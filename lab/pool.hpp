@@ -17,7 +17,7 @@ namespace sonoforge::lab {
 /// The workers that all pages share. A page numbers its requests; a newer one of the same page ends an older one, waiting or running.
 class Pool {
  public:
-  explicit Pool(std::size_t workers);
+  explicit Pool(std::size_t workers, const WorkerSettings& settings = {});
   struct Outcome {
     std::optional<std::string> answer;
     std::string why;        ///< where there is none
@@ -29,6 +29,7 @@ class Pool {
 
  private:
   struct Seat {
+    explicit Seat(const WorkerSettings& settings) : worker(settings) {}
     Worker worker;
     std::string page;  ///< whose scene it holds
     bool busy = false;

@@ -16,6 +16,16 @@ namespace sonoforge::lab {
 
 using Json = nlohmann::json;
 
+/// Throws `nlohmann::json::exception` for no JSON, `UserError` where it is deeper than anything that the lab understands: some of
+/// what works on it calls itself level by level.
+template <class Value = Json>
+Value parse_json(const std::string& text) {
+  return Value::parse(text, [](int depth, typename Value::parse_event_t, Value&) {
+    if (depth > 32) throw UserError("the request is nested more than 32 levels deep. Send a flat one");
+    return true;
+  });
+}
+
 inline double number(const Json& request, const char* key, double otherwise) {
   if (!request.contains(key)) return otherwise;
   if (!request[key].is_number()) throw UserError(std::string("'") + key + "' is not a number. Send one");

@@ -21,6 +21,7 @@
 #include "core/error.hpp"
 #include "core/progress.hpp"
 #include "lab/bench.hpp"
+#include "lab/request.hpp"
 
 namespace sonoforge::lab {
 
@@ -65,7 +66,7 @@ bool receive(int descriptor, std::string& text) {
 
 }  // namespace
 
-int run_worker() {
+int run_worker(const SegmenterOpener& open) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);  // no worker outlives its server
   set_quiet(std::getenv("SONOFORGE_LAB_PROGRESS") == nullptr);
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
@@ -75,13 +76,16 @@ int run_worker() {
   // Standard output carries the answers: nothing else may write there.
   const int answers = dup(STDOUT_FILENO);
   dup2(STDERR_FILENO, STDOUT_FILENO);
-  Bench bench;
+  const char* models = std::getenv("SONOFORGE_LAB_MODELS");
+  Bench bench(Models{models ? models : "", open});
   for (std::string text; receive(STDIN_FILENO, text);) {
     nlohmann::json answer;
     try {
-      answer = bench.answer(nlohmann::json::parse(text));
+      answer = bench.answer(parse_json(text));
     } catch (const std::bad_alloc&) {
       answer = {{"errors", {{{"line", 0}, {"column", 0}, {"text", "the scene needs more memory than the lab gives (6 GB). Make it smaller"}}}}};
+    } catch (const UserError& error) {
+      answer = {{"errors", {{{"line", 0}, {"column", 0}, {"text", error.what()}}}}};
     } catch (const nlohmann::json::exception& error) {
       answer = {{"errors", {{{"line", 0}, {"column", 0}, {"text", std::string("the request is not understood: ") + error.what()}}}}};
     }
@@ -95,11 +99,14 @@ Worker::~Worker() { end(); }
 void Worker::start() {
   // Everything that takes memory happens before the fork: other threads may hold the allocator's locks.
   char name[] = "sonoforge", command[] = "lab", role[] = "SONOFORGE_LAB_WORKER=1", talk[] = "SONOFORGE_LAB_PROGRESS=1";
+  const std::string program = settings_.program.empty() ? "/proc/self/exe" : settings_.program.string();
+  std::string models = "SONOFORGE_LAB_MODELS=" + settings_.models.string();
   char* arguments[] = {name, command, nullptr};
   std::vector<char*> surroundings;
   for (char** entry = environ; *entry; ++entry) surroundings.push_back(*entry);
   surroundings.push_back(role);
   if (progress_) surroundings.push_back(talk);
+  surroundings.push_back(models.data());
   surroundings.push_back(nullptr);
   int down[2] = {-1, -1}, up[2] = {-1, -1}, said[2] = {-1, -1};
   if (pipe2(down, O_CLOEXEC) == 0 && pipe2(up, O_CLOEXEC) == 0 && pipe2(said, O_CLOEXEC) == 0) process_ = fork();
@@ -107,7 +114,8 @@ void Worker::start() {
     dup2(down[0], STDIN_FILENO);
     dup2(up[1], STDOUT_FILENO);
     dup2(said[1], STDERR_FILENO);
-    execve("/proc/self/exe", arguments, surroundings.data());
+    setpriority(PRIO_PROCESS, 0, settings_.nice);
+    execve(program.c_str(), arguments, surroundings.data());
     _exit(127);
   }
   for (int descriptor : {down[0], up[1], said[1]})

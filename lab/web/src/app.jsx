@@ -1,14 +1,16 @@
 import {render} from 'preact';
-import {useCallback, useEffect, useMemo, useRef, useState} from 'preact/hooks';
+import {useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState} from 'preact/hooks';
 import 'uplot/dist/uPlot.min.css';
 import './app.css';
-import {bytes, compute, job, start as loadStart} from './api.js';
+import {bytes, compute, image as computeImage, job, start as loadStart} from './api.js';
 import {Artefacts} from './artefacts.jsx';
 import {Controls} from './controls.jsx';
 import {Doppler} from './doppler.jsx';
+import {Drawn} from './drawn.jsx';
 import {Lessons} from './lessons.jsx';
+import {Network} from './network.jsx';
 import {Picture, labelColour} from './picture.jsx';
-import {mm, put, read, start as startScene, text} from './scene.js';
+import {mm, numberOf, put, read, start as startScene, text} from './scene.js';
 import {Twin} from './twin.jsx';
 import {views as stages} from './views.jsx';
 
@@ -21,7 +23,7 @@ const tools = {
   vessel: 'Draw a vessel (blood)',
   wire: 'Place a wire',
 };
-const views = {...stages, Twin};
+const views = {...stages, Twin, Network};
 const tissues = {cyst: 'cyst', mass: 'tumour', layer: 'fat', vessel: 'blood'};
 
 function withRegion(scene, tool, from, to) {
@@ -37,11 +39,56 @@ function withWire(scene, p) {
   return put(scene, 'phantom.wires', {...wires, positions: [...wires.positions, [mm(p.x * 1e3), mm(p.z * 1e3)]]});
 }
 
-/** The display gain moves the levels that the server sent. */
-function brightened(image, gain) {
-  if (!image || gain === 0) return image;
-  const shift = (255 * gain) / image.dynamic_range;
-  return {...image, values: Uint8Array.from(bytes(image.values), (v) => Math.max(0, Math.min(255, v + shift)))};
+/** Gain [dB] at a row: the knobs of depth gain stand evenly over the picture, straight lines between them. */
+function gainAt(row, rows, tgc) {
+  const at = (row / Math.max(1, rows - 1)) * (tgc.length - 1);
+  const k = Math.min(tgc.length - 2, Math.floor(at));
+  return tgc[k] + (tgc[k + 1] - tgc[k]) * (at - k);
+}
+
+/** Display gains move the levels that the server sent. */
+function brightened(image, gain, tgc) {
+  if (!image || (gain === 0 && tgc.every((v) => v === 0))) return image;
+  const values = bytes(image.values);
+  const [nx, nz] = [image.x.count, image.z.count];
+  for (let z = 0; z < nz; z++) {
+    const shift = (255 * (gain + gainAt(z, nz, tgc))) / image.dynamic_range;
+    for (let i = z * nx; i < (z + 1) * nx; i++) values[i] = Math.max(0, Math.min(255, values[i] + shift));
+  }
+  return {...image, values};
+}
+
+/** What a drag says: length, fall in level, and the true extent of the region under its middle. */
+function ruled(ruler, shown, scene) {
+  const length = Math.hypot(ruler.to.x - ruler.from.x, ruler.to.z - ruler.from.z) * 1e3;
+  const {x, z, dynamic_range: range, values} = shown.image;
+  const levels = bytes(values);
+  const level = (p) => {
+    const ix = Math.round((p.x - x.from) / x.step);
+    const iz = Math.round((p.z - z.from) / z.step);
+    return (levels[Math.max(0, Math.min(z.count - 1, iz)) * x.count + Math.max(0, Math.min(x.count - 1, ix))] / 255 - 1) * range;
+  };
+  const middle = [(ruler.from.x + ruler.to.x) * 500, (ruler.from.z + ruler.to.z) * 500];
+  const under = [...(scene.phantom?.regions ?? [])].reverse().find(({shape}) => shape?.type === 'ellipsoid' && ((middle[0] - numberOf(shape.centre[0])) / numberOf(shape.radii[0])) ** 2 + ((middle[1] - numberOf(shape.centre[2])) / numberOf(shape.radii[2])) ** 2 < 1);
+  return {length, from: level(ruler.from), to: level(ruler.to), under: under && {name: under.label ?? under.tissue, wide: 2 * numberOf(under.shape.radii[0]), deep: 2 * numberOf(under.shape.radii[2])}};
+}
+
+/** Tabs by arrow keys, as screen readers expect. */
+function Tabs({names, current, onSelect, label}) {
+  const key = (e) => {
+    const step = {ArrowRight: 1, ArrowLeft: -1, Home: -Infinity, End: Infinity}[e.key];
+    if (!step) return;
+    e.preventDefault();
+    const at = names.indexOf(current);
+    const next = step === -Infinity ? 0 : step === Infinity ? names.length - 1 : (at + step + names.length) % names.length;
+    onSelect(names[next]);
+    e.currentTarget.children[next].focus();
+  };
+  return (
+    <div class="tabs" role="tablist" aria-label={label} onKeyDown={key}>
+      {names.map((name) => <button type="button" role="tab" key={name} id={`tab-${name}`} aria-controls="stage" aria-selected={current === name} tabIndex={current === name ? 0 : -1} onClick={() => onSelect(name)}>{name}</button>)}
+    </div>
+  );
 }
 
 function App() {
@@ -52,6 +99,8 @@ function App() {
   const [error, setError] = useState('');
   const [busy, setBusy] = useState(false);
   const [gain, setGain] = useState(0);
+  const [tgc, setTgc] = useState([0, 0, 0, 0, 0]);
+  const [settled, setSettled] = useState(null);
   const [tool, setTool] = useState('look');
   const [truth, setTruth] = useState(false);
   const [point, setPoint] = useState({x: 0, z: 0.02});
@@ -75,29 +124,31 @@ function App() {
     setFull(null);
   }, [scene]);
 
-  // One request at a time; while it runs, only the newest setting waits.
+  // One request at a time; while it runs, only the newest setting waits. The views beside the image ask once it stands still.
   const pump = useCallback(async () => {
     if (running.current) return;
     running.current = true;
+    setBusy(true);
+    let last = null;
     while (wanted.current) {
-      const now = wanted.current;
+      const {config: now, began} = wanted.current;
       wanted.current = null;
-      setBusy(true);
-      const began = performance.now();
       try {
-        const data = await compute('image', {view: 'image', config: now});
-        setResult({...data, config: now});
+        const data = await computeImage(now);
+        last = {...data, config: now};
+        setResult(last);
         setError('');
-        requestAnimationFrame(() => setLatency((l) => [...l.slice(-49), performance.now() - began]));
+        requestAnimationFrame(() => setTimeout(() => setLatency((l) => [...l.slice(-49), performance.now() - began])));
       } catch (e) {
         if (!e.replaced) setError(e.message);
       }
     }
     running.current = false;
     setBusy(false);
+    if (last) setSettled(last);
   }, []);
-  useEffect(() => {
-    wanted.current = config;
+  useLayoutEffect(() => {
+    wanted.current = {config, began: performance.now()};
     pump();
   }, [config]);
 
@@ -155,14 +206,15 @@ function App() {
   };
 
   const shown = full?.image ?? result;
-  const image = useMemo(() => shown && brightened(shown.image, gain), [shown, gain]);
+  const image = useMemo(() => shown && brightened(shown.image, gain, tgc), [shown, gain, tgc]);
   const overlay = useMemo(() => shown && {...shown.labels, on: truth}, [shown, truth]);
   const marks = [];
   if (ruler) marks.push({...ruler.from, to: ruler.to, text: '+'}, {...ruler.to, text: `${(Math.hypot(ruler.to.x - ruler.from.x, ruler.to.z - ruler.from.z) * 1e3).toFixed(2)} mm`});
+  const rule = ruler && shown && ruled(ruler, shown, scene);
   if (found) marks.push({x: found.x, z: found.z, text: '+'});
   const sorted = [...latency].sort((a, b) => a - b);
   const View = views[view];
-  const snr = shown?.metrics?.find((m) => m.name === 'speckle_snr');
+  const snr = shown?.facts.speckle_snr;
 
   return (
     <div class="lab">
@@ -175,7 +227,7 @@ function App() {
       </header>
       {mode === 'Doppler' && <Doppler />}
       <main hidden={mode !== 'B-mode'}>
-        <Controls start={start} scene={scene} set={change} gain={gain} setGain={setGain} />
+        <Controls start={start} scene={scene} set={change} gain={gain} setGain={setGain} tgc={tgc} setTgc={setTgc} />
         <section class="bench" aria-label="B-mode image">
           <div class="tools" role="toolbar" aria-label="Tools">
             {Object.entries(tools).map(([name, doc]) => (
@@ -186,7 +238,8 @@ function App() {
             <button type="button" onClick={() => change(put(put(scene, 'phantom.regions', []), 'phantom.wires', undefined))}>clear</button>
             <button type="button" aria-pressed={truth} onClick={() => setTruth(!truth)}>truth</button>
           </div>
-          <Artefacts onScene={(next) => { change(next); setTruth(true); }} />
+          <Drawn scene={scene} set={change} tissues={start?.catalogs?.tissue?.presets.map((p) => p.name) ?? []} />
+          <Artefacts onDoppler={() => setMode('Doppler')} onScene={(next) => { change(next); setTruth(true); }} />
           {error && <pre class="error" role="alert">{error}</pre>}
           {image ? (
             <Picture map={image} overlay={overlay} marks={marks} onPoint={click} onDrag={drag} low={`-${image.dynamic_range} dB`} high="0 dB"
@@ -198,7 +251,13 @@ function App() {
             <dl class="facts" aria-live="polite">
               <dt>At</dt><dd>({(found.x * 1e3).toFixed(1)}, {(found.z * 1e3).toFixed(1)}) mm</dd>
               <dt>Image level</dt><dd>{found.level === null ? 'none' : `${found.level.toFixed(1)} dB`}</dd>
-              <dt>Truly there</dt><dd>{found.tissue || 'background'}, {found.sound_speed.toFixed(0)} m/s</dd>
+              <dt>Truly there</dt><dd>{found.tissue || 'background'}, {found.sound_speed.toFixed(0)} m/s, {found.density.toFixed(0)} kg/m³{found.echogenicity !== null && found.echogenicity > -200 && `, scatters ${found.echogenicity.toFixed(1)} dB`}</dd>
+            </dl>
+          )}
+          {rule && (
+            <dl class="facts" aria-live="polite">
+              <dt>Measured</dt><dd>{rule.length.toFixed(2)} mm, from {rule.from.toFixed(1)} to {rule.to.toFixed(1)} dB ({(rule.to - rule.from).toFixed(1)} dB)</dd>
+              {rule.under && <><dt>Truly there</dt><dd>{rule.under.name}, {rule.under.wide.toFixed(2)} mm wide, {rule.under.deep.toFixed(2)} mm deep</dd></>}
             </dl>
           )}
           <div class="row">
@@ -215,18 +274,19 @@ function App() {
           {shown && (
             <p class="status" aria-live="off">
               {shown.facts.scatterers.toLocaleString('en')} scatterers, {shown.facts.elements} elements, {shown.facts.transmits} transmit{shown.facts.transmits > 1 ? 's' : ''}; engine {shown.facts.engine}, error at most {shown.facts.error}
-              {snr?.value ? `; speckle SNR ${snr.value.toFixed(2)}` : ''}
+              {snr ? `; speckle SNR ${snr.toFixed(2)}` : ''}
               {sorted.length > 0 && `; answer in ${sorted[Math.floor(sorted.length / 2)].toFixed(0)} ms (median), ${sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * 0.95))].toFixed(0)} ms (95 %)`}
               {busy && ' ...'}
             </p>
           )}
+          <p class="hidden" role="status">{settled ? `Image computed${snr ? `, speckle SNR ${snr.toFixed(2)}` : ''}, error at most ${settled.facts.error}` : ''}</p>
           {showText && <pre class="yaml">{config}</pre>}
         </section>
         <section class="stages" aria-label="Stages of the chain">
-          <div class="tabs" role="tablist">
-            {Object.keys(views).map((name) => <button type="button" role="tab" key={name} aria-selected={view === name} onClick={() => setView(name)}>{name}</button>)}
+          <Tabs names={Object.keys(views)} current={view} onSelect={setView} label="Stages" />
+          <div id="stage" role="tabpanel" aria-labelledby={`tab-${view}`} aria-busy={busy}>
+            <View config={settled?.config ?? config} point={point} facts={settled?.facts} pinned={pinned} scene={scene} result={result} networks={start?.networks} onScene={change} onPin={() => setPinned({scene, result})} />
           </div>
-          <View config={result?.config ?? config} point={point} facts={result?.facts} pinned={pinned} scene={scene} result={result} onPin={() => setPinned({scene, result})} />
         </section>
       </main>
       <Lessons lessons={start?.lessons ?? []} onScene={change} />

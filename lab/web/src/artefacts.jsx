@@ -54,6 +54,9 @@ export const artefacts = {
     made: () => with_({'receive.elements': {dead_count: 32}}),
     broken: () => with_({}),
   },
+  'aliasing': {
+    look: 'Blood that moves by more than half a wave between pulses is shown as moving the other way: raise Mean velocity, or lower Pulses a second, on the Doppler bench.',
+  },
   'speckle': {
     look: 'Grain that is not in the tissue: echoes of many scatterers in one resolution cell. Waves of several angles average it out.',
     made: () => with_({'phantom.wires': undefined}),
@@ -61,7 +64,7 @@ export const artefacts = {
   },
 };
 
-export function Artefacts({onScene}) {
+export function Artefacts({onScene, onDoppler}) {
   const [name, setName] = useState('wrong sound speed');
   const one = artefacts[name];
   return (
@@ -69,8 +72,12 @@ export function Artefacts({onScene}) {
       <div class="row">
         <label for="artefact">Artefact</label>
         <select id="artefact" value={name} onChange={(e) => setName(e.currentTarget.value)}>{Object.keys(artefacts).map((n) => <option key={n} value={n}>{n}</option>)}</select>
-        <button type="button" onClick={() => onScene(one.made())}>make</button>
-        <button type="button" onClick={() => onScene(one.broken())}>break</button>
+        {one.made ? (
+          <>
+            <button type="button" onClick={() => onScene(one.made())}>make</button>
+            <button type="button" onClick={() => onScene(one.broken())}>break</button>
+          </>
+        ) : <button type="button" onClick={onDoppler}>go to Doppler</button>}
       </div>
       <p class="status">{one.look} Truth is drawn over both.</p>
     </div>

@@ -39,6 +39,26 @@ export function Slider({start, scene, set, path, name, unit = '', from, to, step
   );
 }
 
+/** One property of the background; changed, the tissue is written out with all the others as the table has them. */
+function TissueSlider({start, scene, set, quantity, name, unit, from, to, step}) {
+  const background = scene.phantom?.background ?? 'liver';
+  const own = typeof background === 'object' ? background : null;
+  const keys = start?.catalogs?.tissue?.presets.find((p) => p.name === (own?.name ?? background))?.keys ?? [];
+  const known = keys.find((k) => k.key === quantity);
+  const value = numberOf(own?.[quantity] ?? known?.default ?? '0');
+  const write = (v) => {
+    const all = Object.fromEntries(keys.filter((k) => k.default !== undefined && k.default !== null).map((k) => [k.key, k.default]));
+    set(put(scene, 'phantom.background', {...all, ...own, [quantity]: `${v} ${unit}`}));
+  };
+  const id = `s-tissue-${quantity}`;
+  return (
+    <div class="control" title={known?.doc ?? ''}>
+      <label for={id}>{name}</label><output for={id}>{value} {unit}</output>
+      <input id={id} type="range" min={from} max={to} step={step} value={value} disabled={keys.length === 0 && !own} onInput={(e) => write(parseFloat(e.currentTarget.value))} />
+    </div>
+  );
+}
+
 export function Choice({scene, set, path, name, options, value, write, hint}) {
   const id = `c-${path.replaceAll('.', '-')}`;
   return (
@@ -61,7 +81,7 @@ const sequences = {
 const kindOf = (sequence) =>
   sequence.type === 'focused_beams' ? 'focused beams' : sequence.type === 'diverging_waves' ? 'diverging wave' : Array.isArray(sequence.angles) && sequence.angles.length === 1 ? 'plane wave' : 'compounded plane waves';
 
-export function Controls({start, scene, set, gain, setGain}) {
+export function Controls({start, scene, set, gain, setGain, tgc, setTgc}) {
   const probe = typeof scene.probe === 'string' ? scene.probe : scene.probe?.type;
   const known = probes[probe];
   const kind = kindOf(scene.sequence ?? {});
@@ -99,13 +119,24 @@ export function Controls({start, scene, set, gain, setGain}) {
           <label for="s-gain">Display gain</label><output for="s-gain">{gain} dB</output>
           <input id="s-gain" type="range" min={-30} max={30} step={1} value={gain} onInput={(e) => setGain(parseFloat(e.currentTarget.value))} />
         </div>
+        <details class="tgc">
+          <summary>TGC: {tgc.map((v) => `${v > 0 ? '+' : ''}${v}`).join(' ')} dB</summary>
+          {tgc.map((v, i) => (
+            <div class="control" key={i}>
+              <label for={`s-tgc-${i}`}>{['Top', 'Upper', 'Middle', 'Lower', 'Bottom'][i]}</label><output for={`s-tgc-${i}`}>{v} dB</output>
+              <input id={`s-tgc-${i}`} type="range" min={-30} max={30} step={1} value={v} onInput={(e) => setTgc(tgc.map((old, k) => (k === i ? parseFloat(e.currentTarget.value) : old)))} />
+            </div>
+          ))}
+        </details>
         <Slider {...all} path="image.dynamic_range" name="Dynamic range" unit="dB" from={20} to={90} step={5} otherwise={60} />
         <Slider {...all} path="receive.depth" name="Depth" unit="mm" from={10} to={120} step={5} otherwise={25} write={withDepth} />
       </fieldset>
       <fieldset>
         <legend>Tissue</legend>
-        <Choice {...all} path="phantom.background" name="Background" value={typeof scene.phantom?.background === 'string' ? scene.phantom.background : 'liver'}
-          options={start?.catalogs?.tissue?.presets.map((p) => p.name) ?? ['liver']} hint="Tissue where nothing is drawn" />
+        <Choice {...all} path="phantom.background" name="Background" value={typeof scene.phantom?.background === 'string' ? scene.phantom.background : scene.phantom?.background?.name ?? 'liver'}
+          options={start?.catalogs?.tissue?.presets.map((p) => p.name) ?? ['liver']} hint="Tissue where nothing is drawn" write={(s, v) => put(s, 'phantom.background', v)} />
+        <TissueSlider start={start} scene={scene} set={set} quantity="sound_speed" name="True sound speed" unit="m/s" from={1350} to={1750} step={5} />
+        <TissueSlider start={start} scene={scene} set={set} quantity="attenuation" name="Attenuation" unit="dB/cm/MHz" from={0} to={2} step={0.05} />
       </fieldset>
     </form>
   );

@@ -1,6 +1,7 @@
 // Lessons: predict, then observe, then explain. The questions' numbers are the student's own, by a seed.
-import {useEffect, useState} from 'preact/hooks';
-import {grade, lesson as load} from './api.js';
+import {useEffect, useMemo, useState} from 'preact/hooks';
+import uPlot from 'uplot';
+import {compute, grade, lesson as load} from './api.js';
 import {read} from './scene.js';
 import {Plot} from './plot.jsx';
 
@@ -13,6 +14,30 @@ function Markdown({source}) {
     if (block.startsWith('- ')) return <ul key={i}>{block.split(/\n(?=- )/).map((item, k) => <li key={k}>{spans(item.slice(2).replace(/\n/g, ' '))}</li>)}</ul>;
     return <p key={i}>{spans(block.replace(/\n/g, ' '))}</p>;
   });
+}
+
+/** The closed form, the same measured on the engines, and what is left between them. */
+function Comparison({name, seed, curve}) {
+  const [measured, setMeasured] = useState(null);
+  const [error, setError] = useState('');
+  useEffect(() => {
+    compute('lesson', {view: 'lesson', lesson: name, seed}).then(setMeasured).catch((e) => !e.replaced && setError(e.message));
+  }, []);
+  const [x, series] = useMemo(() => {
+    const theory = measured?.line ?? curve.theory;
+    if (!measured) return [curve.x, [{name: 'theory', values: theory, colour: '#d0463b'}]];
+    const [all, line, points] = uPlot.join([[curve.x, theory], [measured.x, measured.simulation]]);
+    return [all, [{name: 'theory', values: line, colour: '#d0463b'}, {name: 'simulation', values: points, colour: '#2878c8', points: true, width: 0}]];
+  }, [measured]);
+  const residual = useMemo(() => measured && [{name: 'simulation - theory', values: measured.residual, colour: '#2878c8', points: true, width: 1}], [measured]);
+  const most = measured && Math.max(...measured.residual.map(Math.abs));
+  return (
+    <section class="comparison" aria-label="Theory and simulation">
+      <Plot x={x} series={series} xLabel={curve.x_label} yLabel={curve.y_label} title={curve.title} />
+      {measured && <Plot x={measured.x} series={residual} xLabel={curve.x_label} yLabel="Residual" title={`Residual: simulation minus theory, ${curve.y_label}`} height={160} />}
+      <p class="status" role="status">{error || (measured ? `Measured on the engines: ${measured.how}. Largest difference ${most.toPrecision(2)} (${curve.y_label}).` : 'Measuring the same on the engines ...')}</p>
+    </section>
+  );
 }
 
 function Lesson({name, seed, onScene}) {
@@ -57,8 +82,7 @@ function Lesson({name, seed, onScene}) {
       <button type="button" onClick={() => onScene(read(lesson.config))}>Load this lesson's scene</button>
       <Markdown source={lesson.observe} />
       {graded && <Markdown source={lesson.explain} />}
-      {graded && lesson.curve && <Plot x={lesson.curve.x} xLabel={lesson.curve.x_label} yLabel={lesson.curve.y_label} title={lesson.curve.title}
-        series={[{name: 'theory', values: lesson.curve.theory, colour: '#d0463b'}, ...(lesson.curve.simulation ? [{name: 'simulation', values: lesson.curve.simulation, colour: '#2878c8'}, {name: 'difference', values: lesson.curve.difference, colour: '#888', dash: [4, 3]}] : [])]} />}
+      {graded && lesson.curve && <Comparison key={`${name} ${seed}`} name={name} seed={seed} curve={lesson.curve} />}
     </article>
   );
 }

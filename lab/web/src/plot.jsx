@@ -1,8 +1,8 @@
 import {useEffect, useRef} from 'preact/hooks';
 import uPlot from 'uplot';
 
-/** Curves over one axis: series [{name, values, colour, dash}]. */
-export function Plot({x, series, xLabel, yLabel, title, height = 220}) {
+/** Curves over one axis: series [{name, values, colour, dash, points, width, gaps}]; `range` of the y axis, else that of the values. */
+export function Plot({x, series, xLabel, yLabel, title, range, height = 220}) {
   const place = useRef(null);
   useEffect(() => {
     const dark = matchMedia('(prefers-color-scheme: dark)').matches;
@@ -14,9 +14,9 @@ export function Plot({x, series, xLabel, yLabel, title, height = 220}) {
         width: place.current.clientWidth || 480,
         height,
         title,
-        scales: {x: {time: false}},
+        scales: {x: {time: false}, ...(range ? {y: {range}} : {})},
         axes: [axis(xLabel), axis(yLabel)],
-        series: [{label: xLabel}, ...series.map((s) => ({label: s.name, stroke: s.colour, width: 1.5, dash: s.dash, points: {show: s.points ?? false}}))],
+        series: [{label: xLabel}, ...series.map((s) => ({label: s.name, stroke: s.colour, width: s.width ?? 1.5, dash: s.dash, spanGaps: true, points: s.points ? {show: true, size: 7, fill: s.colour} : {show: false}}))],
       },
       [x, ...series.map((s) => s.values)],
       place.current,

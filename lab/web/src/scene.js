@@ -15,23 +15,23 @@ export const start = () => ({
       {shape: {type: 'ellipsoid', centre: ['-4 mm', '0 mm', '14 mm'], radii: ['2.5 mm', '5 mm', '2.5 mm']}, tissue: 'cyst', label: 'cyst'},
       {shape: {type: 'ellipsoid', centre: ['4 mm', '0 mm', '17 mm'], radii: ['2.5 mm', '5 mm', '1.8 mm']}, tissue: 'tumour', label: 'mass'},
     ],
-    extent: {x: ['-9.5 mm', '9.5 mm'], y: ['0 mm', '0 mm'], z: ['2 mm', '25 mm']},
-    scatterer_density: '14 /mm^3',
+    extent: {x: ['-7.2 mm', '7.2 mm'], y: ['0 mm', '0 mm'], z: ['2 mm', '25 mm']},
+    scatterer_density: '50 /mm^3',
     wires: {positions: [['0 mm', '8 mm'], ['0 mm', '20 mm']], amplitude: 25},
   },
-  probe: {type: 'L11-5v', elements: 64},
+  probe: {type: 'L11-5v', elements: 48},
   pulse: {cycles: 1},
   sequence: {type: 'plane_waves', angles: ['0 deg']},
   receive: {sampling_rate: '30.4 MHz', depth: '25 mm', noise: {snr: '50 dB'}},
   engine: {type: 'scatterers', model: 'simus', dimensions: 2, accuracy: 0.01},
   beamformer: {type: 'delay_and_sum', f_number: 1.5, window: 'hann'},
-  image: {x: ['-9.5 mm', '9.5 mm', '0.1 mm'], z: ['2 mm', '25 mm', '0.08 mm'], compensation: '0.5 dB/cm/MHz', dynamic_range: '60 dB'},
+  image: {x: ['-7.2 mm', '7.2 mm', '0.1 mm'], z: ['2 mm', '25 mm', '0.08 mm'], compensation: '0.5 dB/cm/MHz', dynamic_range: '60 dB'},
   labels: ['segmentation'],
 });
 
 /** Half of the probe's width and its frequency [MHz], as the library has them. */
 export const probes = {
-  'L11-5v': {pitch: 0.3, elements: 64, frequency: 7.6, depth: 25},
+  'L11-5v': {pitch: 0.3, elements: 48, frequency: 7.6, depth: 25},
   'L12-3v': {pitch: 0.2, elements: 96, frequency: 7.54, depth: 25},
   'P4-2v': {pitch: 0.3, elements: 64, frequency: 2.72, depth: 80},
   'C5-2v': {pitch: 0.508, elements: 64, frequency: 3.57, depth: 80},
@@ -88,8 +88,53 @@ export function withDepth(scene, depth) {
   const step = depth > 40 ? 0.25 : 0.1;
   next.receive.depth = mm(depth);
   next.phantom.extent = {x: [mm(-half), mm(half)], y: ['0 mm', '0 mm'], z: ['2 mm', mm(depth)]};
-  next.phantom.scatterer_density = depth > 40 ? '1.2 /mm^3' : '14 /mm^3';
+  // Some three scatterers in a resolution cell, whose size follows from wavelength and reach: enough for speckle.
+  next.phantom.scatterer_density = `${Math.round((known.frequency > 5 ? 1250 : 560) / depth)} /mm^3`;
   next.image.x = [mm(-half), mm(half), mm(step)];
   next.image.z = ['2 mm', mm(depth), mm(step * 0.8)];
   return next;
 }
+
+const layer = 'fat_layer';
+const isLayer = (region) => region.label === layer;
+const regionsOf = (scene) => (Array.isArray(scene.phantom?.regions) ? scene.phantom.regions : []);
+
+/** Thickness of the fat layer [mm] that `withFat` put over the scene. */
+export const fatOf = (scene) => {
+  const found = regionsOf(scene).find(isLayer);
+  return found ? numberOf(found.shape.z[1]) : 0;
+};
+
+/** The scene with fat in place of its first millimetres; what is drawn stays where it is. Losses along the way count. */
+export function withFat(scene, thickness) {
+  const rest = regionsOf(scene).filter((r) => !isLayer(r));
+  const regions = thickness > 0 ? [{shape: {type: 'slab', z: ['0 mm', mm(thickness)]}, tissue: 'fat', label: layer}, ...rest] : rest;
+  return withPropagation(put(scene, 'phantom.regions', regions), false);
+}
+
+/** Losses of what is drawn with the fast engine; its sound speeds too with the exact one. */
+export function withPropagation(scene, speed) {
+  if (speed) return put(scene, 'engine', {type: 'exact', model: 'physical', dimensions: 2, propagation: 'straight'});
+  return scene.engine?.type === 'scatterers' ? put(scene, 'engine.propagation', 'shadow') : scene;
+}
+
+/** A patient of configs/datasets/cyst.yaml, with the fast engine. */
+export const networkScene = () => ({
+  sonoforge: 1,
+  seed: 7,
+  phantom: {
+    type: 'scene',
+    background: 'liver',
+    regions: [{shape: {type: 'ellipsoid', centre: ['0 mm', '0 mm', '19 mm'], radii: ['3.5 mm', '3.5 mm', '3.5 mm']}, tissue: 'cyst', label: 'lesion'}],
+    extent: {x: ['-10 mm', '10 mm'], y: ['0 mm', '0 mm'], z: ['2 mm', '30 mm']},
+    scatterer_density: '15 /mm^3',
+  },
+  probe: {type: 'L11-5v', elements: 64},
+  pulse: {cycles: 1},
+  sequence: {type: 'plane_waves', angles: ['0 deg']},
+  receive: {sampling_rate: '30.4 MHz', depth: '31 mm', noise: {snr: '30 dB'}},
+  engine: {type: 'scatterers', model: 'simus', dimensions: 2, accuracy: 0.01, propagation: 'shadow'},
+  beamformer: {type: 'delay_and_sum', f_number: 1.5, window: 'hann'},
+  image: {x: ['-9 mm', '9 mm', '0.15 mm'], z: ['9 mm', '29 mm', '0.1 mm'], compensation: '0.5 dB/cm/MHz', dynamic_range: '60 dB'},
+  labels: ['segmentation'],
+});
