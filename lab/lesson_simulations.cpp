@@ -38,13 +38,14 @@ std::string medium(double sound_speed, double attenuation = 0) {
          " dB/cm/MHz, scatterer_density: 0 /mm^3, scatterer_strength: 0}";
 }
 
-/// Points in a plane: the engine without shortcuts, elements without a response of their own.
-std::string points_scene(const std::string& background, const std::vector<double>& depths, double frequency, double cycles, int elements, double depth) {
+/// Points in a plane: the engine without shortcuts, elements without a response of their own. The burst rises and falls softly, so that
+/// its band is narrow and has no skirts that loss would leave over.
+std::string points_scene(const std::string& background, const std::vector<double>& depths, double frequency, int cycles, int elements, double depth) {
   std::string places;
   for (double z : depths) places += (places.empty() ? "[0 mm, 0 mm, " : ", [0 mm, 0 mm, ") + number(z * 1e3) + " mm]";
   return "phantom: {type: points, background: " + background + ", positions: [" + places + "]}\nprobe: {type: linear_array, frequency: " + number(frequency / 1e6) +
          " MHz, elements: " + std::to_string(elements) + ", pitch: 0.3 mm, width: 0.15 mm, response: none}\npulse: {cycles: " + number(cycles) +
-         "}\nsequence: {type: plane_waves, angles: [0 deg]}\nreceive: {sampling_rate: " + number(frequency * 6 / 1e6) + " MHz, depth: " + number(depth * 1e3) +
+         ", window: hann}\nsequence: {type: plane_waves, angles: [0 deg]}\nreceive: {sampling_rate: " + number(frequency * 6 / 1e6) + " MHz, depth: " + number(depth * 1e3) +
          " mm}\nengine: {type: exact, model: physical, dimensions: 2}\nbeamformer: {type: delay_and_sum, f_number: 1.5, window: none}\n";
 }
 
@@ -75,13 +76,13 @@ std::vector<double> magnitudes(const std::vector<std::complex<double>>& signal) 
 }
 
 /// Echoes of points on the axis of one element: time there and back, and size.
-std::vector<Peak> axis_echoes(const std::string& background, double sound_speed, const std::vector<double>& depths, double frequency, double cycles) {
+std::vector<Peak> axis_echoes(const std::string& background, double sound_speed, const std::vector<double>& depths, double frequency, int cycles) {
   const Experiment e = built(points_scene(background, depths, frequency, cycles, 1, depths.back() + 5e-3));
   const Acquisition rf = e.simulate();
   const auto levels = magnitudes(analytic(rf.samples.row(0, 0, 0)));
   std::vector<Peak> peaks;
   for (double z : depths) {
-    const double centre = (2 * z / sound_speed - rf.start[0]) * rf.sampling_rate, reach = cycles / frequency * rf.sampling_rate;
+    const double centre = (2 * z / sound_speed - rf.start[0]) * rf.sampling_rate, reach = 0.75 * cycles / frequency * rf.sampling_rate;
     Peak peak = peak_of(levels, static_cast<std::size_t>(std::max(0.0, centre - reach)), static_cast<std::size_t>(centre + reach));
     peak.place = peak.place / rf.sampling_rate + rf.start[0];
     peaks.push_back(peak);
@@ -96,7 +97,7 @@ SimulatedCurve wavelength(const Factors& factors, const std::string& over, std::
     Factors at = factors;
     at[over] = value;
     const double c = at.at("sound_speed"), f = at.at("frequency"), wave = c / f, middle = 40 * wave, step = wave / 16;
-    const Experiment e = built(points_scene(medium(c), {0.02}, f, 16, 1, 0.03));
+    const Experiment e = built(points_scene(medium(c), {0.02}, f, 24, 1, 0.03));
     FieldRequest request;
     constexpr std::size_t count = 512;
     for (std::size_t i = 0; i < count; ++i) request.points.push_back({0, 0, middle + (static_cast<double>(i) - count / 2) * step});
@@ -153,7 +154,8 @@ SimulatedCurve border(const Factors& factors, const std::string& over, std::span
 /// Echoes of points on the axis, with and without loss.
 SimulatedCurve loss(const Factors& factors, const std::string&, std::span<const double> x) {
   const std::vector<double> depths(x.begin(), x.end());
-  constexpr double c = 1540, cycles = 8;
+  constexpr double c = 1540;
+  constexpr int cycles = 24;
   const double f = factors.at("frequency");
   const auto with = axis_echoes(medium(c, factors.at("attenuation")), c, depths, f, cycles), without = axis_echoes(medium(c), c, depths, f, cycles);
   SimulatedCurve out{depths, {}, factors};
@@ -238,7 +240,7 @@ SimulatedCurve grating_lobe(const Factors& factors, const std::string& over, std
 /// Envelope of uniform liver, each row over its mean: without the slow fall in depth.
 RealMap uniform_speckle(std::uint64_t seed) {
   const Experiment e = built("seed: " + std::to_string(seed) +
-                             "\nphantom: {type: scene, background: liver, extent: {x: [-9.5 mm, 9.5 mm], y: [0 mm, 0 mm], z: [5 mm, 25 mm]}, scatterer_density: 60 /mm^3}\n"
+                             "\nphantom: {type: scene, background: liver, extent: {x: [-9.5 mm, 9.5 mm], y: [0 mm, 0 mm], z: [5 mm, 25 mm]}, scatterer_density: 120 /mm^3}\n"
                              "probe: {type: L11-5v, elements: 64}\nsequence: {type: plane_waves, angles: [0 deg]}\nreceive: {sampling_rate: 30.4 MHz, depth: 25 mm}\n"
                              "engine: {type: scatterers, model: simus, dimensions: 2, accuracy: 0.01}\nbeamformer: {type: delay_and_sum, f_number: 1.5, window: hann}\n");
   PixelGrid grid;
@@ -291,7 +293,7 @@ SimulatedCurve looks(const Factors& factors, const std::string&, std::span<const
 SimulatedCurve rate(const Factors& factors, const std::string&, std::span<const double> x) {
   const std::vector<double> depths(x.begin(), x.end());
   const double c = factors.at("sound_speed");
-  const auto peaks = axis_echoes(medium(c), c, depths, 3e6, 2);
+  const auto peaks = axis_echoes(medium(c), c, depths, 5e6, 6);
   SimulatedCurve out{depths, {}, factors};
   for (const Peak& peak : peaks) out.y.push_back(1 / (factors.at("transmits") * peak.place));
   return out;
@@ -304,7 +306,7 @@ SimulatedCurve shown_depth(const Factors& factors, const std::string& over, std:
     Factors at = factors;
     at[over] = value;
     const double depth = at.at("depth"), assumed = at.at("assumed_speed"), expected = depth * assumed / at.at("true_speed");
-    const Experiment e = built(points_scene(medium(at.at("true_speed")), {depth}, 5e6, 2, 32, depth * 1.4) + "sound_speed: " + number(assumed) + " m/s\n");
+    const Experiment e = built(points_scene(medium(at.at("true_speed")), {depth}, 5e6, 4, 32, depth * 1.4) + "sound_speed: " + number(assumed) + " m/s\n");
     PixelGrid grid;
     constexpr std::size_t half = 300;
     grid.x = {0, 1e-4, 1};
@@ -341,7 +343,7 @@ SimulatedCurve doppler(const Factors& factors, const std::string& over, std::spa
 /// Depth of one point read again and again under noise; the scatter of means of several readings.
 SimulatedCurve readings(const Factors& factors, const std::string&, std::span<const double> x) {
   constexpr double c = 1540, depth = 0.015, f = 5e6;
-  const Experiment e = built(points_scene(medium(c), {depth}, f, 2, 1, 0.02));
+  const Experiment e = built(points_scene(medium(c), {depth}, f, 4, 1, 0.02));
   const Acquisition rf = e.simulate();
   const auto record = rf.samples.row(0, 0, 0);
   const auto centre = static_cast<std::size_t>((2 * depth / c - rf.start[0]) * rf.sampling_rate);

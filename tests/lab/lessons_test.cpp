@@ -98,11 +98,11 @@ TEST(Lessons, FormulasAgainstKnownValues) {
 
 // The closed form of each lesson against the same measured on the engines. What each may differ by is in the lesson's head
 // (`agreement`, of the largest value), and comes from:
-//   wavelength     a line's wave is a plane one but for 1 / (8 (k z)^2) of its phase: below 1e-5 at 40 waves; samples of the
-//                  snapshot's time to half of 1 / (8 f) shift the place, not the length. 1 %
+//   wavelength     a line's wave is a plane one but for 1 / (8 (k z)^2) of its phase: below 1e-5 at 40 waves; the burst's edges are
+//                  12 waves away and soft. 1 %
 //   border         grid of 40 cells a pulse: (k step)^2 / 24 of speed and impedance, below 0.1 % in the band; 2 %
-//   loss           of a burst of 8 cycles, whose band of f / 8 loses its upper half sooner: s^2 / 2 for a loss slope of s sigma in
-//                  nepers, at 0.7 dB/cm/MHz, 9 MHz, 100 mm (126 dB) 1.7 nepers: 1.5 of 126 dB twice over. 5 %
+//   loss           of a soft burst of 24 cycles, whose band (deviation f / 40) loses its upper half sooner: s^2 / 2 nepers for s
+//                  nepers over one deviation; at 0.7 dB/cm/MHz, 9 MHz, 100 mm (126 dB) s = 0.36: 0.6 dB of 126. 5 %
 //   width, focus   sine against tangent of half the aperture's angle, 1 / (8 F^2): 5.6 % of the width at F = 1.5, which is 0.375
 //                  of the largest one; whole elements (0.3 mm of 3.75 mm at F = 4): 8 %. The focused aperture has no gaps: 5 %
 //   grating lobe   the element's cosine and the falling distance draw the peak by a tenth of its width of c / (f D): 0.01 rad of
@@ -111,11 +111,12 @@ TEST(Lessons, FormulasAgainstKnownValues) {
 //                  the density 0.76, three deviations; cells are not counts. 10 %
 //   looks          SNR of n cells has a deviation of about 1 / sqrt(n / 2): 0.03 of one look; looks share their mean in depth.
 //                  16 looks leave more of what is no speckle (edges, rows): 10 %
-//   rate, depth    peak of the envelope between samples of 1 / (6 f): 0.5 % of 10 mm (3 MHz, 1540 m/s: 43 um). 1 %
+//   rate, depth    peak of a soft burst of 6 cycles at 5 MHz, to a twentieth of its length: 0.06 us of 13 us at 10 mm. 1 %
 //   doppler        32 pulses, the gate's spread of speeds: 0.04 of the mean and the band's own fall; 10 %
 //   readings       deviation of k means: 1 / sqrt(2 k), 360 groups of 25: 4 % of a fifth of the largest value; one reading 0.7 %. 5 %
 //   observer       252 discs, deviation of an area near 0.6: 0.5 / sqrt(252) = 0.03, of 1. 5 %
-//   repeated tests tail of 4000 tests (100 +- 10): 0.04 deviations; mid-count against Wilson's normal law at 25 lesions, 0.005 of 0.17. 5 %
+//   repeated tests tail of 4000 tests (100 +- 10): 0.04 deviations; Wilson's normal law leaves out the skewness,
+//                  (1 - 2 p) (z^2 - 1) / (6 n) = 0.015 at 25 lesions, of 0.164. 10 %
 TEST(Lessons, EveryCurveIsWhatTheEnginesMeasure) {
   for (const auto& name : lesson_names()) {
     const Lesson one = lesson(name, 3);

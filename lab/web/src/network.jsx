@@ -5,8 +5,10 @@ import {Picture, outline} from './picture.jsx';
 import {Plot} from './plot.jsx';
 import {fatOf, networkScene, text, withFat, withPropagation} from './scene.js';
 
-const seeds = [7, 8, 9];
-const thicknesses = [0, 2, 4, 6, 8, 10, 12, 14];
+const draws = {fast: [7, 8, 9], slow: [7]};
+const thicknesses = [0, 3, 6, 9, 12, 15];
+/** From a tenth below the lowest value to 1. */
+const diceRange = (_, low) => [Math.max(0, Math.floor(low * 10 - 0.5) / 10), 1];
 const trueColour = '#4fc3f7';
 const foundColour = '#ffb300';
 
@@ -14,16 +16,19 @@ const foundColour = '#ffb300';
 function Curve({scene, model, truth}) {
   const [points, setPoints] = useState([]);
   const [running, setRunning] = useState(false);
-  const [speed, setSpeed] = useState(false);
+  const [speed, setSpeed] = useState(true);
+  const [measured, setMeasured] = useState(true);  // what the points were made with
   const [error, setError] = useState('');
   const stop = useRef(false);
   useEffect(() => () => (stop.current = true), []);
+  const seeds = speed ? draws.slow : draws.fast;
   const total = thicknesses.length * seeds.length;
   const run = async () => {
     stop.current = false;
     setRunning(true);
     setError('');
     setPoints([]);
+    setMeasured(speed);
     try {
       for (const fat of thicknesses)
         for (const seed of seeds) {
@@ -44,17 +49,17 @@ function Curve({scene, model, truth}) {
       const list = points.filter((p) => p.fat === fat);
       return list.reduce((sum, p) => sum + p.dice, 0) / list.length;
     };
-    return {x: at, series: [{name: 'mean', values: at.map(mean), colour: '#d0463b'}, ...seeds.map((seed) => ({name: `seed ${seed}`, values: at.map((fat) => value(fat, seed)), colour: '#2878c8', points: true, width: 0}))]};
-  }, [points]);
+    return {x: at, series: [{name: 'mean', values: at.map(mean), colour: '#d0463b'}, ...(measured ? draws.slow : draws.fast).map((seed) => ({name: `seed ${seed}`, values: at.map((fat) => value(fat, seed)), colour: '#2878c8', points: true, width: 0}))]};
+  }, [points, measured]);
   return (
     <div>
       <div class="row">
         {running ? <><progress max={total} value={points.length} aria-label="Curve of Dice" /><button type="button" onClick={() => (stop.current = true)}>cancel</button></>
           : <button type="button" onClick={run}>Dice against fat thickness</button>}
-        <label><input type="checkbox" checked={speed} disabled={running} onChange={(e) => setSpeed(e.currentTarget.checked)} /> with the layer's sound speed (engine exact, some seconds a point)</label>
+        <label><input type="checkbox" checked={speed} disabled={running} onChange={(e) => setSpeed(e.currentTarget.checked)} /> the layer's sound speed counts too (engine exact, some seconds a point): the scanner does not know it, and shows the lesion too deep</label>
       </div>
       {error && <p class="error" role="alert">{error}</p>}
-      {plot.x.length > 1 && <Plot x={plot.x} series={plot.series} xLabel="Fat layer [mm]" yLabel="Dice" range={[0, 1]} title={`Same lesion, other tissue above it: ${seeds.length} draws of speckle and noise`} />}
+      {plot.x.length > 1 && <Plot x={plot.x} series={plot.series} xLabel="Fat layer [mm]" yLabel="Dice" range={diceRange} title={`Same lesion, fat above it: ${measured ? 'losses and sound speed' : 'losses alone, three draws of speckle and noise'}`} />}
     </div>
   );
 }

@@ -14,6 +14,7 @@ export function Plot({x, series, xLabel, yLabel, title, range, height = 220}) {
         width: place.current.clientWidth || 480,
         height,
         title,
+        legend: {live: false, show: series.length > 1},
         scales: {x: {time: false}, ...(range ? {y: {range}} : {})},
         axes: [axis(xLabel), axis(yLabel)],
         series: [{label: xLabel}, ...series.map((s) => ({label: s.name, stroke: s.colour, width: s.width ?? 1.5, dash: s.dash, spanGaps: true, points: s.points ? {show: true, size: 7, fill: s.colour} : {show: false}}))],

@@ -52,7 +52,7 @@ function Channel({config, facts}) {
     <div>
       <div class="control"><label for="v-element">Element</label><output>{at}</output><input id="v-element" type="range" min={0} max={most} value={at} onInput={(e) => setElement(+e.currentTarget.value)} /></div>
       <Waiting state={state} />
-      {d && <Plot x={time} series={series} xLabel="Time [us]" yLabel="Pressure" title={`Echo at element ${at}`} />}
+      {d && <Plot x={time} series={series} xLabel="Time [us]" yLabel="Pressure (relative)" title={`Echo at element ${at}`} />}
       {d && <Plot x={frequency} series={spectrum} xLabel="Frequency [MHz]" yLabel="Level [dB]" title="Spectrum" />}
     </div>
   );
@@ -127,7 +127,7 @@ function Psf({config, point}) {
       <dl class="facts">
         <dt>Lateral width (-6 dB)</dt><dd>{mm(d.widths.lateral)}</dd>
         <dt>Axial width (-6 dB)</dt><dd>{mm(d.widths.axial)}</dd>
-        <dt>Peak</dt><dd>({(d.peak.x * 1e3).toFixed(2)}, {(d.peak.z * 1e3).toFixed(2)}) mm</dd>
+        <dt>Peak</dt><dd>({(d.peak.x * 1e3 + 0).toFixed(2).replace(/^-(0\.0+)$/, '$1')}, {(d.peak.z * 1e3).toFixed(2)}) mm</dd>
         <dt>True place</dt><dd>({(d.truth.x * 1e3).toFixed(2)}, {(d.truth.z * 1e3).toFixed(2)}) mm</dd>
       </dl>
     </div>

@@ -321,9 +321,10 @@ try {
     await changed(page, () => slide(page, 'Fat layer', 8));
     await page.waitForFunction((old) => document.querySelector('.dice strong').innerText !== old, before.toFixed(3));
     assert.match(await page.getByLabel('is to find').locator('..').innerText(), /fat_layer/);
+    await page.getByLabel(/sound speed counts too/).uncheck();
     await page.getByRole('button', {name: 'Dice against fat thickness'}).click();
     await page.getByRole('button', {name: 'Dice against fat thickness'}).waitFor();
-    await page.getByText('3 draws of speckle').waitFor();
+    await page.getByText('three draws of speckle').waitFor();
   });
 
   await test('a phone and the dark', async (page) => {
