@@ -6,10 +6,10 @@ namespace sonoforge::lab {
 
 namespace {
 constexpr std::size_t most_waiting = 64, most_pages = 256, most_jobs = 2, most_finished = 8;
-constexpr std::chrono::milliseconds longest_answer{20'000}, longest_job{900'000};
+constexpr std::chrono::milliseconds longest_job{900'000};
 }  // namespace
 
-Pool::Pool(std::size_t workers, const WorkerSettings& settings) {
+Pool::Pool(std::size_t workers, const WorkerSettings& settings, std::chrono::milliseconds limit) : limit_(limit) {
   for (std::size_t i = 0; i < workers; ++i) seats_.push_back(std::make_unique<Seat>(settings));
 }
 
@@ -48,7 +48,7 @@ Pool::Outcome Pool::ask(const std::string& page, std::uint64_t number, const std
   seat->page = page;
   lock.unlock();
   Outcome outcome;
-  outcome.answer = seat->worker.ask(request, longest_answer, [&] {
+  outcome.answer = seat->worker.ask(request, limit_, [&] {
     const std::lock_guard guard(mutex_);
     return replaced(page, number);
   }, outcome.why);

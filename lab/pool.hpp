@@ -1,4 +1,5 @@
 #pragma once
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <list>
@@ -17,7 +18,8 @@ namespace sonoforge::lab {
 /// The workers that all pages share. A page numbers its requests; a newer one of the same page ends an older one, waiting or running.
 class Pool {
  public:
-  explicit Pool(std::size_t workers, const WorkerSettings& settings = {});
+  /// `limit`: longest time for an answer.
+  Pool(std::size_t workers, const WorkerSettings& settings, std::chrono::milliseconds limit);
   struct Outcome {
     std::optional<std::string> answer;
     std::string why;        ///< where there is none
@@ -35,6 +37,7 @@ class Pool {
     bool busy = false;
   };
   bool replaced(const std::string& page, std::uint64_t number) const;
+  std::chrono::milliseconds limit_;
   mutable std::mutex mutex_;
   std::condition_variable freed_;
   std::vector<std::unique_ptr<Seat>> seats_;

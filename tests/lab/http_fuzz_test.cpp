@@ -229,7 +229,7 @@ void fuzz(int port, std::uint64_t seed, std::size_t requests, Tally& tally) {
         if (tally.first_wrong.empty()) tally.first_wrong = got.substr(0, 600);
       }
     } else if (kind < 7) {  // a scene that is nearly right, and gone before its answer
-      connection.send_all(make.post(make.compute_path(), json{{"view", "image"}, {"config", make.damaged(scene, 3)}}.dump()));
+      connection.send_all(make.post(make.compute_path(), json{{"view", "image"}, {"config", make.damaged(scene, 3)}}.dump(-1, ' ', false, json::error_handler_t::replace)));
       if (make.one_in(2)) connection.reset();
     } else if (kind < 10) {  // long work, begun and cancelled
       connection.send_all(make.post("/api/jobs", make.body()) + make.head("GET", "/api/jobs/" + std::to_string(make.below(50)), "") +

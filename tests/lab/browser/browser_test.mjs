@@ -255,6 +255,7 @@ try {
 
   await test('a lesson is completed', async (page) => {
     await page.getByRole('button', {name: 'Pulse and wavelength', exact: true}).click();
+    await page.locator('.task label').nth(1).waitFor();
     const [first, second] = await page.locator('.task label').allInnerTexts();
     const [, frequency, speed] = first.match(/of ([\d.]+) MHz travels at ([\d.]+) m\/s/);
     const [, cycles] = second.match(/has (\d+) cycles/);
