@@ -9,6 +9,12 @@ const tissue = (attenuation, more = {}) => ({name: 'lesion', sound_speed: '1540 
 
 const angles = (count) => ({type: 'plane_waves', angles: {from: '-12 deg', to: '12 deg', count}});
 
+const reverberant = (on) => with_({
+  'phantom.regions': [{shape: {type: 'slab', z: ['0 mm', '8 mm']}, tissue: 'fat', label: 'fat'}, ...regions([[0, 13], [4, 5, 3.5], 'cyst', 'cyst'])],
+  'phantom.wires': undefined,
+  ...(on ? {reverberation: {upper: '0 mm', lower: '8 mm', upper_reflection: 0.6, lower_reflection: 0.3, orders: 2}} : {}),
+});
+
 export const artefacts = {
   'wrong sound speed': {
     look: 'The wires stand too shallow or too deep, and smear: the scanner assumes another speed than the tissue has.',
@@ -53,6 +59,11 @@ export const artefacts = {
     look: 'Silent elements take from every echo and leave the rest with side lobes: contrast falls first, and less in the middle of the depth.',
     made: () => with_({'receive.elements': {dead_count: 32}}),
     broken: () => with_({}),
+  },
+  'reverberation': {
+    look: 'Sound that goes to and fro between the probe and a fascia at 8 mm comes late: the tissue below it shows once more 8 mm deeper, within a cyst that is truly empty.',
+    made: () => reverberant(true),
+    broken: () => reverberant(false),
   },
   'aliasing': {
     look: 'Blood that moves by more than half a wave between pulses is shown as moving the other way: raise Mean velocity, or lower Pulses a second, on the Doppler bench.',

@@ -39,6 +39,13 @@ export function Slider({start, scene, set, path, name, unit = '', from, to, step
   );
 }
 
+/** What the table says of the background, or what the scene itself does: "1595 m/s". */
+function ofBackground(start, scene, quantity) {
+  const background = scene.phantom?.background ?? 'liver';
+  const own = typeof background === 'object' ? background : null;
+  return own?.[quantity] ?? start?.catalogs?.tissue?.presets.find((p) => p.name === (own?.name ?? background))?.keys?.find((k) => k.key === quantity)?.default;
+}
+
 /** One property of the background; changed, the tissue is written out with all the others as the table has them. */
 function TissueSlider({start, scene, set, quantity, name, unit, from, to, step}) {
   const background = scene.phantom?.background ?? 'liver';
@@ -48,7 +55,9 @@ function TissueSlider({start, scene, set, quantity, name, unit, from, to, step})
   const value = numberOf(own?.[quantity] ?? known?.default ?? '0');
   const write = (v) => {
     const all = Object.fromEntries(keys.filter((k) => k.default !== undefined && k.default !== null).map((k) => [k.key, k.default]));
-    set(put(scene, 'phantom.background', {...all, ...own, [quantity]: `${v} ${unit}`}));
+    const next = put(scene, 'phantom.background', {...all, ...own, [quantity]: `${v} ${unit}`});
+    // Left out, the scanner assumes the background's speed; it shall not follow what is changed here.
+    set(quantity === 'sound_speed' && scene.sound_speed === undefined ? put(next, 'sound_speed', `${value} ${unit}`) : next);
   };
   const id = `s-tissue-${quantity}`;
   return (
@@ -111,7 +120,7 @@ export function Controls({start, scene, set, gain, setGain, tgc, setTgc}) {
         <legend>Receive and image</legend>
         <Slider {...all} path="beamformer.f_number" name="Receive f-number" from={0.5} to={6} step={0.25} otherwise={1.5} />
         <Choice {...all} path="beamformer.window" name="Receive taper" options={['none', 'hann', 'hamming', 'blackman', 'tukey25', 'tukey50', 'tukey75']} hint="Apodisation of the receiving aperture" />
-        <Slider {...all} path="sound_speed" name="Assumed sound speed" unit="m/s" from={1350} to={1750} step={10} otherwise={1540} />
+        <Slider {...all} path="sound_speed" name="Assumed sound speed" unit="m/s" from={1350} to={1750} step={5} otherwise={numberOf(ofBackground(start, scene, 'sound_speed') ?? '1540')} />
         <Slider {...all} path="receive.noise.snr" name="Signal to noise" unit="dB" from={-20} to={80} step={2} otherwise={80} />
         <Slider {...all} path="receive.elements.dead_count" name="Dead elements" from={0} to={48} step={1} otherwise={0} />
         <Slider {...all} path="image.compensation" name="Depth gain for" unit="dB/cm/MHz" from={0} to={1} step={0.05} otherwise={0} />

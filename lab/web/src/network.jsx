@@ -56,7 +56,7 @@ function Curve({scene, model, truth}) {
       <div class="row">
         {running ? <><progress max={total} value={points.length} aria-label="Curve of Dice" /><button type="button" onClick={() => (stop.current = true)}>cancel</button></>
           : <button type="button" onClick={run}>Dice against fat thickness</button>}
-        <label><input type="checkbox" checked={speed} disabled={running} onChange={(e) => setSpeed(e.currentTarget.checked)} /> the layer's sound speed counts too (engine exact, some seconds a point): the scanner does not know it, and shows the lesion too deep</label>
+        <label><input type="checkbox" checked={speed} disabled={running} onChange={(e) => setSpeed(e.currentTarget.checked)} /> the layer's sound speed counts too (engine exact, some ten seconds a point): the scanner does not know it, and shows the lesion too deep</label>
       </div>
       {error && <p class="error" role="alert">{error}</p>}
       {plot.x.length > 1 && <Plot x={plot.x} series={plot.series} xLabel="Fat layer [mm]" yLabel="Dice" range={diceRange} title={`Same lesion, fat above it: ${measured ? 'losses and sound speed' : 'losses alone, three draws of speckle and noise'}`} />}
