@@ -223,7 +223,7 @@ void fuzz(int port, std::uint64_t seed, std::size_t requests, Tally& tally) {
       const bool image = make.one_in(2);
       connection.send_all(image ? make.post(make.compute_path(), json{{"view", "image"}, {"config", scene}}.dump()) : make.head("GET", "/api/start", ""));
       got = connection.receive(limit, 1, ended);
-      if (got.rfind("HTTP/1.1 200", 0) != 0 && got.find("HTTP/1.1 503") == std::string::npos && got.find("no LibTorch") == std::string::npos && got.find("cannot be reached") == std::string::npos) {
+      if (got.rfind("HTTP/1.1 200", 0) != 0 && got.find("HTTP/1.1 503") == std::string::npos && got.find("need LibTorch") == std::string::npos && got.find("has no LibTorch") == std::string::npos && got.find("was given no model") == std::string::npos) {
         ++tally.wrong;
         const std::lock_guard guard(tally.mutex);
         if (tally.first_wrong.empty()) tally.first_wrong = got.substr(0, 600);
@@ -318,8 +318,12 @@ void run(std::size_t requests) {
   // Five workers with three pipes each, two jobs, listening socket, standard streams: 60 leaves room, a leak of one a request does not.
   EXPECT_LT(files, 60);
   // 400 kB a request would be 40 GB: what stays is buffers and the allocator's arenas of 128 threads (bounded by 64 MB each, touched
-  // by kilobytes).
+  // by kilobytes). The address sanitizer keeps 256 MB of what was freed, and what lies around it.
+#if defined(__SANITIZE_ADDRESS__)
+  EXPECT_LT(grown, 1'500'000);
+#else
   EXPECT_LT(grown, 300'000);
+#endif
   bool ended = true;
   const Maker make(1, lab.port());
   const Connection connection(lab.port());
