@@ -6,9 +6,11 @@
 
 #include "ai/resample.hpp"
 #include "core/error.hpp"
+#include "io/config.hpp"
 #include "io/file_checks.hpp"
 #include "recon/delay_and_sum.hpp"
 #include "recon/envelope.hpp"
+#include "recon/pulse_compression.hpp"
 
 namespace sonoforge {
 namespace {
@@ -61,6 +63,29 @@ Acquisition altered(const Acquisition& all, std::size_t kept, const Alteration& 
     silence(one, [&](std::size_t channel) { return channel < alteration.dead.size() && alteration.dead[channel] != 0; });
   one.sound_speed += alteration.sound_speed_error;
   return one;
+}
+
+struct PulseAlone : Configurable {
+  Typed<PulseConfig> pulse = Typed<PulseConfig>::make(pulse_catalog(), "burst");
+  void fields(FieldVisitor& visit) override { visit.typed(pulse, pulse_catalog(), {.key = "pulse", .doc = "The drive."}); }
+};
+
+/// Through the matched filter of the pulse where the config that the file holds asks for it, as `run` does.
+Acquisition compressed(Acquisition acquisition, const ZeaFile& content, const std::string& file) {
+  if (content.config.empty()) return acquisition;
+  const ConfigTree tree = ConfigTree::parse(content.config, file + "/sonoforge/config");
+  const ConfigNode *image = tree.root().find("image"), *pulse = tree.root().find("pulse");
+  const ConfigNode* const asked = image ? image->find("pulse_compression") : nullptr;
+  std::optional<bool> compression;
+  if (asked && asked->kind == ConfigNode::Kind::scalar) compression = asked->scalar == "on" || asked->scalar == "true";
+  PulseAlone own;
+  if (pulse) {
+    ConfigTree alone = ConfigTree::parse("", file + "/sonoforge/config");
+    alone.root().entries.push_back({"pulse", pulse->where, *pulse});
+    alone.read(own);
+  }
+  if (!compresses_pulse(compression, own.pulse.type)) return acquisition;
+  return compress_pulse(acquisition, *own.pulse->build(acquisition.probe));
 }
 
 ComplexMap beamformed(const InputConfig& config, const Acquisition& acquisition, const PixelGrid& grid) {
@@ -133,7 +158,8 @@ std::vector<float> model_input(const InputConfig& config, const ZeaFile& content
     const bool stored = config.input == "iq" && !channels && !content.beamformed.empty();
     if (!stored && content.acquisition.samples.empty()) refuse_without_channels(file);
     const PixelGrid small = resized(*grid, config.depth, config.lateral);
-    const Acquisition one = stored ? Acquisition{} : altered(content.acquisition, config.transmits, alteration);
+    const Acquisition one =
+        stored ? Acquisition{} : compressed(altered(content.acquisition, config.transmits, alteration), content, file);
     if (config.input == "image") {
       values = image_input(config, log_compress(envelope(beamformed(config, one, *grid))));
       alter_image(values, config.depth, config.lateral, config.dynamic_range, alteration);

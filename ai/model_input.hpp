@@ -30,6 +30,9 @@ PixelGrid resized(const PixelGrid& grid, std::size_t depth, std::size_t lateral)
 
 /// What is drawn from a file's first frame, [channel, depth, lateral]:
 ///
+/// Channel data pass the matched filter of their pulse first where the config in the file asks for it, as they did for the
+/// stored image.
+///
 /// image: decibels in [-dynamic_range, 0], resampled from the stored image; beamformed on its grid where channel data are
 /// altered or transmits left out.
 /// iq: in-phase and quadrature parts at the model's pixels, over the largest magnitude.

@@ -355,7 +355,17 @@ int reconstruct_command(const CommandLine& line) {
   const PixelGrid grid = image_grid(config.image, file.acquisition);
   const auto start = std::chrono::steady_clock::now();
   std::vector<ComplexMap> maps;
-  tree.locate("beamformer", [&] { maps = beamform(config, file.acquisition, grid); });
+  tree.locate("beamformer", [&] {
+    try {
+      maps = beamform(config, file.acquisition, grid);
+    } catch (const UserError& error) {
+      // What no key of the config explains is in the data.
+      std::vector<Problem> problems = error.problems();
+      for (auto& problem : problems)
+        if (problem.where.file.empty()) problem.where.file = input.string();
+      throw UserError(problems);
+    }
+  });
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   compensate_loss(maps, config.image.compensation, file.acquisition);
 

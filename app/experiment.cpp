@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
@@ -52,11 +53,12 @@ void ImageConfig::fields(FieldVisitor& visit) {
 }
 
 void ImageConfig::check() const {
+  if ((x || z) && (angle || range))
+    throw ConfigError(angle ? "angle" : "range", "the image is both Cartesian and polar (x, z and angle, range). Keep one pair");
   if (x.has_value() != z.has_value())
     throw ConfigError(x ? "x" : "z", "one of x and z is missing (an image needs both). Write for example 'x: [-19 mm, 19 mm, 0.1 mm]' and 'z: [2 mm, 45 mm, 0.05 mm]'");
   if (angle.has_value() != range.has_value())
     throw ConfigError(angle ? "angle" : "range", "one of angle and range is missing (a polar image needs both). Write for example 'angle: [-30 deg, 30 deg, 0.5 deg]' and 'range: [50 mm, 150 mm, 0.2 mm]'");
-  if (x && angle) throw ConfigError("angle", "the image is both Cartesian and polar (x, z and angle, range). Keep one pair");
   double pixels = 1;
   for (const auto* axis : {&x, &y, &z, &angle, &range})
     if (*axis) pixels *= static_cast<double>((*axis)->count);
@@ -270,8 +272,18 @@ Acquisition Experiment::simulate() const {
 
 EngineError Experiment::engine_error() const {
   const RandomStream random(static_cast<std::uint64_t>(config.seed), static_cast<std::uint64_t>(config.patient), "engine error");
-  return judge(config.engine.type, config.engine->predicted_error(),
-               config.engine->measured_error({phantom, probe, *pulse, sequence, *config.receive}, random));
+  const double predicted = config.engine->predicted_error();
+  const auto untold = [&](const std::string& why) {
+    return EngineError{predicted, {}, "how far these echoes are from those of engine exact was not measured: " + why};
+  };
+  try {
+    return judge(config.engine.type, predicted,
+                 config.engine->measured_error({phantom, probe, *pulse, sequence, *config.receive}, random));
+  } catch (const UserError& error) {
+    return untold(error.what());
+  } catch (const ConfigError& error) {
+    return untold(error.what());
+  }
 }
 
 EngineError judge(const std::string& engine, double predicted, std::optional<MeasuredError> measured) {
@@ -346,12 +358,11 @@ PixelGrid image_grid(const ImageConfig& image, const Acquisition& acquisition) {
 }
 
 bool compresses_pulse(const ExperimentConfig& config) {
-  return config.image.pulse_compression.value_or(config.pulse.type == "chirp" || config.pulse.type == "coded");
+  return compresses_pulse(config.image.pulse_compression, config.pulse.type);
 }
 
 std::vector<ComplexMap> beamform(const ExperimentConfig& config, const Acquisition& acquisition, const PixelGrid& grid) {
-  if (!compresses_pulse(config)) return config.beamformer->beamform(acquisition, grid);
-  return config.beamformer->beamform(compress_pulse(acquisition, *config.pulse->build(acquisition.probe)), grid);
+  return beamform(*config.beamformer, acquisition, grid, config.image.pulse_compression, config.pulse);
 }
 
 void compensate_loss(std::vector<ComplexMap>& maps, const Attenuation& loss, const Acquisition& acquisition) {
@@ -511,7 +522,7 @@ nlohmann::ordered_json RunResult::report() const {
   json["scatterers"] = file.scatterer_positions.size();
   const auto& rf = file.acquisition;
   json["shape"] = {{"frames", rf.frames()}, {"transmits", rf.transmits()}, {"channels", rf.channels()}, {"samples", rf.samples_per_channel()}};
-  json["seed"] = file.seed;
+  if (file.seed) json["seed"] = *file.seed;
   json["versions"] = versions;
   json["notes"] = rf.notes;
   return json;
@@ -543,7 +554,14 @@ Factors draw_config(ConfigTree& tree, std::uint64_t patient, const std::map<std:
 std::uint64_t seed_of(const ConfigTree& tree) {
   const ConfigNode* node = tree.root().find("seed");
   if (!node || node->kind != ConfigNode::Kind::scalar) return 1;
-  return std::strtoull(node->scalar.c_str(), nullptr, 10);
+  std::uint64_t seed = 0;
+  const char* const end = node->scalar.data() + node->scalar.size();
+  if (std::from_chars(node->scalar.data(), end, seed).ptr == end) return seed;
+  try {
+    return static_cast<std::uint64_t>(std::clamp(parse_quantity(node->scalar, Unit::none), 0.0, 9e15));
+  } catch (const std::invalid_argument&) {
+    return 1;  // the reader of the config tells the mistake
+  }
 }
 
 }  // namespace sonoforge

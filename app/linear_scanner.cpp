@@ -48,7 +48,7 @@ std::pair<std::size_t, std::size_t> reached(const std::vector<std::vector<float>
   return {first, last};
 }
 
-void fill_beamformer(LinearScanner& scanner, const Beamformer& beamformer) {
+void fill_beamformer(LinearScanner& scanner, const ExperimentConfig& config) {
   const auto samples = static_cast<std::size_t>(scanner.echoes.rows());
   const std::size_t pixels = scanner.pixels();
   refuse_size(2.0 * static_cast<double>(pixels), static_cast<double>(samples));
@@ -60,7 +60,7 @@ void fill_beamformer(LinearScanner& scanner, const Beamformer& beamformer) {
     impulses.samples = NdArray<float, 4>(
         {count, scanner.window.transmits(), scanner.window.channels(), scanner.window.samples_per_channel()});
     for (std::size_t k = 0; k < count; ++k) impulses.samples.flat()[k * samples + begin + k] = 1;
-    const auto maps = beamformer.beamform(impulses, scanner.grid);
+    const auto maps = beamform(config, impulses, scanner.grid);
     for (std::size_t k = 0; k < count; ++k)
       for (std::size_t p = 0; p < pixels; ++p) {
         const auto value = maps[k].values.flat()[p];
@@ -73,7 +73,7 @@ void fill_beamformer(LinearScanner& scanner, const Beamformer& beamformer) {
 }
 
 /// The image of a whole record against the matrix.
-void check_beamformer(const LinearScanner& scanner, const Beamformer& beamformer) {
+void check_beamformer(const LinearScanner& scanner, const ExperimentConfig& config) {
   Acquisition record = scanner.window;
   const auto samples = scanner.echoes.rows();
   RandomStream random(1, 0, "linearity");
@@ -82,7 +82,7 @@ void check_beamformer(const LinearScanner& scanner, const Beamformer& beamformer
     values(i) = random.normal();
     record.samples.flat()[static_cast<std::size_t>(i)] = static_cast<float>(values(i));
   }
-  const auto map = beamformer.beamform(record, scanner.grid).front();
+  const auto map = beamform(config, record, scanner.grid).front();
   const Eigen::VectorXd expected = scanner.beamformer * values;
   double difference = 0;
   const std::size_t pixels = scanner.pixels();
@@ -159,8 +159,8 @@ LinearScanner linear_scanner(const Experiment& e, const std::vector<Vec3>& scatt
   scanner.noise_deviation =
       std::sqrt(scanner.echoes.squaredNorm() / rows) * std::pow(10.0, -e.config.receive->noise.snr / 20);
   scanner.grid = e.grid(scanner.window);
-  fill_beamformer(scanner, *e.config.beamformer);
-  check_beamformer(scanner, *e.config.beamformer);
+  fill_beamformer(scanner, e.config);
+  check_beamformer(scanner, e.config);
   return scanner;
 }
 

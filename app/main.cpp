@@ -3,6 +3,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <charconv>
+#include <cstdint>
 #include <filesystem>
 #include <iostream>
 #include <memory>
@@ -14,6 +16,7 @@
 #include "app/commands.hpp"
 #include "core/error.hpp"
 #include "core/parallel.hpp"
+#include "core/printable.hpp"
 #include "core/progress.hpp"
 
 using namespace sonoforge;
@@ -81,19 +84,27 @@ class HelpFormatter : public CLI::Formatter {
   std::string make_positionals(const CLI::App*) const override { return ""; }
 };
 
-// What stands after an option that counts; the parser's own messages do not say what is meant.
+// What stands after an option that counts; the parser's own messages do not say what is meant, and it takes 010 for 8. As large
+// as the same numbers may be in a config.
 CLI::Validator whole_number(const std::string& meaning) {
   return CLI::Validator(
       [meaning](std::string& text) {
-        const bool digits = !text.empty() && text.size() <= 18 && text.find_first_not_of("0123456789") == std::string::npos;
-        return digits ? std::string() : "'" + text + "' is not a whole number from 0 to 1e18 (it is " + meaning + ")";
+        constexpr std::uint64_t most = 9'200'000'000'000'000'000;
+        std::uint64_t number = 0;
+        const char* const end = text.data() + text.size();
+        const auto [stop, error] = std::from_chars(text.data(), end, number);
+        if (text.empty() || stop != end || error != std::errc() || number > most)
+          return "'" + text + "' is not a whole number from 0 to 9.2e18 (it is " + meaning + ")";
+        if (text.size() > 1 && text[0] == '0')
+          return "'" + text + "' begins with 0 (some read that as octal). Write '" + std::to_string(number) + "'";
+        return std::string();
       },
       "");
 }
 
 int fail(const std::vector<Problem>& problems, bool json) {
   constexpr std::size_t most_shown = 200;
-  for (std::size_t i = 0; i < std::min(problems.size(), most_shown); ++i) std::cerr << "error: " << to_string(problems[i]) << "\n";
+  for (std::size_t i = 0; i < std::min(problems.size(), most_shown); ++i) std::cerr << "error: " << printable(to_string(problems[i])) << "\n";
   if (problems.size() > most_shown) std::cerr << "error: and " << problems.size() - most_shown << " more mistakes. Correct these first\n";
   if (json) {
     nlohmann::ordered_json list = nlohmann::ordered_json::array();
@@ -139,6 +150,12 @@ void check_inputs(const Command& command, const std::vector<std::string>& inputs
                   " given" + list + "). Write for example '" + command.example + "'");
 }
 
+// Outputs that were named, but with nothing.
+void check_output(const CLI::App& app, const Command& command, const CommandLine& line) {
+  if (!command.output || app.get_subcommand(command.name)->get_option("--output")->count() == 0 || !line.output.empty()) return;
+  throw UserError(std::string("-o names nothing (it is the ") + command.output + "). Write for example '-o out/mine', or leave it out");
+}
+
 // The parser's complaint as "problem (why). Suggestion".
 std::string explain(const CLI::ParseError& error, const Command* command, int argc, char** argv) {
   if (!command) {
@@ -164,6 +181,12 @@ bool reader_left() {
   return poll(&output, 1, 0) == 1 && (output.revents & POLLERR) != 0;
 }
 
+// Whether all that was printed arrived.
+bool told() {
+  return static_cast<bool>(std::cout.flush()) || reader_left();
+}
+const char* const unwritable_output = "the result could not be written to standard output (the disk may be full). Send it elsewhere";
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -187,8 +210,12 @@ int main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
     check_inputs(*chosen, line.inputs);
+    check_output(app, *chosen, line);
   } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() == 0) return app.exit(error);
+    if (error.get_exit_code() == 0) {
+      app.exit(error);
+      return told() ? 0 : fail({{{}, unwritable_output}}, false);
+    }
     const bool json = std::any_of(argv + 1, argv + argc, [](const char* argument) { return std::string_view(argument) == "--json"; });
     return fail({{{}, explain(error, chosen, argc, argv)}}, json);
   } catch (const UserError& error) {
@@ -200,7 +227,7 @@ int main(int argc, char** argv) {
   set_thread_count(threads);
   try {
     const int code = chosen->function(line);
-    if (!std::cout.flush() && !reader_left()) throw UserError("the result could not be written to standard output (the disk may be full). Send it elsewhere");
+    if (!told()) throw UserError(unwritable_output);
     return code;
   } catch (const UserError& error) {
     return fail(error.problems(), line.json);
@@ -215,8 +242,8 @@ int main(int argc, char** argv) {
     return fail({{{}, "the memory of this machine is not enough for this input (an array could not be allocated). Use fewer scatterers, "
                       "samples, pixels or frames"}}, line.json);
   } catch (const std::exception& error) {
-    std::cerr << "internal error: " << error.what() << "\nThis is a bug in Sonoforge. Please report it with the config and this command:\n ";
-    for (int i = 0; i < argc; ++i) std::cerr << " " << argv[i];
+    std::cerr << "internal error: " << printable(error.what()) << "\nThis is a bug in Sonoforge. Please report it with the config and this command:\n ";
+    for (int i = 0; i < argc; ++i) std::cerr << " " << printable(argv[i]);
     std::cerr << "\n";
     return 1;
   }

@@ -2,10 +2,13 @@
 
 #include <unistd.h>
 
+#include <cctype>
 #include <csignal>
 #include <cstdio>
+#include <utility>
 
 #include "core/error.hpp"
+#include "core/printable.hpp"
 
 namespace sonoforge {
 
@@ -15,10 +18,10 @@ static volatile std::sig_atomic_t stop_requested = 0;
 void set_quiet(bool value) { quiet = value; }
 
 void log_info(const std::string& message) {
-  if (!quiet) std::fprintf(stderr, "%s\n", message.c_str());
+  if (!quiet) std::fprintf(stderr, "%s\n", printable(message).c_str());
 }
 
-void log_warning(const std::string& message) { std::fprintf(stderr, "warning: %s\n", message.c_str()); }
+void log_warning(const std::string& message) { std::fprintf(stderr, "warning: %s\n", printable(message).c_str()); }
 
 bool interrupted() { return stop_requested != 0; }
 
@@ -41,8 +44,31 @@ void check_interrupted() {
 // Only the outermost work is shown: a sample's progress says nothing beside that of its data set.
 static std::atomic<int> under_way{0};
 
+static std::mutex title_mutex;
+static std::string& title() {
+  static std::string words;
+  return words;
+}
+
+ProgressTitle::ProgressTitle(std::string words) {
+  const std::lock_guard lock(title_mutex);
+  before_ = std::exchange(title(), std::move(words));
+}
+
+ProgressTitle::~ProgressTitle() {
+  const std::lock_guard lock(title_mutex);
+  title() = std::move(before_);
+}
+
+static std::string titled(std::string what) {
+  const std::lock_guard lock(title_mutex);
+  if (title().empty()) return what;
+  if (!what.empty()) what[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(what[0])));
+  return title() + ": " + what;
+}
+
 Progress::Progress(std::string what, std::size_t total, std::string unit)
-    : what_(std::move(what)), unit_(std::move(unit)), total_(total), start_(std::chrono::steady_clock::now()), nested_(under_way++ > 0) {}
+    : what_(titled(std::move(what))), unit_(std::move(unit)), total_(total), start_(std::chrono::steady_clock::now()), nested_(under_way++ > 0) {}
 
 Progress::~Progress() {
   --under_way;

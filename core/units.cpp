@@ -104,6 +104,42 @@ struct Decimal {
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
+// Signs that are written by keyboards and word processors: a minus sign for '-', blanks that do not break lines for ' ',
+// and the Greek mu for the micro sign.
+std::string plain_signs(std::string_view text) {
+  constexpr std::array<std::array<std::string_view, 2>, 6> signs{{{"\u2212", "-"},
+                                                                  {"\u00a0", " "},
+                                                                  {"\u202f", " "},
+                                                                  {"\u2009", " "},
+                                                                  {"\u2007", " "},
+                                                                  {"\u03bc", "\u00b5"}}};
+  std::string plain(text);
+  for (const auto& [from, to] : signs)
+    for (auto at = plain.find(from); at != std::string::npos; at = plain.find(from, at + to.size()))
+      plain.replace(at, from.size(), to);
+  return plain;
+}
+
+// Numbers as programs write them, which would be read as others: 0x10, 1_000.
+void refuse_program_number(std::string_view text) {
+  const std::string_view digits = text.substr(std::min(text.find_first_not_of("+-"), text.size()));
+  if (digits.size() > 2 && digits[0] == '0' && (digits[1] == 'x' || digits[1] == 'X')) {
+    unsigned long long value = 0;
+    const auto [end, error] = std::from_chars(digits.data() + 2, digits.data() + digits.size(), value, 16);
+    if (error == std::errc() && end != digits.data() + 2)
+      throw std::invalid_argument("'" + std::string(text) + "' is hexadecimal (numbers are decimal here). Write for example '" +
+                                  std::string(text.substr(0, text.size() - digits.size())) + std::to_string(value) + std::string(end, digits.data() + digits.size()) + "'");
+  }
+  const auto underscore = digits.find('_');
+  if (underscore == std::string_view::npos || underscore == 0 || underscore + 1 >= digits.size()) return;
+  const auto is_number = [](char c) { return c >= '0' && c <= '9'; };
+  if (!is_number(digits[underscore - 1]) || !is_number(digits[underscore + 1]) || !is_number(digits[0])) return;
+  std::string together(text);
+  std::erase(together, '_');
+  throw std::invalid_argument("'" + std::string(text) + "' has '_' between its digits (they stand together here). Write for example '" +
+                              together + "'");
+}
+
 // Splits "-1.5e3 mm" into "-1.5", 3 and "mm". False where no number stands in front.
 bool split_number(std::string_view text, Decimal& out) {
   text = trimmed(text);
@@ -153,8 +189,10 @@ double Attenuation::nepers_per_metre(double frequency) const {
   return db_per_cm * 100 / (20 * std::numbers::log10e) * std::pow(frequency * 1e-6, exponent);
 }
 
-double parse_quantity(std::string_view text, Unit unit) {
-  text = trimmed(text);
+double parse_quantity(std::string_view written, Unit unit) {
+  const std::string plain = plain_signs(written);
+  const std::string_view text = trimmed(plain);
+  refuse_program_number(text);
   Decimal number;
   if (!split_number(text, number))
     throw std::invalid_argument(quoted(text) + " is not a number (needs " + std::string(unit_noun(unit)) +
@@ -195,7 +233,9 @@ double parse_quantity(std::string_view text, Unit unit) {
                               std::string(unit_noun(unit)) + " in one of " + known + "). Write for example " + quoted(fix));
 }
 
-AnyQuantity parse_any_quantity(std::string_view text) {
+AnyQuantity parse_any_quantity(std::string_view written) {
+  const std::string text = plain_signs(written);
+  refuse_program_number(trimmed(text));
   Decimal number;
   if (!split_number(text, number))
     throw std::invalid_argument(quoted(trimmed(text)) + " is not a number (needs a number, with a unit where one is due). "
@@ -210,8 +250,9 @@ AnyQuantity parse_any_quantity(std::string_view text) {
                               " (no unit of that name is known). Write for example '4 mm'");
 }
 
-Attenuation parse_attenuation(std::string_view text) {
-  text = trimmed(text);
+Attenuation parse_attenuation(std::string_view written) {
+  const std::string plain = plain_signs(written);
+  const std::string_view text = trimmed(plain);
   const auto wrong = [&]() -> std::invalid_argument {
     return std::invalid_argument(quoted(text) +
                                  " is not an attenuation (needs a number, dB/cm/MHz and perhaps a power). Write for "

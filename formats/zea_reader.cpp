@@ -1,6 +1,8 @@
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <numbers>
+#include <optional>
 
 #include "core/error.hpp"
 #include "formats/exact_store.hpp"
@@ -92,15 +94,20 @@ class ZeaReading {
     acquisition().description = attribute_or_empty("description");
     content_.subject_id = text_or_empty("metadata/subject/id");
     if (!reader_.has_attribute("/", "sonoforge_seed")) return;
+    constexpr const char* damaged = "attribute 'sonoforge_seed' is not a whole number. The file is damaged";
+    std::optional<double> small;
     try {
-      content_.seed = static_cast<std::uint64_t>(reader_.number_attribute("/", "sonoforge_seed"));
+      small = reader_.number_attribute("/", "sonoforge_seed");
     } catch (const UserError&) {
-      try {
-        content_.seed = std::stoull(reader_.text_attribute("/", "sonoforge_seed"));
-      } catch (const std::logic_error&) {
-        refuse("attribute 'sonoforge_seed' is not a whole number. The file is damaged");
-      }
+      const std::string digits = reader_.text_attribute("/", "sonoforge_seed");
+      std::uint64_t seed = 0;
+      const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), seed);
+      if (error != std::errc() || end != digits.data() + digits.size()) refuse(damaged);
+      content_.seed = seed;
     }
+    if (!small) return;
+    if (!(*small >= 0 && *small <= 0x1p53 && *small == std::floor(*small))) refuse(damaged);
+    content_.seed = static_cast<std::uint64_t>(*small);
   }
 
   void check_samples() {
@@ -241,6 +248,10 @@ class ZeaReading {
   void read_scan() {
     const std::string rate = find({scan("sampling_frequency")});
     if (rate.empty()) refuse("dataset '" + scan("sampling_frequency") + "' is missing. Add it to the file");
+    const auto rates = reader_.read<double>(rate);
+    if (std::any_of(rates.begin(), rates.end(), [&](double value) { return value != rates.front(); }))
+      refuse("dataset '" + rate + "' holds " + std::to_string(rates.size()) +
+             " values that differ (all transmits are sampled at one rate). Write one number");
     acquisition().sampling_rate = number(rate);
     const std::string centre = find({scan("center_frequency"), "probe/probe_center_frequency"});
     if (centre.empty()) refuse("dataset '" + scan("center_frequency") + "' is missing. Add it to the file");

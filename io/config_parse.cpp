@@ -7,6 +7,7 @@
 #include <set>
 #include <sstream>
 
+#include "core/printable.hpp"
 #include "io/config.hpp"
 
 namespace sonoforge {
@@ -88,7 +89,27 @@ class TreeBuilder : public YAML::EventHandler {
   void close() {
     Open top = std::move(stack_.back());
     stack_.pop_back();
+    merge(top.node);
     add(std::move(top.node), top.anchor);
+  }
+
+  // `<<: *other` adds the keys of another mapping, or of several, that do not stand in this one.
+  void merge(ConfigNode& node) {
+    const auto key = std::find_if(node.entries.begin(), node.entries.end(), [](const auto& entry) { return entry.key == "<<"; });
+    if (key == node.entries.end()) return;
+    const ConfigNode from = std::move(key->value);
+    node.entries.erase(key);
+    const auto add_keys = [&](const ConfigNode& mapping) {
+      if (mapping.kind != ConfigNode::Kind::mapping) {
+        problems_.push_back({mapping.where, "'<<' takes mappings (their keys are added to this one). Write for example '<<: *name', with "
+                                            "'&name' before the other mapping"});
+        return;
+      }
+      for (const auto& entry : mapping.entries)
+        if (!node.find(entry.key)) node.entries.push_back(entry);
+    };
+    if (from.kind == ConfigNode::Kind::list) std::for_each(from.items.begin(), from.items.end(), add_keys);
+    else add_keys(from);
   }
 
   void add(ConfigNode node, YAML::anchor_t anchor) {
@@ -178,10 +199,27 @@ SourceLocation open_bracket(const std::string& text, const std::string& name) {
   return open.empty() ? SourceLocation{name, 0, 0} : open.back();
 }
 
+// Text is UTF-8 without control characters (YAML forbids them); they may stand as escapes in double quotes.
+void check_text(const std::string& text, const std::string& name) {
+  if (text.find('\0') != std::string::npos)
+    throw UserError(Problem{{name, 0, 0}, "this is not a text file (it holds a zero byte). Give a YAML file"});
+  SourceLocation where{name, 1, 1};
+  for (std::string_view rest = text; !rest.empty(); ++where.column) {
+    const std::size_t length = utf8_length(rest);
+    const auto first = static_cast<unsigned char>(rest[0]);
+    const bool control = length == 1 && (first == 0x7f || (first < 0x20 && first != '\t' && first != '\n' && first != '\r'));
+    if (length == 0)
+      throw UserError(Problem{where, "the byte " + printable(rest.substr(0, 1)) + " is not UTF-8 (perhaps the text is in Latin-1). Save the file as UTF-8"});
+    if (control)
+      throw UserError(Problem{where, "the control character " + printable(rest.substr(0, 1)) + " stands here (YAML does not allow it). Remove it"});
+    if (first == '\n') ++where.line, where.column = 0;
+    rest.remove_prefix(length);
+  }
+}
+
 // Mistakes that leave the rest readable go to `found`, all at once where there is none.
 ConfigNode parse_tree(const std::string& text, const std::string& name, std::vector<Problem>* found = nullptr) {
-  if (const auto zero = text.find('\0'); zero != std::string::npos)
-    throw UserError(Problem{{name, 0, 0}, "this is not a text file (it holds a zero byte). Give a YAML file"});
+  check_text(text, name);
   std::vector<Problem> problems;
   TreeBuilder builder(name, problems);
   try {

@@ -83,6 +83,12 @@ class Reader : public FieldVisitor {
     if (!node) return;
     // Plain whole numbers are read exactly; seeds may be larger than what a double holds.
     const char* end = node->scalar.data() + node->scalar.size();
+    if (const auto digits = node->scalar.find_first_not_of("+-"); digits + 1 < node->scalar.size() && node->scalar[digits] == '0' &&
+                                                                    node->scalar.find_first_not_of("0123456789", digits) == std::string::npos) {
+      const auto first = std::min(node->scalar.find_first_not_of('0', digits), node->scalar.size() - 1);
+      return note(node->where, name(field) + " = '" + node->scalar + "' begins with 0 (some read that as octal). Write '" + std::string(field.key) + ": " +
+                                   node->scalar.substr(0, digits) + node->scalar.substr(first) + "'");
+    }
     if (std::int64_t exact = 0; !node->scalar.empty() && std::from_chars(node->scalar.data(), end, exact).ptr == end &&
                                 std::from_chars(node->scalar.data(), end, exact).ec == std::errc()) {
       if (in_range(static_cast<double>(exact), *node, field)) value = exact;
@@ -90,10 +96,14 @@ class Reader : public FieldVisitor {
     }
     double number = 0;
     if (!quantity(number, *node, field)) return;
-    if (number != std::floor(number) || std::abs(number) > 9e15)
+    if (number != std::floor(number))
       return note(node->where, name(field) + " = '" + node->scalar + "' is not a whole number (it counts something). Write for example '" +
                                    std::string(field.key) + ": 8'");
-    if (in_range(number, *node, field)) value = static_cast<std::int64_t>(number);
+    if (!in_range(number, *node, field)) return;
+    if (std::abs(number) > 9e15)
+      return note(node->where, name(field) + " = '" + node->scalar + "' is not exact (numbers this large need all their digits). Write for example '" +
+                                   std::string(field.key) + ": 9000000000000000001'");
+    value = static_cast<std::int64_t>(number);
   }
 
   void operator()(bool& value, const Field& field) override {

@@ -99,7 +99,7 @@ Json DopplerBench::answer(const Json& request) {
     few.components.clear();
     return few;
   };
-  const auto maps = e.config.beamformer->beamform(first_frames(16), grid);
+  const auto maps = beamform(e.config, first_frames(16), grid);
   out["image"] = image_view(e.config.image.dynamic_range, make_images(detect({maps.front()}, e.config.image)).front());
   // Without the mean over frames, which is the tissue at rest.
   std::vector<ComplexMap> moving = maps;
@@ -123,7 +123,7 @@ Json DopplerBench::answer(const Json& request) {
   constexpr std::size_t across = 3, down = 7;
   gate.x = {centre.x - side / 2, side / (across - 1), across};
   gate.z = {std::max(centre.z - side / 2, 0.1e-3), side / (down - 1), down};
-  const auto frames = e.config.beamformer->beamform(rf, gate);
+  const auto frames = beamform(e.config, rf, gate);
   const std::size_t n = frames.size();
   std::vector<Signal> signals(gate.size(), Signal(n));
   Signal sum(n);

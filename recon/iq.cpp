@@ -5,6 +5,7 @@
 #include <numbers>
 
 #include "core/error.hpp"
+#include "core/units.hpp"
 
 namespace sonoforge {
 namespace {
@@ -53,9 +54,9 @@ void filter_in_place(std::span<const double> b, std::span<const double> a, std::
 double demodulation_cutoff(double sampling_rate, double frequency) {
   const double image = std::abs(std::remainder(2 * frequency, sampling_rate));
   if (!(image > 0.05 * frequency))
-    throw UserError("the RF cannot be demodulated at " + std::to_string(frequency * 1e-6) + " MHz (sampled at " +
-                    std::to_string(sampling_rate * 1e-6) +
-                    " MHz its mirror image falls onto the band itself). Give the right demodulation frequency or "
+    throw UserError("the RF cannot be demodulated at " + format_quantity(frequency, Unit::hertz) + " (sampled at " +
+                    format_quantity(sampling_rate, Unit::hertz) +
+                    " its mirror image falls onto the band itself). Give the right demodulation frequency or "
                     "sampling rate");
   return image / 2;
 }

@@ -90,4 +90,14 @@ Acquisition compress_pulse(const Acquisition& acquisition, const Pulse& pulse) {
   return out;
 }
 
+bool compresses_pulse(std::optional<bool> asked, const std::string& pulse_type) {
+  return asked.value_or(pulse_type == "chirp" || pulse_type == "coded");
+}
+
+std::vector<ComplexMap> beamform(const Beamformer& beamformer, const Acquisition& acquisition, const PixelGrid& grid,
+                                 std::optional<bool> compression, const Typed<PulseConfig>& pulse) {
+  if (!pulse || !compresses_pulse(compression, pulse.type)) return beamformer.beamform(acquisition, grid);
+  return beamformer.beamform(compress_pulse(acquisition, *pulse->build(acquisition.probe)), grid);
+}
+
 }  // namespace sonoforge

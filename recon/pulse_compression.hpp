@@ -1,4 +1,9 @@
 #pragma once
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "recon/beamformer.hpp"
 #include "transducers/acquisition.hpp"
 #include "transducers/pulse.hpp"
 
@@ -13,5 +18,13 @@ namespace sonoforge {
 /// in it. Throws `UserError` for pulses that differ between elements (what an element hears is a mixture of them) and
 /// for pulses without any energy below half the sampling rate.
 Acquisition compress_pulse(const Acquisition& acquisition, const Pulse& pulse);
+
+/// Whether channel data go through the matched filter of their pulse before they are beamformed. `asked`: what the config
+/// says; left out, chirps and codes do.
+bool compresses_pulse(std::optional<bool> asked, const std::string& pulse_type);
+
+/// The one way from channel data to an image: compression of the pulse, where the config asks for it, and the beamformer.
+std::vector<ComplexMap> beamform(const Beamformer& beamformer, const Acquisition& acquisition, const PixelGrid& grid,
+                                 std::optional<bool> compression, const Typed<PulseConfig>& pulse);
 
 }  // namespace sonoforge

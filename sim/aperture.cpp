@@ -4,6 +4,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "core/progress.hpp"
 #include "sim/surface_quadrature.hpp"
 
 namespace sonoforge {
@@ -70,6 +71,7 @@ Aperture::Aperture(const Probe& whole, int dimensions, const std::vector<Strip>&
   for (const Element& element : probe.elements) frames_.push_back(frame_of(element));
   std::vector<std::vector<std::size_t>> members;
   for (std::size_t n = 0; n < probe.size(); ++n) {
+    check_interrupted();
     std::size_t kind = 0;
     while (kind < representatives_.size() && !same_kind(probe.elements[representatives_[kind]], probe.elements[n]))
       ++kind;
@@ -88,6 +90,7 @@ Aperture::Aperture(const Probe& whole, int dimensions, const std::vector<Strip>&
   for (std::size_t kind = 0; kind < members.size(); ++kind) {
     std::vector<std::size_t> rest = members[kind];
     while (!rest.empty()) {
+      check_interrupted();
       Row row;
       row.kind = kind;
       row.first = frames_[rest[0]];

@@ -4,6 +4,9 @@
 #include <cmath>
 #include <numbers>
 
+#include "core/progress.hpp"
+#include "sim/memory_limit.hpp"
+
 namespace sonoforge {
 
 Band::Band(std::vector<double> frequencies, const UniformMedium& medium)
@@ -39,6 +42,7 @@ const BandNodes& Band::nodes(std::size_t level) const {
 
 void Band::build(Level& level) const {
   BandNodes& nodes = level.nodes;
+  nodes = {};  // of an attempt that was interrupted
   if (level.count == size()) {
     nodes.frequency = frequency_, nodes.wavenumber = wavenumber_, nodes.attenuation = attenuation_;
     return;
@@ -55,8 +59,11 @@ void Band::build(Level& level) const {
     nodes.attenuation.push_back(medium_.attenuation(f));
     barycentric[j] = (j % 2 ? -1 : 1) * std::sin(angle);
   }
+  check_working_memory(8.0 * static_cast<double>(count) * static_cast<double>(bins), "the responses of the elements",
+                       "Use smaller elements, a lower frequency or a shorter record");
   nodes.matrix.assign(count * bins, 0);
   for (std::size_t b = 0; b < bins; ++b) {
+    check_interrupted();
     double sum = 0;
     std::size_t hit = count;
     for (std::size_t j = 0; j < count; ++j) {

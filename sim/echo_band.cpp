@@ -5,6 +5,7 @@
 
 #include "core/fft.hpp"
 #include "core/parallel.hpp"
+#include "core/progress.hpp"
 #include "sim/firing.hpp"
 
 namespace sonoforge {
@@ -27,7 +28,7 @@ EchoBand find_band(const EchoModel& model, double exponent, std::array<double, 2
   const std::size_t drives = model.element_drive ? elements : 1;
   std::vector<double> energy(steps);
   parallel_blocks(steps, 64, [&](std::size_t begin, std::size_t end) {
-    for (std::size_t i = begin; i < end; ++i)
+    for (std::size_t i = begin; i < end; ++i, check_interrupted())
       for (std::size_t n = 0; n < drives; ++n)
         energy[i] = std::max(energy[i], std::norm(spectrum(model.lowest + df * static_cast<double>(i + 1), n)));
   });
@@ -64,6 +65,7 @@ EchoBand find_band(const EchoModel& model, double exponent, std::array<double, 2
   double longest = 0;
   for (std::size_t n = 0; n < drives; ++n) {
     for (std::size_t count = 512;; count *= 2) {
+      check_interrupted();
       const std::size_t size = 4 * count;
       std::vector<Complex> bins(size), signal(size);
       for (std::size_t i = 0; i < count; ++i) {

@@ -2,6 +2,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "core/progress.hpp"
 #include "sim/echo_cells.hpp"
 
 // What the sums over one cell's scatterers need: distances, the law of waves, points and amplitudes.
@@ -98,6 +99,7 @@ void EchoCells<T>::place_amplitudes(const TreeCell& cell, const ApertureNodes& n
     s.basis.resize(points.size() * terms);
     std::vector<double> wx(counts[0]), wy(counts[1]), wz(counts[2]);
     for (std::size_t i = 0; i < points.size(); ++i) {
+      check_interrupted();
       const auto relative = [](double value, double half) { return half > 0 ? value / half : 0; };
       chebyshev_weights(counts[0], relative(points[i].x, cell.box.half.x), wx.data());
       chebyshev_weights(counts[1], relative(points[i].y, cell.box.half.y), wy.data());
@@ -123,6 +125,7 @@ void EchoCells<T>::place_amplitudes(const TreeCell& cell, const ApertureNodes& n
   for (std::size_t i = 0; i < places.size(); ++i) {
     T* out = work.amplitudes.data() + i * work.width();
     for (std::size_t j = 0; j < work.nodes; ++j) {
+      check_interrupted();
       response_.amplitudes(nodes.kinds[j], nodes.frames[j], places[i], frequencies, *s.response, s.real.data(),
                            s.imaginary.data());
       // Counted from the middle of the paths of an element's parts, A varies least over frequency.

@@ -5,6 +5,7 @@
 #include <numbers>
 
 #include "core/fft.hpp"
+#include "core/progress.hpp"
 #include "sim/vector_math.hpp"
 
 namespace sonoforge {
@@ -63,9 +64,11 @@ void EchoCells<T>::operator()(const TreeCell& cell, Scratch& s, CellEchoes<T>& r
   const std::size_t bins = arrivals.bins, size = 2 * bins * nodes.frames.size() * arrivals.heard.size();
   const std::size_t count = nodes.elements.size(), stride = count * EchoCell<T>::pair;
   s.waves.resize(count * 2 * bins);
-  for (std::size_t i = 0; i < count; ++i)
+  for (std::size_t i = 0; i < count; ++i) {
+    check_interrupted();
     wave(arrivals.ranges[nodes.elements[i]], arrivals.shift, weight_of(nodes.elements[i]), bins,
          s.waves.data() + i * EchoCell<T>::pair, stride, s.row);
+  }
   drive_nodes(arrivals, nodes, s);
   s.echo.assign(size, 0);
   if (cell.inner.empty()) {
@@ -105,6 +108,7 @@ typename EchoCells<T>::Arrivals EchoCells<T>::arrivals(const TreeCell& cell, con
   std::vector<double> centres(transmits);
   double longest = 0;
   for (std::size_t t = 0; t < transmits; ++t) {
+    check_interrupted();
     double first = std::numeric_limits<double>::infinity(), last = -first;
     for (const Firing& firing : firings_[t]) {
       for (std::size_t n = firing.element * strips; n < (firing.element + 1) * strips; ++n) {
@@ -200,9 +204,11 @@ void EchoCells<T>::combine_strips(const ApertureNodes& nodes, std::size_t block,
   constexpr std::size_t pair = EchoCell<T>::pair;
   const std::size_t strips = aperture_.strips(), width = nodes.frames.size();
   s.element_weights.resize(elements_ * width * pair);
-  for (std::size_t i = 0; i < senders_; i += strips)
+  for (std::size_t i = 0; i < senders_; i += strips) {
+    check_interrupted();
     mix(s.waves.data() + (block * senders_ + i) * pair, strips, pair, nodes.weights.data() + i * width, width, 1,
         s.element_weights.data() + nodes.elements[i] / strips * width * pair, width, pair);
+  }
 }
 
 /// What the nodes send: drives times waves, gathered at the nodes; the common spectrum, and time counted from the
@@ -227,6 +233,7 @@ void EchoCells<T>::drive_nodes(const Arrivals& arrivals, const ApertureNodes& no
   };
   std::vector<Sending> all(arrivals.heard.size());
   for (std::size_t h = 0; h < all.size(); ++h) {
+    check_interrupted();
     const std::size_t t = arrivals.heard[h];
     const auto& firings = firings_[t];
     for (std::size_t i = 0; i < firings.size(); ++i)
@@ -251,6 +258,7 @@ void EchoCells<T>::drive_nodes(const Arrivals& arrivals, const ApertureNodes& no
     if (whole) combine_strips(nodes, b, s);
     const T* const waves = s.waves.data() + b * count * pair;
     for (std::size_t h = 0; h < all.size(); ++h) {
+      check_interrupted();
       const Sending& sending = all[h];
       const std::size_t sends = sending.firings.size();
       T* const drive = s.drive.data() + (h * (bins / lanes) + b) * width * pair;
@@ -295,6 +303,7 @@ void EchoCells<T>::write_channels(const Arrivals& arrivals, const ApertureNodes&
   s.heard_waves.resize(rows * 2 * bins), s.row.resize(2 * bins);
   std::vector<std::size_t> slots(rows);  // among the channels
   for (std::size_t i = 0; i < rows; ++i) {
+    check_interrupted();
     const std::size_t sender = whole ? i : nodes.elements[i], n = sender / strips;
     slots[i] = static_cast<std::size_t>(std::lower_bound(arrivals.channels.begin(), arrivals.channels.end(), n) -
                                         arrivals.channels.begin());
@@ -324,6 +333,7 @@ void EchoCells<T>::write_channels(const Arrivals& arrivals, const ApertureNodes&
     if (whole) combine_strips(nodes, b, s);
     const T* const waves = s.heard_waves.data() + b * rows * pair;
     for (std::size_t h = 0; h < arrivals.heard.size(); ++h) {
+      check_interrupted();
       const T* received = s.echo.data() + (h * (bins / lanes) + b) * width * pair;
       if (whole) {
         mix_waves(received, width, s.element_weights.data(), 1, width, s.received.data(), elements_);
@@ -345,6 +355,7 @@ void EchoCells<T>::write_channels(const Arrivals& arrivals, const ApertureNodes&
     for (std::size_t i = 0; i < channels; ++i) {
       const std::size_t channel = arrivals.heard[h] * elements_ + arrivals.channels[i];
       if (result.starts[channel] == CellEchoes<T>::none) continue;
+      check_interrupted();
       fft.inverse(std::span<const std::complex<T>>(s.spectra.data() + (h * channels + i) * bins, bins),
                   std::span(result.samples.data() + channel * bins, bins));
     }
@@ -364,9 +375,11 @@ void EchoCells<T>::sum_inside(const TreeCell& cell, const ApertureNodes& nodes, 
     prepare(inner, own, bins, s);
     const std::size_t count = own.frames.size();
     s.inner_waves.resize(outer * 2 * bins);
-    for (std::size_t i = 0; i < outer; ++i)
+    for (std::size_t i = 0; i < outer; ++i) {
+      check_interrupted();
       wave(norm(inner.box.centre - nodes.frames[i].position) - ranges[i], inner.sight.shift, 1, bins,
            s.inner_waves.data() + i * pair, outer * pair, s.row);
+    }
     const CellStep<T> step{outer, count, blocks, own.weights.data(), s.inner_waves.data()};
     if (cell.by_matrix) {
       s.matrix.assign(count * (count + 1) / 2 * 2 * bins, 0);
@@ -400,6 +413,47 @@ void EchoCells<T>::sum_over_scatterers(std::size_t transmits, const T* drive, T*
   s.matrix.assign(s.cell.nodes * (s.cell.nodes + 1) / 2 * 2 * s.cell.bins, 0);
   add_cell_matrix<T>(s.cell, points, s.basis.data(), s.matrix.data(), s.echoes);
   apply_cell_matrix(s.cell.nodes, s.cell.blocks(), transmits, s.matrix.data(), drive, echo, s.echoes);
+}
+
+template <class T>
+double EchoCells<T>::bins_of(const TreeCell& cell) const {
+  return 1.1 * cell.sight.duration * grid_.width + static_cast<double>(few_bins);
+}
+
+template <class T>
+double EchoCells<T>::echo_bytes(const TreeCell& cell) const {
+  return bins_of(cell) * static_cast<double>(firings_.size() * elements_) * 2 * sizeof(T);
+}
+
+// In the order in which operator() takes them.
+template <class T>
+double EchoCells<T>::scratch_bytes(const TreeCell& cell) const {
+  const CellSight& sight = cell.sight;
+  const double bins = bins_of(cell), nodes = static_cast<double>(sight.count.nodes),
+               senders = static_cast<double>(senders_), elements = static_cast<double>(elements_),
+               transmits = static_cast<double>(firings_.size());
+  // Weights from senders to nodes, in single precision, are copied for each transmit.
+  const double weights = nodes < senders ? senders * nodes * (1 + transmits) * sizeof(float) : 0;
+  const double spectra = 2 * bins * (2 * senders + transmits * (2 * nodes + 1 + elements));
+  // What the sums over a cell's own scatterers need at the nodes that they are summed at.
+  const auto sums = [&](const TreeCell& part, double own_nodes) {
+    const auto& terms = part.sight.terms;
+    const double points = static_cast<double>(part.gridded ? part.sight.grid.size() : part.end - part.begin),
+                 term_count = static_cast<double>(terms[0] * terms[1] * terms[2]),
+                 frequencies = static_cast<double>(part.sight.frequencies);
+    const double matrix = own_nodes * (own_nodes + 1) * bins,
+                 by_transmits = points * 2 * own_nodes * transmits,
+                 by_matrix = points * own_nodes * (own_nodes + 1) / 2 * 1.1 + (transmits + 2) * own_nodes * own_nodes;
+    return std::min(term_count, points) * 2 * own_nodes * frequencies + (term_count < points ? points * term_count : 0) +
+           5 * points + (cell.by_matrix || by_matrix < by_transmits ? matrix : 0);
+  };
+  double most = cell.inner.empty() ? sums(cell, nodes) : 0;
+  for (const TreeCell& inner : cell.inner) {
+    const double own = std::min(static_cast<double>(inner.sight.count.inside), nodes);
+    most = std::max(most, sums(inner, own) + 2 * bins * own * 2 * transmits);
+  }
+  if (!cell.inner.empty()) most += 2 * bins * nodes + (cell.by_matrix ? nodes * (nodes + 1) * bins : 0);
+  return weights + (spectra + most) * sizeof(T);
 }
 
 template class EchoCells<float>;

@@ -52,6 +52,10 @@ class EchoCells {
 
   void operator()(const TreeCell& cell, Scratch& scratch, CellEchoes<T>& result);
 
+  /// What a cell takes while it is worked out, about: its scratch, and its echoes [bytes].
+  double scratch_bytes(const TreeCell& cell) const;
+  double echo_bytes(const TreeCell& cell) const;
+
  private:
   struct Arrivals;
   /// When the echoes of the cell come; no transmit is heard where they all miss the record.
@@ -70,6 +74,7 @@ class EchoCells {
                   Scratch& scratch);
   void prepare(const TreeCell& cell, const ApertureNodes& nodes, std::size_t bins, Scratch& scratch);
   void place_points(const TreeCell& cell, Scratch& scratch) const;
+  double bins_of(const TreeCell& cell) const;
   void place_amplitudes(const TreeCell& cell, const ApertureNodes& nodes, const FrequencyNodes& frequencies,
                         Scratch& scratch) const;
   /// Adds to echo [transmit][block][node][2][lane].

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <limits>
 #include <mutex>
 #include <numbers>
 
@@ -12,6 +13,7 @@
 #include "sim/echo_cells.hpp"
 #include "sim/echo_tree.hpp"
 #include "sim/firing.hpp"
+#include "sim/memory_limit.hpp"
 #include "sim/signal_grid.hpp"
 
 namespace sonoforge {
@@ -67,6 +69,7 @@ class EchoEngine {
     // Any echo that touches the record lies wholly inside of the complex record around it.
     const double fs = record.sampling_rate;
     const double margin = tree.longest_echo() + 16 / fs;
+    check_memory(band, margin);
     fine_ = std::make_unique<SignalGrid>(fs, static_cast<double>(record.samples) / fs + 2 * margin);
     const double spacing = fine_->spacing();
     first_bin_ = static_cast<std::ptrdiff_t>(std::floor(band.low / spacing));
@@ -89,12 +92,21 @@ class EchoEngine {
     const auto& cells = tree_.cells();
     std::vector<CellEchoes<T>> echoes;
     for (std::size_t first = 0; first < cells.size();) {
-      // Cells until their echoes fill the memory meant for them.
-      std::size_t last = first, scatterers = 0;
-      double bytes = 0;
+      // Cells until their echoes fill the memory meant for them; as many as may be worked out at the same time.
+      std::size_t last = first;
+      double bytes = 0, most_scratch = 0;
       while (last < cells.size() && (last == first || bytes < batch_memory)) {
-        bytes += cells[last].sight.duration * grid_.width * static_cast<double>(transmits * elements_) * 2 * sizeof(T);
-        scatterers += cells[last].end - cells[last].begin;
+        const double own = work_->echo_bytes(cells[last]);
+        const double scratch = std::max(most_scratch, work_->scratch_bytes(cells[last]));
+        const auto at_once = std::min<std::size_t>(last - first + 1, static_cast<std::size_t>(thread_count()));
+        const double all = bytes + own + static_cast<double>(at_once) * scratch;
+        if (last == first)
+          check_working_memory(all, "the echoes of " + std::to_string(cells[last].end - cells[last].begin) +
+                                        " neighbouring scatterers by engine scatterers",
+                               "Use a smaller probe, fewer transmits, a shorter pulse, or 'engine: {type: exact}'");
+        else if (all > working_memory())
+          break;
+        bytes += own, most_scratch = scratch;
         ++last;
       }
       if (echoes.size() < last - first) echoes.resize(last - first);
@@ -103,6 +115,7 @@ class EchoEngine {
         if (!scratch->response) scratch->response = response_.workspace();
         (*work_)(cells[first + i], *scratch, echoes[i]);
         scratches_.give(std::move(scratch));
+        done(cells[first + i].end - cells[first + i].begin);
       });
       // Each channel adds the cells in their order.
       parallel_for(transmits * elements_, [&](std::size_t channel) {
@@ -115,7 +128,6 @@ class EchoEngine {
           for (std::size_t b = 0; b < echo.bins; ++b) at[b] += samples[b];
         }
       });
-      done(scatterers);
       first = last;
     }
   }
@@ -146,6 +158,17 @@ class EchoEngine {
   }
 
  private:
+  void check_memory(const EchoBand& band, double margin) const {
+    const double seconds = static_cast<double>(record_.samples) / record_.sampling_rate + 2 * margin;
+    const double length = (band.high - band.low) * seconds, fine = seconds * record_.sampling_rate;
+    const double records = static_cast<double>(firings_.size() * elements_) * length * sizeof(std::complex<T>);
+    // Of each thread, while it works a record out: its spectrum, and what turns that into samples.
+    const double writing = static_cast<double>(thread_count()) *
+                           (length * (sizeof(std::complex<T>) + sizeof(Complex)) + fine * 4 * sizeof(double));
+    check_working_memory(records + writing, "the complex records of one transmit",
+                         "Use fewer elements, a shorter record, a lower sampling rate, or delays that differ less");
+  }
+
   const SmoothResponse& response_;
   const EchoRecord& record_;
   const EchoTree& tree_;
@@ -194,6 +217,40 @@ void add_group(const EchoModel& model, const ScattererGroup& group, const EchoBa
 
 }  // namespace
 
+/// How far the paths of an element's parts differ at a distance before it [m].
+static double path_spread(const Probe& probe, const Element& element, int dimensions, double distance) {
+  // What a bowl sends comes together again.
+  if (element.shape == Element::Shape::bowl) return 0;
+  const bool line = dimensions == 2;
+  const double half = std::max(element.width, line ? 0 : element.height) / 2;
+  const bool lens = std::isfinite(probe.elevation_focus) && !line;
+  double least = distance, most = distance;
+  for (double part : {0.5, 1.0}) {
+    const double y = part * half, lead = lens ? std::hypot(y, probe.elevation_focus) - probe.elevation_focus : 0;
+    least = std::min(least, std::hypot(y, distance) - lead), most = std::max(most, std::hypot(y, distance) - lead);
+  }
+  return most - least;
+}
+
+/// The same of the largest element, at the median of the distances of some scatterers from the nearest element.
+static double usual_path_spread(const EchoModel& model, const ScattererGroup& group) {
+  constexpr std::size_t some = 33;
+  const auto& elements = model.probe->elements;
+  const std::size_t stride = std::max<std::size_t>(1, group.positions.size() / some);
+  std::vector<double> distances;
+  for (std::size_t s = 0; s < group.positions.size(); s += stride) {
+    double nearest = std::numeric_limits<double>::infinity();
+    for (const Element& element : elements) nearest = std::min(nearest, norm(group.positions[s] - element.position));
+    distances.push_back(nearest);
+  }
+  const auto middle = distances.begin() + static_cast<std::ptrdiff_t>(distances.size() / 2);
+  std::nth_element(distances.begin(), middle, distances.end());
+  double largest = 0;
+  for (const Element& element : elements)
+    largest = std::max(largest, path_spread(*model.probe, element, model.dimensions, *middle));
+  return largest;
+}
+
 std::string why_not_fast(const EchoModel& model, std::span<const ScattererGroup> groups,
                          std::span<const Transmit> transmits, const EchoRecord& record, double accuracy) {
   for (const ScattererGroup& group : groups) {
@@ -203,6 +260,12 @@ std::string why_not_fast(const EchoModel& model, std::span<const ScattererGroup>
       return "cylindrical waves of frequencies down to 0 Hz have no short echoes";
     if (band.soft > 0 && !model.law.lossless && accuracy < 5e-3)
       return "loss is not smooth at 0 Hz, down to which the pulse reaches";
+    // Half of what the phase of the parts of an element turns apart over the band [rad]; the fast sums need about as many
+    // frequencies. At this number they took as long as engine exact (L11-5v with higher elements), beyond it longer.
+    constexpr double most_turned = 150;
+    const double half_band = (model.law.wavenumber(band.high) - model.law.wavenumber(band.low)) / 2;
+    if (half_band * usual_path_spread(model, group) / 2 > most_turned)
+      return "the elements are so large that the echoes of their parts come apart";
   }
   return {};
 }

@@ -50,7 +50,7 @@ std::string why_not_fast(const EchoModel& model, std::span<const ScattererGroup>
                          std::span<const Transmit> transmits, const EchoRecord& record, double accuracy);
 
 /// Adds the echoes of all transmits to out(transmit, element), with a relative L2 error below `accuracy`. `scales`: one
-/// real factor a transmit. `done(n)` is told of scatterers finished.
+/// real factor a transmit. `done(n)` is told of scatterers finished, by any thread.
 ///
 /// Method: scatterers are gathered in cells so small that (a) their echoes of one transmit last a few microseconds, so
 /// that a few dozen frequencies describe them, with a time origin of their own for each cell and channel; (b) what the

@@ -5,12 +5,14 @@
 #include <numbers>
 #include <type_traits>
 
+#include "core/progress.hpp"
 #include "sim/lanes.hpp"
 
 namespace sonoforge {
 namespace {
 
 constexpr std::size_t together = 4;       // scatterers that share loads and stores
+constexpr std::size_t large_block = 8192;  // complex products of a block that take tens of microseconds
 constexpr std::size_t matrix_chunk = 16;  // scatterers added to a block of the matrix while that is at hand
 
 /// exp(x) for |x| < 1 or so: what a cell's size leaves of the loss.
@@ -268,6 +270,7 @@ void add_echoes(const EchoCell<T>& cell, std::span<const EchoPoint<T>> points, c
   const std::size_t slab = cell.nodes * EchoCell<T>::pair;
   for (std::size_t first = 0; first < points.size(); first += together) {
     const std::size_t count = std::min(together, points.size() - first);
+    check_interrupted();
     Responses<T> responses(cell, points, first, count, basis, w);
     const EchoPoint<T>* const some = points.data() + first;
     const auto add = count == 4   ? echo_block<T, 4, false>
@@ -284,7 +287,9 @@ void add_echoes(const EchoCell<T>& cell, std::span<const EchoPoint<T>> points, c
         add_on(cell.nodes, w.state.data(), some, drive + b * slab, echo + b * slab, w.steps.data(), cell.padded);
       continue;
     }
+    const bool large = cell.nodes * (transmits + cell.frequencies) > large_block;
     for (std::size_t b = 0; b < cell.blocks(); ++b) {
+      if (large) check_interrupted();
       const T* const psi = responses.block(b);
       for (std::size_t t = 0; t < transmits; ++t) {
         const std::size_t at = t * cell.size() + b * slab;
@@ -301,9 +306,12 @@ void add_cell_matrix(const EchoCell<T>& cell, std::span<const EchoPoint<T>> poin
   const std::size_t each = cell.nodes * EchoCell<T>::pair, slab = cell.nodes * (cell.nodes + 1) / 2 * EchoCell<T>::pair;
   for (std::size_t first = 0; first < points.size(); first += matrix_chunk) {
     const std::size_t count = std::min(matrix_chunk, points.size() - first);
+    check_interrupted();
     Responses<T> responses(cell, points, first, count, basis, w);
     const EchoPoint<T>* const some = points.data() + first;
+    const bool large = cell.nodes * (cell.nodes + cell.frequencies) > large_block;
     for (std::size_t b = 0; b < cell.blocks(); ++b) {
+      if (large) check_interrupted();
       const T* const psi = responses.block(b);
       T* const out = matrix + b * slab;
       std::size_t g = 0;

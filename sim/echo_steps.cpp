@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "core/progress.hpp"
 #include "sim/echo_kernel.hpp"
 #include "sim/lanes.hpp"
 #include "sim/vector_math.hpp"
@@ -8,6 +9,8 @@
 
 namespace sonoforge {
 namespace {
+
+constexpr std::size_t many_products = 4096;  // of one row of a matrix, which take tens of microseconds
 
 template <class T, std::size_t count>
 void mix_columns(const T* in, std::size_t rows, std::size_t in_step, const float* weights, std::size_t row_step,
@@ -182,6 +185,7 @@ void apply_cell_matrix(std::size_t nodes, std::size_t blocks, std::size_t transm
   const std::size_t each = nodes * pair, all = blocks * each, slab = nodes * (nodes + 1) / 2 * pair;
   w.square.resize(nodes * each);
   for (std::size_t b = 0; b < blocks; ++b) {
+    check_interrupted();
     whole_matrix(nodes, matrix + b * slab, w.square.data());
     std::size_t t = 0;
     const auto rows = [&](auto count) {
@@ -193,7 +197,7 @@ void apply_cell_matrix(std::size_t nodes, std::size_t blocks, std::size_t transm
       if (i < nodes) matrix_tile<T, 1, decltype(count)::value>(nodes, w.square.data() + i * each, d, all, e + i * pair);
       t += count;
     };
-    while (t + 2 <= transmits) rows(std::integral_constant<std::size_t, 2>());
+    while (t + 2 <= transmits) check_interrupted(), rows(std::integral_constant<std::size_t, 2>());
     if (t < transmits) rows(std::integral_constant<std::size_t, 1>());
   }
 }
@@ -204,6 +208,7 @@ void drive_inwards(const CellStep<T>& step, const T* outer, T* inner, EchoWorksp
   const std::size_t n = step.outer * pair;
   w.product.resize(n);
   for (std::size_t b = 0; b < step.blocks; ++b) {
+    check_interrupted();
     multiply_pairs(outer + b * n, step.waves + b * n, step.outer, w.product.data());
     mix(w.product.data(), step.outer, pair, step.weights, step.inner, 1, inner + b * step.inner * pair, step.inner,
         pair);
@@ -216,6 +221,7 @@ void add_echo_outwards(const CellStep<T>& step, const T* inner, T* outer, EchoWo
   const std::size_t n = step.outer * pair;
   w.product.resize(n);
   for (std::size_t b = 0; b < step.blocks; ++b) {
+    check_interrupted();
     mix(inner + b * step.inner * pair, step.inner, pair, step.weights, 1, step.inner, w.product.data(), step.outer,
         pair);
     multiply_add_pairs(w.product.data(), step.waves + b * n, step.outer, outer + b * n);
@@ -230,12 +236,17 @@ void add_matrix_outwards(const CellStep<T>& step, const T* inner, T* outer, Echo
   T* const half = w.product.data();  // [outer][inner]
   T* const row = half + p * c * pair;
   for (std::size_t b = 0; b < step.blocks; ++b) {
+    check_interrupted();
     whole_matrix(c, inner + b * c * (c + 1) / 2 * pair, w.square.data());
-    for (std::size_t j = 0; j < c; ++j)
+    const bool large = p * c > many_products;
+    for (std::size_t j = 0; j < c; ++j) {
+      if (large) check_interrupted();
       mix(w.square.data() + j * pair, c, c * pair, step.weights, 1, c, half + j * pair, p, c * pair);
+    }
     const T* const waves = step.waves + b * p * pair;
     T* out = outer + b * p * (p + 1) / 2 * pair;
     for (std::size_t i = 0; i < p; ++i) {
+      if (large) check_interrupted();
       mix(half + i * c * pair, c, pair, step.weights, 1, c, row, i + 1, pair);
       scale_pairs(row, i + 1, waves + i * pair);
       multiply_add_pairs(row, waves, i + 1, out);

@@ -7,9 +7,11 @@
 #include <utility>
 #include <vector>
 
+#include "core/progress.hpp"
 #include "sim/echo_band.hpp"
 #include "sim/echo_kernel.hpp"
 #include "sim/firing.hpp"
+#include "sim/memory_limit.hpp"
 #include "sim/smooth_response.hpp"
 
 namespace sonoforge {
@@ -33,12 +35,15 @@ class EchoTables {
     const std::lock_guard lock(mutex_);
     std::vector<T>& matrix = interpolations_[{count, bins}];
     if (matrix.empty()) {
-      matrix.resize(count * bins);
+      memory_.take(static_cast<double>(count) * static_cast<double>(bins) * sizeof(T));
+      std::vector<T> made(count * bins);
       std::vector<double> weights(count);
       for (std::size_t b = 0; b < bins; ++b) {
+        check_interrupted();
         chebyshev_weights(count, 2 * static_cast<double>(b) / static_cast<double>(bins) - 1, weights.data());
-        for (std::size_t m = 0; m < count; ++m) matrix[m * bins + b] = static_cast<T>(weights[m]);
+        for (std::size_t m = 0; m < count; ++m) made[m * bins + b] = static_cast<T>(weights[m]);
       }
+      matrix = std::move(made);
     }
     return matrix.data();
   }
@@ -53,11 +58,16 @@ class EchoTables {
     std::call_once(drives->once, [&] {
       constexpr std::size_t lanes = EchoCell<T>::lanes, pair = EchoCell<T>::pair;
       const double df = width_ / static_cast<double>(bins);
+      double senders = 0;
+      for (const auto& firings : firings_) senders += static_cast<double>(firings.size());
+      memory_.take(senders * 2 * static_cast<double>(bins) * sizeof(T));
+      drives->tables.clear();  // of an attempt that was interrupted
       std::vector<T> wave(2 * bins);
       for (const auto& firings : firings_) {
         std::vector<T> table(firings.size() * 2 * bins);
         const std::size_t stride = firings.size() * pair;
         for (std::size_t i = 0; i < firings.size(); ++i) {
+          check_interrupted();
           T* const out = table.data() + i * pair;
           for (const auto& [delay, weight] : firings[i].delays_and_weights) {
             phasor_row<T>(-low_ * delay, -df * delay, bins / lanes, wave.data(), pair);
@@ -92,7 +102,9 @@ class EchoTables {
     }
     std::call_once(bins->once, [&] {
       const double df = width_ / static_cast<double>(count);
+      bins->spectrum.clear(), bins->turns_rest.clear(), bins->loss.clear();  // of an attempt that was interrupted
       for (std::size_t b = 0; b < count; ++b) {
+        check_interrupted();
         const double f = low_ + df * static_cast<double>(b);
         const bool inside = f <= band_.high * (1 + 1e-9);
         bins->spectrum.push_back(inside ? spectrum_at(model_, exponent, f) * band_.weight(f) * df : 0);
@@ -112,6 +124,8 @@ class EchoTables {
   const std::vector<std::vector<Firing>>& firings_;
   EchoBand band_;
   double low_, width_;
+  MemoryAccount memory_{"the spectra of what the elements send",
+                        "Use fewer elements or transmits, a shorter pulse, or 'engine: {type: exact}'"};
   std::mutex mutex_;
   std::map<std::size_t, FrequencyNodes> nodes_;
   std::map<std::pair<std::size_t, std::size_t>, std::vector<T>> interpolations_;

@@ -9,6 +9,7 @@
 #include <numeric>
 
 #include "core/parallel.hpp"
+#include "core/progress.hpp"
 #include "sim/firing.hpp"
 #include "sim/surface_quadrature.hpp"
 
@@ -184,6 +185,7 @@ Cell EchoTree::box_of(std::size_t begin, std::size_t end) const {
 }
 
 CellSight EchoTree::sight(const Cell& box) const {
+  check_interrupted();
   CellSight sight;
   const auto& frames = aperture_.frames();
   const double c = model_.law.sound_speed, radius = box.radius();

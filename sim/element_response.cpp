@@ -6,9 +6,12 @@
 #include <numbers>
 
 #include "core/error.hpp"
+#include "core/progress.hpp"
 #include "sim/vector_math.hpp"
 
 namespace sonoforge {
+
+static constexpr std::size_t many_nodes = 4096;  // of an integral, whose sum at one frequency takes tens of microseconds
 
 std::complex<double> scaled_hankel(std::complex<double> z) {
   using std::numbers::pi;
@@ -50,12 +53,12 @@ ElementResponses::ElementResponses(const Probe& probe, const Band& band, int dim
     // Nodes at the closest: about one an angle of two radians on either axis.
     const double across = 1 + band.largest_wavenumber() * element.width / 4,
                  along = dimensions == 2 ? 1 : 1 + band.largest_wavenumber() * element.height / 4;
-    if (across * along > 1e8)
+    if (across * along > 1e7)
       throw UserError(
           "an element of " + format_quantity(element.width, Unit::metre) + " x " +
           format_quantity(element.height, Unit::metre) + " at wavelengths down to " +
           format_quantity(2 * std::numbers::pi / band.largest_wavenumber(), Unit::metre) +
-          " (its surface would need more than 100 million nodes). Use a smaller element or a lower frequency");
+          " (its surface would need more than 10 million nodes). Use a smaller element or a lower frequency");
   }
   if (dimensions != 2) return;
   for (std::size_t b = 0; b < band.size(); ++b) {
@@ -108,6 +111,7 @@ void ElementResponses::values_3d(const SurfaceNodes& nodes, const PointResponse&
   const std::size_t n = nodes.size();
   const double *path = nodes.path.data(), *distance = nodes.distance.data(), *weight = nodes.weight.data();
   for (std::size_t j = 0; j < response.count; ++j) {
+    if (n > many_nodes) check_interrupted();
     const double turns = band_nodes.wavenumber[j] / (2 * std::numbers::pi), a = band_nodes.attenuation[j];
     double real = 0, imaginary = 0;
     if (a == 0) {
@@ -136,6 +140,7 @@ void ElementResponses::values_3d(const SurfaceNodes& nodes, const PointResponse&
 void ElementResponses::values_2d(const SurfaceNodes& nodes, const PointResponse& response, const BandNodes& band_nodes,
                                  double* values) const {
   for (std::size_t j = 0; j < response.count; ++j) {
+    if (nodes.size() > many_nodes) check_interrupted();
     const std::complex<double> k(band_nodes.wavenumber[j], -band_nodes.attenuation[j]);
     std::complex<double> sum = 0;
     for (std::size_t q = 0; q < nodes.size(); ++q) {

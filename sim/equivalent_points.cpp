@@ -4,6 +4,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "core/progress.hpp"
 #include "sim/lanes.hpp"
 #include "sim/smooth_response.hpp"
 
@@ -64,6 +65,7 @@ void spread(const Cell& box, const PointGrid& grid, std::span<const Vec3> positi
   const Vec3 turns = grid.carrier / (-2 * std::numbers::pi);
 
   for (std::size_t first = 0; first < positions.size(); first += lanes) {
+    check_interrupted();
     const std::size_t count = std::min(lanes, positions.size() - first);
     V<T> place[3] = {}, phase{}, strength{};
     for (std::size_t l = 0; l < count; ++l) {

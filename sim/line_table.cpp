@@ -5,6 +5,7 @@
 #include <limits>
 #include <numbers>
 
+#include "core/progress.hpp"
 #include "sim/lanes.hpp"
 #include "sim/vector_math.hpp"
 
@@ -334,6 +335,7 @@ void LineTable::line_values(double range, double height, double shift, const Fre
 
 void LineTable::fill(Brick& brick, TableWorkspace& workspace) const {
   const std::size_t width = 2 * brick.frequencies.size();
+  memory_.take(8.0 * static_cast<double>(brick.heights * brick.ranges * width));
   brick.values.resize(brick.heights * brick.ranges * width);
   double* out = brick.values.data();
   for (std::size_t h = 0; h < brick.heights; ++h)
@@ -359,6 +361,7 @@ bool LineTable::is_accurate(const Brick& brick, TableWorkspace& workspace) const
       for (double wr : by_range)
         for (std::size_t m = 0; m < 2 * n; ++m) sum[m] += wh * wr * *v++;
     for (std::size_t m = 0; m <= n; ++m) {
+      check_interrupted();
       double re = 0, im = 0;
       chebyshev_weights(n, chebyshev_point(n + 1, m), weights.data());
       for (std::size_t i = 0; i < n; ++i) re += weights[i] * sum[i], im += weights[i] * sum[n + i];

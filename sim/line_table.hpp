@@ -4,6 +4,7 @@
 #include <map>
 #include <mutex>
 
+#include "sim/memory_limit.hpp"
 #include "sim/element_integral.hpp"
 #include "sim/response_bricks.hpp"
 
@@ -76,6 +77,9 @@ class LineTable {
   bool soft_;
   double half_width_, half_height_, smallest_ = 0;
   const GaussRule* rule_ = nullptr;
+  mutable MemoryAccount memory_{
+      "the tables of the elements' responses",
+      "The elements are very large in wavelengths: use smaller ones, a lower frequency, or 'engine: {type: exact}'"};
   std::mutex mutex_;
   std::map<std::array<std::size_t, 2>, Slot> slots_;
 };

@@ -3,6 +3,7 @@
 #include <numbers>
 #include <set>
 
+#include "core/progress.hpp"
 #include "sim/scatterer_engine.hpp"
 
 namespace sonoforge {
@@ -66,6 +67,7 @@ std::optional<MeasuredError> ScattererEngine::measured_error(const SimulationInp
   if (!is_fast(sample)) return {};
   Exact yardstick = *this;
   yardstick.accuracy = accuracy / 10;
+  const ProgressTitle title("Self check");
   const Acquisition own = simulate(sample), exact = yardstick.simulate(sample);
   double error = 0, size = 0;
   for (std::size_t i = 0; i < exact.samples.size(); ++i) {

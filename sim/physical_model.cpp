@@ -1,5 +1,3 @@
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -13,6 +11,7 @@
 #include "sim/element_response.hpp"
 #include "sim/firing.hpp"
 #include "sim/linear_models.hpp"
+#include "sim/memory_limit.hpp"
 #include "sim/propagation.hpp"
 #include "sim/record.hpp"
 #include "sim/signal_grid.hpp"
@@ -31,6 +30,7 @@ constexpr double two_pi = 2 * std::numbers::pi;
 constexpr std::size_t lanes = 32;             // frequencies of one block
 constexpr std::size_t pairs_in_batch = 8192;  // responses held at a time
 constexpr std::size_t pairs_in_chunk = 32;    // responses worked out in one go
+constexpr std::size_t most_values = 16'000'000;  // of the responses held at a time, each at up to all frequencies
 constexpr std::size_t targets_together = 4;   // targets that share one pass over weights and echoes
 constexpr double group_memory = 1e9;  // of weights and echo spectra of the transmits worked out together [bytes]
 
@@ -66,11 +66,8 @@ inline void scale(Lanes& a, const std::array<double, lanes>& factor, double ampl
 }
 
 void check_memory(double bytes, const char* what) {
-  const double installed = static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGESIZE));
-  if (bytes > 0.9 * installed)
-    throw UserError(std::string(what) + " would take " + format_quantity(std::ceil(bytes / 1e6) * 1e6, Unit::bytes) +
-                    " (this machine has " + format_quantity(std::floor(installed / 1e6) * 1e6, Unit::bytes) +
-                    "). Use a shorter record, a lower sampling rate, or fewer transmits, frames or points");
+  check_working_memory(bytes, what,
+                       "Use a shorter record, a lower sampling rate, or fewer elements, transmits, frames or points");
 }
 
 /// Farthest point of an element from its centre, at least [m].
@@ -155,12 +152,15 @@ class Setup {
   std::vector<double> frequencies(const SignalGrid& grid, const BinRange& range) const {
     std::vector<double> f;
     for (std::size_t i = 0; i < range.count; ++i) f.push_back(static_cast<double>(range.first + i) * grid.spacing());
-    for (double value : f)
+    for (std::size_t i = 0; i < f.size(); ++i) {
+      if (i % 1024 == 0) check_interrupted();
+      const double value = f[i];
       if (!(medium.slowness(value) > 0))
         throw UserError("the dispersion that belongs to this attenuation makes the sound speed infinite at " +
                         format_quantity(value, Unit::hertz) +
                         " (the power law does not hold for losses that strong). Lower the attenuation or set "
                         "'dispersion: off'");
+    }
     return f;
   }
   /// Smallest and largest travel time a metre over the frequencies that matter [s/m].
@@ -461,7 +461,9 @@ class EchoSimulation {
     std::iota(all.begin(), all.end(), std::size_t{0});
     const MediumFactor factor(setup_, band);
     ResponseBatch batch(responses, factor, std::move(all));
-    const std::size_t step = std::max<std::size_t>(1, pairs_in_batch / elements);
+    // Responses of large elements hold many frequencies each: then fewer at a time.
+    const std::size_t most_pairs = std::min(pairs_in_batch, most_values / std::max<std::size_t>(1, band.size()));
+    const std::size_t step = std::max<std::size_t>(1, most_pairs / elements);
     for (std::size_t first = 0; first < targets.positions.size(); first += step) {
       const std::size_t count = std::min(step, targets.positions.size() - first);
       batch.evaluate(std::span(targets.positions).subspan(first, count));
@@ -471,6 +473,7 @@ class EchoSimulation {
         // A few targets together, so that weights and echoes come from memory once for all of them.
         std::vector<Lanes> response(elements * targets_together);  // [element][target]
         for (std::size_t s = 0; s < count; s += targets_together) {
+          check_interrupted();
           const std::size_t together = std::min(targets_together, count - s);
           for (std::size_t q = 0; q < together; ++q)
             for (std::size_t m = 0; m < elements; ++m)
@@ -554,7 +557,8 @@ void transmitted_spectra(const Setup& setup, const std::vector<Firing>& firings,
   for (const Firing& firing : firings) active.push_back(firing.element);
   const MediumFactor factor(setup, band);
   ResponseBatch batch(responses, factor, active);
-  const std::size_t step = std::max<std::size_t>(1, pairs_in_batch / active.size());
+  const std::size_t most_pairs = std::min(pairs_in_batch, most_values / std::max<std::size_t>(1, band.size()));
+  const std::size_t step = std::max<std::size_t>(1, most_pairs / active.size());
   Progress progress("Field", points.size(), "points");
   for (std::size_t first = 0; first < points.size(); first += step) {
     const std::size_t count = std::min(step, points.size() - first);

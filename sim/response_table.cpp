@@ -4,6 +4,8 @@
 #include <cmath>
 #include <numbers>
 
+#include "core/progress.hpp"
+
 namespace sonoforge {
 namespace {
 
@@ -184,6 +186,7 @@ double ResponseTable::path_difference(const Brick& brick, double x, double y, do
 
 void ResponseTable::fill(Brick& brick, TableWorkspace& workspace) const {
   const std::size_t width = 2 * brick.frequencies.size();
+  memory_.take(8.0 * static_cast<double>(brick.heights * brick.ranges * brick.angles * width));
   brick.values.resize(brick.heights * brick.ranges * brick.angles * width);
   double* out = brick.values.data();
   for (std::size_t h = 0; h < brick.heights; ++h)
@@ -217,6 +220,7 @@ bool ResponseTable::is_accurate(const Brick& brick, TableWorkspace& workspace) c
         for (double wa : by_angle)
           for (std::size_t m = 0; m < 2 * n; ++m) workspace.sum[m] += wh * wr * wa * *v++;
     for (std::size_t m = 0; m <= n; ++m) {
+      check_interrupted();
       double re = 0, im = 0;
       std::vector<double> weights(n);
       chebyshev_weights(n, chebyshev_point(n + 1, m), weights.data());

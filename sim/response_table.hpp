@@ -3,6 +3,7 @@
 #include <map>
 #include <mutex>
 
+#include "sim/memory_limit.hpp"
 #include "sim/element_integral.hpp"
 #include "sim/response_bricks.hpp"
 
@@ -55,6 +56,9 @@ class ResponseTable {
   double low_, high_, tolerance_, wavenumber_, half_band_;
   bool round_, tall_;
   double half_width_, half_height_, smallest_ = 0;
+  mutable MemoryAccount memory_{
+      "the tables of the elements' responses",
+      "The elements are very large in wavelengths: use smaller ones, a lower frequency, or 'engine: {type: exact}'"};
   std::mutex mutex_;
   std::map<std::array<std::size_t, 3>, Slot> slots_;
 };

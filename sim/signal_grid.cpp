@@ -4,13 +4,29 @@
 #include <cmath>
 #include <numbers>
 
+#include "core/error.hpp"
 #include "core/parallel.hpp"
+#include "core/progress.hpp"
+#include "core/units.hpp"
+#include "sim/memory_limit.hpp"
 
 namespace sonoforge {
 
+/// Of a transform that holds a period, a little rounded up. The FFT library counts samples in 32 bits.
+static std::size_t transform_length(double sampling_rate, double period) {
+  constexpr double most = 1e9, bytes_per_sample = 32;
+  const double samples = std::ceil(period * sampling_rate) + 1;
+  const std::string what = "a signal of " + format_quantity(period, Unit::second) + " at " +
+                           format_quantity(sampling_rate, Unit::hertz);
+  const char* const less = "Use a shorter pulse or record, delays that differ less, or a lower frequency";
+  if (!(samples <= most))
+    throw ConfigError("", what + " has too many samples (" + format_number(samples) + ", at most 1e9). " + less);
+  check_working_memory(bytes_per_sample * samples, what, less);
+  return good_fft_size(std::max<std::size_t>(16, static_cast<std::size_t>(samples)));
+}
+
 SignalGrid::SignalGrid(double sampling_rate, double period)
-    : SignalGrid(sampling_rate, good_fft_size(std::max<std::size_t>(
-                                    16, static_cast<std::size_t>(std::ceil(period * sampling_rate)) + 1))) {}
+    : SignalGrid(sampling_rate, transform_length(sampling_rate, period)) {}
 
 SignalGrid::SignalGrid(double sampling_rate, std::size_t length) : sampling_rate_(sampling_rate), fft_(length) {}
 
@@ -24,6 +40,7 @@ void SignalGrid::synthesize(std::span<const std::complex<double>> spectrum, std:
   const double df = spacing();
   std::vector<std::complex<double>> folded(fft_.bins());
   for (std::size_t i = 0; i < spectrum.size(); ++i) {
+    if (i % 65536 == 0) check_interrupted();
     const std::size_t k = first + i, bin = k % n;
     // The number of turns is reduced before it becomes an angle, so that late records lose no digits.
     const double turns = static_cast<double>(k) * df * start;
@@ -71,7 +88,10 @@ BinRange significant_bins(double spacing, double highest, double threshold,
 double signal_half_duration(const std::function<std::complex<double>(double)>& spectrum, double highest, double reach) {
   const SignalGrid grid(4 * highest, 2 * reach);
   std::vector<std::complex<double>> bins(static_cast<std::size_t>(highest / grid.spacing()));
-  for (std::size_t k = 0; k < bins.size(); ++k) bins[k] = spectrum(static_cast<double>(k) * grid.spacing());
+  for (std::size_t k = 0; k < bins.size(); ++k) {
+    if (k % 1024 == 0) check_interrupted();
+    bins[k] = spectrum(static_cast<double>(k) * grid.spacing());
+  }
   std::vector<double> signal(grid.length());
   grid.synthesize(bins, 0, 0, signal);
   double peak = 0;

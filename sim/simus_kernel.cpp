@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "core/parallel.hpp"
+#include "core/progress.hpp"
 #include "sim/vector_math.hpp"
 
 namespace sonoforge {
@@ -223,6 +224,7 @@ SimusKernel::Geometry SimusKernel::geometry(std::span<const Vec3> points) const 
   parallel_blocks(g.points, 64, [&](std::size_t first, std::size_t last) {
     for (std::size_t p = first; p < last; ++p) {
       const bool behind = is_behind(points[p]);
+      check_interrupted();
       for (std::size_t sub = 0; sub < g.subs; ++sub)
         for (std::size_t e = 0; e < elements_; ++e) {
           const SubElement& part = sub_elements_[sub * elements_ + e];
@@ -529,6 +531,7 @@ void SimusKernel::add_echoes(std::span<const Vec3> points, std::span<const doubl
     parallel_for(parts.size(), [&](std::size_t b) {
       Tile tile(terms_, padded_);
       for (std::size_t p = 0; p < count; p += tile_size) {
+        check_interrupted();
         sweep(g, p, parts[b], band, tile, [&](std::size_t bin, std::size_t at, double scale) {
           double weight[tile_size];
           const double relative = band.at(bin) / frequency_;
@@ -582,7 +585,7 @@ NdArray<std::complex<double>, 2> SimusKernel::pressure(std::span<const Vec3> poi
   const Geometry g = geometry(points);
   parallel_for(parts.size(), [&](std::size_t b) {
     Tile tile(terms_, padded_);
-    for (std::size_t p = 0; p < points.size(); p += tile_size)
+    for (std::size_t p = 0; p < points.size(); p += tile_size, check_interrupted())
       sweep(g, p, parts[b], band, tile, [&](std::size_t bin, std::size_t at, double scale) {
         double re[tile_size], im[tile_size];
         transmit_sums(drive.re.row(0, bin).data(), drive.im.row(0, bin).data(), tile.g_re.data() + tile.g_row(at, 0),

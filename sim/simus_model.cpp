@@ -9,6 +9,7 @@
 #include "core/parallel.hpp"
 #include "core/progress.hpp"
 #include "sim/fourier_series.hpp"
+#include "sim/memory_limit.hpp"
 #include "sim/record.hpp"
 #include "sim/simus_kernel.hpp"
 
@@ -17,7 +18,10 @@ namespace {
 
 using Complex = std::complex<double>;
 constexpr double pi = std::numbers::pi;
-constexpr double max_table_bytes = 16e9;
+/// Of tables over elements or points and frequencies.
+double max_table_bytes() {
+  return std::min(16e9, working_memory());
+}
 
 /// The spectrum of the burst as SIMUS has it: without a factor T/2, and for the time factor exp(-i w t).
 Complex burst_spectrum(const Pulse& pulse, double f) {
@@ -73,7 +77,7 @@ Grid band_of_step(const SimulationInput& input, double step, double threshold_db
 Grid make_grid(const SimulationInput& input, double largest_step, double threshold_db, std::size_t rows) {
   const double fc = input.probe.frequency;
   const double half = std::ceil(fc / largest_step);
-  if (!(half * 2 * static_cast<double>(rows) * 64 < max_table_bytes))
+  if (!(half * 2 * static_cast<double>(rows) * 64 < max_table_bytes()))
     throw ConfigError("",
                       "the record would need " + format_number(2 * half + 1) +
                           " frequencies (paths or delays are too long for this centre frequency). Move the farthest "
@@ -555,7 +559,7 @@ FieldResult field_simus(const SimulationInput& input, const SimusOptions& option
   const double multiple = std::ceil(4 * input.probe.frequency / fs), rate = multiple * fs;
   const double size = std::ceil((reach + 2 * pulse_length) * rate) + 2 * multiple;
   const double before = std::ceil(pulse_length * fs), samples = before + std::ceil(reach * fs) + 1;
-  if (!(samples * static_cast<double>(points.size()) * 4 + size * 64 < max_table_bytes))
+  if (!(samples * static_cast<double>(points.size()) * 4 + size * 64 < max_table_bytes()))
     throw ConfigError("field", "the waveforms would take " +
                                    format_number(std::round(samples * static_cast<double>(points.size()) * 4e-9)) +
                                    " GB. Use fewer points or a lower sampling_rate");

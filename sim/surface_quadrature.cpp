@@ -6,10 +6,14 @@
 #include <complex>
 #include <numbers>
 
+#include "core/error.hpp"
+#include "core/progress.hpp"
+
 namespace sonoforge {
 namespace {
 
 constexpr double pi = std::numbers::pi;
+constexpr std::size_t most_surface_nodes = 10'000'000;  // of one element and point: 240 MB a thread
 
 GaussRule make_gauss_rule(int n) {
   GaussRule rule;
@@ -151,6 +155,11 @@ class NodePlacer {
   }
 
   void fill(const Patch& patch, int order_a, int order_b) {
+    check_interrupted();
+    if (nodes_.size() > most_surface_nodes)
+      throw ConfigError("probe", "an element is so many wavelengths large that the integral over it needs more than " +
+                                     std::to_string(most_surface_nodes / 1'000'000) +
+                                     " million points. Use smaller elements or a lower frequency");
     const GaussRule &rule_a = gauss_rule(order_a), &rule_b = gauss_rule(order_b);
     const double half_a = (patch.a1 - patch.a0) / 2, half_b = (patch.b1 - patch.b0) / 2;
     for (int j = 0; j < order_b; ++j)

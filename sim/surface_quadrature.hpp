@@ -40,7 +40,8 @@ struct SurfaceIntegral {
 
 /// Places Gauss-Legendre nodes on one element for one field point. The surface is cut into patches no larger than about
 /// four times their distance, each with as many nodes a side as the phase k r and the fall-off 1/r across it ask for.
-/// None for points behind the element. Every node adds to `nodes`, which is cleared first.
+/// None for points behind the element. Every node adds to `nodes`, which is cleared first. Throws a `ConfigError` of the probe
+/// where an element would need more than ten million.
 void place_nodes(const Element& element, Vec3 point, const SurfaceIntegral& integral, SurfaceNodes& nodes);
 
 }  // namespace sonoforge

@@ -91,6 +91,9 @@ Probe CustomProbe::build() const {
     element.lateral = normalized(lateral - dot(lateral, element.normal) * element.normal);
     if (i > 0) path += norm(positions[i] - positions[i - 1]);
   }
+  if (shape[0] > 1 && path == 0)
+    refuse_file(file, "/positions puts all " + std::to_string(shape[0]) +
+                          " elements at one place (an array of no size has no image). Give each its own place");
   probe.pitch = shape[0] > 1 ? path / static_cast<double>(shape[0] - 1) : widths[0];
   return probe;
 }

@@ -4,7 +4,8 @@
 
 namespace sonoforge {
 namespace {
-constexpr double max_samples = 50e6;  // of one record
+constexpr double max_samples = 20e6;      // of one record; its transform takes about a second
+constexpr double earliest_start = -0.01;  // of a record; long pulses are recorded whole by `pulse: causal` [s]
 }
 
 void ReceiveConfig::fields(FieldVisitor& visit) {
@@ -17,7 +18,7 @@ void ReceiveConfig::fields(FieldVisitor& visit) {
   visit(start, {.key = "start",
                 .doc = "Time of the first sample after the first element fires.",
                 .unit = Unit::second,
-                .min = -1,
+                .min = earliest_start,
                 .max = 1});
   visit(depth, {.key = "depth",
                 .doc = "Record until the echoes of this depth are in, with firing times and pulse.",

@@ -7,10 +7,12 @@
 #include "ai/dataset.hpp"
 #include "ai/image_pairs.hpp"
 #include "io/atomic_file.hpp"
+#include "io/config.hpp"
 #include "io/nifti.hpp"
 #include "io/png.hpp"
 #include "recon/delay_and_sum.hpp"
 #include "recon/envelope.hpp"
+#include "recon/pulse_compression.hpp"
 #include "tests/io/test_folder.hpp"
 #include "transducers/linear_array.hpp"
 #include "transducers/plane_waves.hpp"
@@ -74,6 +76,35 @@ TEST_F(ModelInputTest, GroupsOfElementsAddUpToTheBeamformedImage) {
     }
   }
   EXPECT_NEAR(largest, 1, 1e-6);
+}
+
+// What the config in the file says of its pulse holds here as in `run`.
+TEST_F(ModelInputTest, ChirpsAreCompressedAsForTheStoredImage) {
+  const std::string chirp = "{type: chirp, frequency_from: 3 MHz, frequency_to: 7 MHz, duration: 5 us}";
+  ZeaFile content = noise_file();
+  const DelayAndSum das;
+  for (const char* input : {"iq", "rf"}) {
+    const InputConfig config = config_for(input, das);
+    content.config.clear();
+    const auto plain = model_input(config, content, "file");
+    ZeaFile compressed = content;
+    {
+      struct Alone : Configurable {
+        Typed<PulseConfig> pulse;
+        void fields(FieldVisitor& visit) override { visit.typed(pulse, pulse_catalog(), {.key = "pulse", .doc = ""}); }
+      } alone;
+      ConfigTree::parse("pulse: " + chirp, "test").read(alone);
+      compressed.acquisition = compress_pulse(content.acquisition, *alone.pulse->build(content.acquisition.probe));
+    }
+    const auto expected = model_input(config, compressed, "file");
+    EXPECT_NE(expected, plain) << input;
+    content.config = "pulse: " + chirp + "\n";
+    EXPECT_EQ(model_input(config, content, "file"), expected) << input;
+    content.config = "pulse: " + chirp + "\nimage: {pulse_compression: off}\n";
+    EXPECT_EQ(model_input(config, content, "file"), plain) << input;
+    content.config = "pulse: {type: burst, cycles: 2}\n";
+    EXPECT_EQ(model_input(config, content, "file"), plain) << input;
+  }
 }
 
 TEST_F(ModelInputTest, AlterationsOfChannelDataAreThoseOfTheBeamformer) {

@@ -56,6 +56,26 @@ TEST(Units, ErrorsShowTheFix) {
     EXPECT_NE(error_of(text, Unit::metre), "") << text;
 }
 
+// As other keyboards and word processors write them.
+TEST(Units, SignsThatLookAlikeCount) {
+  EXPECT_EQ(parse_quantity("5 \u03bcm", Unit::metre), 5e-6) << "Greek mu";
+  EXPECT_EQ(parse_quantity("5 \u00b5s", Unit::second), 5e-6) << "micro sign";
+  EXPECT_EQ(parse_quantity("4\u00a0mm", Unit::metre), 4e-3) << "no-break space";
+  EXPECT_EQ(parse_quantity("4\u202fmm", Unit::metre), 4e-3) << "narrow no-break space";
+  EXPECT_EQ(parse_quantity("\u221212 deg", Unit::radian), parse_quantity("-12 deg", Unit::radian)) << "minus sign";
+  EXPECT_EQ(parse_quantity("1e\u22123", Unit::none), 1e-3);
+  EXPECT_EQ(parse_attenuation("0.5\u00a0dB/cm/MHz").db_per_cm, 0.5);
+  EXPECT_EQ(parse_any_quantity("\u22124\u00a0\u03bcm").value, -4e-6);
+}
+
+TEST(Units, NumbersOfProgramsAreToldApart) {
+  EXPECT_EQ(error_of("0x10", Unit::none), "'0x10' is hexadecimal (numbers are decimal here). Write for example '16'");
+  EXPECT_EQ(error_of("-0X1f mm", Unit::metre), "'-0X1f mm' is hexadecimal (numbers are decimal here). Write for example '-31 mm'");
+  EXPECT_EQ(error_of("1_000", Unit::none), "'1_000' has '_' between its digits (they stand together here). Write for example '1000'");
+  EXPECT_EQ(error_of("1_540.5 m/s", Unit::metre_per_second),
+            "'1_540.5 m/s' has '_' between its digits (they stand together here). Write for example '1540.5 m/s'");
+}
+
 TEST(Units, EveryDoubleSurvivesWriting) {
   RandomStream random(1, 0, "units");
   for (int i = 0; i < 20000; ++i) {

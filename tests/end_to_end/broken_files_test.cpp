@@ -251,6 +251,15 @@ TEST(BrokenFiles, FilesThatConfigsName) {
       points + "sequence: {type: plane_waves, angles: [0 deg]}\nprobe: {type: custom, frequency: 5 MHz, file: FILE}" +
       tail;
   check(probe, "nan.hdf5", "3:47", {"positions"});
+  {
+    Hdf5Writer writer(folder.path() / "heap.hdf5");
+    writer.write<double>("positions", std::vector<double>{1e-3, 0, 0, 1e-3, 0, 0, 1e-3, 0, 0}, {3, 3});
+    writer.write<double>("normals", std::vector<double>{0, 0, 1, 0, 0, 1, 0, 0, 1}, {3, 3});
+    writer.write<double>("widths", std::vector<double>(3, 3e-4), {3});
+    writer.write<double>("heights", std::vector<double>(3, 5e-3), {3});
+    writer.commit();
+  }
+  check(probe, "heap.hdf5", "3:47", {"/positions puts all 3 elements at one place"});
   const std::string sequence =
       points + "probe: {type: L11-5v, elements: 16}\nsequence: {type: custom, file: FILE}" + tail;
   {

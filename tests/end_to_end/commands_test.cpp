@@ -260,6 +260,21 @@ TEST(Commands, DescribeShowsTheNumbersOfAPreset) {
   EXPECT_NE(sonoforge_command(folder, "describe config").out.find("echogenicity"), std::string::npos);
 }
 
+// The stored RF of a chirp passes its matched filter when it is made into an image again, as it did in `run`.
+TEST(Commands, ReconstructOfAChirpIsTheImageOfRun) {
+  const TestFolder folder;
+  folder.write("chirp.yaml", small + "pulse: {type: chirp, frequency_from: 5 MHz, frequency_to: 10 MHz, duration: 4 us}\n");
+  const std::string physical = " --set engine='{type: exact, dimensions: 2}' --set phantom.scatterer_density='2 /mm^3'";
+  ASSERT_EQ(sonoforge_command(folder, "run chirp.yaml -o run" + physical).code, 0) << folder.read(".stderr");
+  ASSERT_EQ(sonoforge_command(folder, "reconstruct run/acquisition.hdf5 -o again").code, 0) << folder.read(".stderr");
+  ASSERT_EQ(sonoforge_command(folder, "reconstruct run/acquisition.hdf5 -o raw --set image.pulse_compression=off").code, 0)
+      << folder.read(".stderr");
+  const auto image = [&](const std::string& file) { return read_zea(folder.path() / file).images.front().values; };
+  const auto values = image("run/acquisition.hdf5");
+  EXPECT_TRUE(image("again/image.hdf5") == values);
+  EXPECT_FALSE(image("raw/image.hdf5") == values);
+}
+
 TEST(Commands, MistakesExitWithTwo) {
   const TestFolder folder;
   folder.write("small.yaml", small);
