@@ -28,10 +28,7 @@ struct InputConfig {
 /// A grid of other size that covers the same area.
 PixelGrid resized(const PixelGrid& grid, std::size_t depth, std::size_t lateral);
 
-/// What is drawn from a file's first frame, [channel, depth, lateral]:
-///
-/// Channel data pass the matched filter of their pulse first where the config in the file asks for it, as they did for the
-/// stored image.
+/// What is drawn from a file's first frame, its pulse compressed where its config says so, [channel, depth, lateral]:
 ///
 /// image: decibels in [-dynamic_range, 0], resampled from the stored image; beamformed on its grid where channel data are
 /// altered or transmits left out.

@@ -522,7 +522,7 @@ nlohmann::ordered_json RunResult::report() const {
   json["scatterers"] = file.scatterer_positions.size();
   const auto& rf = file.acquisition;
   json["shape"] = {{"frames", rf.frames()}, {"transmits", rf.transmits()}, {"channels", rf.channels()}, {"samples", rf.samples_per_channel()}};
-  if (file.seed) json["seed"] = *file.seed;
+  json["seed"] = file.seed;
   json["versions"] = versions;
   json["notes"] = rf.notes;
   return json;

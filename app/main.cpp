@@ -143,6 +143,8 @@ void add_command(CLI::App& app, const Command& command, CommandLine& line) {
 // How many inputs a command takes is checked here, since the parser's own message names neither the command nor its inputs.
 void check_inputs(const Command& command, const std::vector<std::string>& inputs) {
   const int given = static_cast<int>(inputs.size());
+  if (given <= command.most && std::find(inputs.begin(), inputs.end(), "") != inputs.end() && std::string_view(command.name) != "describe")
+    throw UserError("a name is empty (" + std::string(command.name) + " takes " + command.inputs + "). Write for example '" + command.example + "'");
   if (given >= command.fewest && given <= command.most) return;
   std::string list;
   for (const auto& input : inputs) list += (list.empty() ? ": " : ", ") + input;

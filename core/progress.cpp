@@ -9,6 +9,7 @@
 
 #include "core/error.hpp"
 #include "core/printable.hpp"
+#include "core/progress_title.hpp"
 
 namespace sonoforge {
 

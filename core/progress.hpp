@@ -18,18 +18,6 @@ void install_interrupt_handler();
 /// Throws `Interrupted` if the user asked to stop.
 void check_interrupted();
 
-/// While one lives, the names of what `Progress` shows begin with its words: "Self check: echoes".
-class ProgressTitle {
- public:
-  explicit ProgressTitle(std::string words);
-  ~ProgressTitle();
-  ProgressTitle(const ProgressTitle&) = delete;
-  ProgressTitle& operator=(const ProgressTitle&) = delete;
-
- private:
-  std::string before_;
-};
-
 /// Shows work over two seconds: a bar with rate and time left on a terminal, a line per 10 % otherwise. Thread-safe. While one is
 /// at work, further ones stay silent.
 class Progress {

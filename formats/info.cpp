@@ -146,7 +146,7 @@ json describe_file(const std::filesystem::path& file) {
     describe_storage(reader, "tracks/track_0/data", described);
     for (const char* name : {"zea_version", "sonoforge_version"})
       if (reader.has_attribute("/", name)) described[name] = reader.text_attribute("/", name);
-    if (content.seed) described["seed"] = *content.seed;
+    if (reader.has_attribute("/", "sonoforge_seed")) described["seed"] = content.seed;
   }
   described["has_config"] = !content.config.empty();
   described["notes"] = acquisition.notes;

@@ -28,7 +28,7 @@ struct ZeaFile {
   /// Of labels that change from frame to frame, by name: the values of frames 1, 2, ... Others are alike in all frames.
   std::map<std::string, std::vector<NdArray<float, 4>>> later_labels;
   std::string config;                            ///< resolved YAML
-  std::optional<std::uint64_t> seed;             ///< that a simulation began with; measured data have none
+  std::uint64_t seed = 1;                        ///< of `config`; without one there is none
   std::vector<Vec3> scatterer_positions;
   std::vector<double> scatterer_amplitudes;
   Factors factors;

@@ -401,10 +401,11 @@ void write_zea(const fs::path& file, const ZeaFile& content, const ZeaStorage& s
   writer.attribute("", "description", acquisition.description);
   writer.attribute("", "sonoforge_version", std::string(SONOFORGE_VERSION));
   // Readers of attributes see numbers as double: larger seeds would lose digits.
-  if (content.seed && *content.seed <= (std::uint64_t{1} << 53))
-    writer.attribute("", "sonoforge_seed", static_cast<std::int64_t>(*content.seed));
-  else if (content.seed)
-    writer.attribute("", "sonoforge_seed", std::to_string(*content.seed));
+  // Data that no config of ours describes have no seed.
+  if (!content.config.empty() && content.seed <= (std::uint64_t{1} << 53))
+    writer.attribute("", "sonoforge_seed", static_cast<std::int64_t>(content.seed));
+  else if (!content.config.empty())
+    writer.attribute("", "sonoforge_seed", std::to_string(content.seed));
   if (!acquisition.probe.elements.empty()) write_probe(writer, acquisition.probe);
   ArrayWriter arrays(writer, storage);
   if (has_samples) write_samples(arrays, file, acquisition);

@@ -8,6 +8,7 @@
 
 #include "core/error.hpp"
 #include "core/parallel.hpp"
+#include "core/progress.hpp"
 #include "recon/iq.hpp"
 
 namespace sonoforge {
@@ -40,12 +41,15 @@ void check_acquisition(const Acquisition& a) {
           "the channel data hold values that are not finite (one of them would spoil the whole image). Clean the data");
 }
 
-/// The image of every frame, one block of frames as sums, and the pixels' positions.
+/// Pixels whose sums are held beside the image; whole tiles of the kernel.
+constexpr std::size_t pixels_together = 1 << 16;
+
+/// The images of all frames.
 void check_image_memory(const PixelGrid& grid, std::size_t frames) {
   const double pixels =
       static_cast<double>(grid.x.count) * static_cast<double>(grid.y.count) * static_cast<double>(grid.z.count);
-  const double lanes = static_cast<double>(frames > 1 ? FrameInterleaved<float>::max_frames : 1);
-  const double bytes = pixels * (sizeof(Vec3) + (static_cast<double>(frames) + lanes) * sizeof(std::complex<float>));
+  // Of each pixel the beamformed value, its envelope and its level.
+  const double bytes = pixels * static_cast<double>(frames) * (sizeof(std::complex<float>) + 2 * sizeof(float));
   const double machine = static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGE_SIZE));
   require(bytes <= 0.75 * machine, "an image of " + std::to_string(static_cast<long long>(pixels * 1e-6)) +
                                        " million pixels and " + std::to_string(frames) +
@@ -227,15 +231,10 @@ std::vector<ComplexMap> DelayAndSum::beamform(const Acquisition& acquisition, co
   geometry.mean = normalization == Normalization::weights;
   geometry.incoherent = compounding == Compounding::incoherent;
 
-  std::vector<Vec3> points;
-  points.reserve(grid.size());
-  for (std::size_t iz = 0; iz < grid.z.count; ++iz)
-    for (std::size_t iy = 0; iy < grid.y.count; ++iy)
-      for (std::size_t ix = 0; ix < grid.x.count; ++ix) points.push_back(grid.position(iz, iy, ix));
-
   const RecordPreparation prepare(acquisition, signal, frequency, step);
   const std::size_t frames = acquisition.frames(), channels = acquisition.channels();
   std::vector<ComplexMap> images(frames, ComplexMap(grid));
+  Progress progress("Image", grid.size() * frames, "pixels");
   for (std::size_t first = 0; first < frames; first += FrameInterleaved<float>::max_frames) {
     const std::size_t count = std::min(frames - first, FrameInterleaved<float>::max_frames);
     FrameInterleaved<float> data(acquisition.transmits(), channels, prepare.samples(), count);
@@ -246,9 +245,21 @@ std::vector<ComplexMap> DelayAndSum::beamform(const Acquisition& acquisition, co
         data.set(i / channels, i % channels, f, record);
       }
     });
-    const std::vector<std::complex<float>> sums = delay_and_sum<float>(data, geometry, points);
-    for (std::size_t f = 0; f < count; ++f)
-      for (std::size_t i = 0; i < points.size(); ++i) images[first + f].values.data()[i] = sums[i * data.lanes() + f];
+    for (std::size_t begin = 0; begin < grid.size(); begin += pixels_together) {
+      const std::size_t pixels = std::min(pixels_together, grid.size() - begin);
+      std::vector<Vec3> points(pixels);
+      parallel_blocks(pixels, 4096, [&](std::size_t from, std::size_t to) {
+        for (std::size_t i = from; i < to; ++i) {
+          const std::size_t pixel = begin + i, line = pixel / grid.x.count;
+          points[i] = grid.position(line / grid.y.count, line % grid.y.count, pixel % grid.x.count);
+        }
+      });
+      const std::vector<std::complex<float>> sums = delay_and_sum<float>(data, geometry, points);
+      for (std::size_t f = 0; f < count; ++f)
+        for (std::size_t i = 0; i < pixels; ++i)
+          images[first + f].values.data()[begin + i] = sums[i * data.lanes() + f];
+      progress.advance(pixels * count);
+    }
   }
   return images;
 }

@@ -3,7 +3,7 @@
 #include <numbers>
 #include <set>
 
-#include "core/progress.hpp"
+#include "core/progress_title.hpp"
 #include "sim/scatterer_engine.hpp"
 
 namespace sonoforge {
