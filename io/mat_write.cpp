@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "core/error.hpp"
 #include "io/atomic_file.hpp"
 #include "io/file_checks.hpp"
 #include "io/mat.hpp"
@@ -65,7 +66,11 @@ void write_mat(const std::filesystem::path& file, const std::map<std::string, Ma
   if (Mat_Close(mat.release()) != 0)
     refuse_file(file, "the MAT file cannot be closed (the disk may be full). Check free space and permissions");
   // The library does not tell of a full disk in every case: what was written is read back before it replaces a file.
-  read_mat(output.temporary());
+  try {
+    read_mat(output.temporary());
+  } catch (const UserError&) {
+    refuse_file(file, "the MAT file cannot be written whole (the disk may be full). Check free space and permissions");
+  }
   output.commit();
 }
 

@@ -233,7 +233,9 @@ std::vector<ComplexMap> DelayAndSum::beamform(const Acquisition& acquisition, co
 
   const RecordPreparation prepare(acquisition, signal, frequency, step);
   const std::size_t frames = acquisition.frames(), channels = acquisition.channels();
-  std::vector<ComplexMap> images(frames, ComplexMap(grid));
+  std::vector<ComplexMap> images;
+  images.reserve(frames);
+  for (std::size_t f = 0; f < frames; ++f, check_interrupted()) images.emplace_back(grid);
   Progress progress("Image", grid.size() * frames, "pixels");
   for (std::size_t first = 0; first < frames; first += FrameInterleaved<float>::max_frames) {
     const std::size_t count = std::min(frames - first, FrameInterleaved<float>::max_frames);
