@@ -132,25 +132,51 @@ ThresholdBaseline ThresholdBaseline::fit(const std::vector<std::vector<float>>& 
   return best;
 }
 
-double LogisticRegression::probability(std::span<const double> features) const {
-  double z = weights.back();
-  for (std::size_t k = 0; k < features.size(); ++k) z += weights[k] * (features[k] - mean[k]) / deviation[k];
-  return 1 / (1 + std::exp(-z));
+namespace {
+
+double weighed(const std::vector<double>& mean, const std::vector<double>& deviation, const std::vector<double>& weights, std::span<const double> features) {
+  double sum = weights.back();
+  for (std::size_t k = 0; k < features.size(); ++k) sum += weights[k] * (features[k] - mean[k]) / deviation[k];
+  return sum;
 }
 
-LogisticRegression LogisticRegression::fit(const std::vector<std::vector<double>>& features, const std::vector<std::uint8_t>& truth) {
+/// Standardised features and a column of ones; fills mean and deviation.
+Eigen::MatrixXd standardised(const std::vector<std::vector<double>>& features, std::vector<double>& means, std::vector<double>& deviations) {
   const auto n = static_cast<Eigen::Index>(features.size()), d = static_cast<Eigen::Index>(features.front().size());
-  LogisticRegression found;
   Eigen::MatrixXd x(n, d + 1);
   for (Eigen::Index k = 0; k < d; ++k) {
     double mean = 0, squares = 0;
     for (const auto& one : features) mean += one[static_cast<std::size_t>(k)] / static_cast<double>(n);
     for (const auto& one : features) squares += std::pow(one[static_cast<std::size_t>(k)] - mean, 2) / static_cast<double>(n);
-    found.mean.push_back(mean);
-    found.deviation.push_back(squares > 0 ? std::sqrt(squares) : 1);
-    for (Eigen::Index i = 0; i < n; ++i) x(i, k) = (features[static_cast<std::size_t>(i)][static_cast<std::size_t>(k)] - mean) / found.deviation.back();
+    means.push_back(mean);
+    deviations.push_back(squares > 0 ? std::sqrt(squares) : 1);
+    for (Eigen::Index i = 0; i < n; ++i) x(i, k) = (features[static_cast<std::size_t>(i)][static_cast<std::size_t>(k)] - mean) / deviations.back();
   }
   x.col(d).setOnes();
+  return x;
+}
+
+}  // namespace
+
+double LinearRegression::value(std::span<const double> features) const { return weighed(mean, deviation, weights, features); }
+
+LinearRegression LinearRegression::fit(const std::vector<std::vector<double>>& features, const std::vector<double>& truth) {
+  LinearRegression found;
+  const Eigen::MatrixXd x = standardised(features, found.mean, found.deviation);
+  const Eigen::Index d = x.cols() - 1;
+  Eigen::MatrixXd curvature = x.transpose() * x;
+  for (Eigen::Index k = 0; k < d; ++k) curvature(k, k) += 1e-3 * static_cast<double>(x.rows());
+  const Eigen::VectorXd w = curvature.ldlt().solve(x.transpose() * Eigen::Map<const Eigen::VectorXd>(truth.data(), x.rows()));
+  found.weights.assign(w.data(), w.data() + w.size());
+  return found;
+}
+
+double LogisticRegression::probability(std::span<const double> features) const { return 1 / (1 + std::exp(-weighed(mean, deviation, weights, features))); }
+
+LogisticRegression LogisticRegression::fit(const std::vector<std::vector<double>>& features, const std::vector<std::uint8_t>& truth) {
+  LogisticRegression found;
+  const Eigen::MatrixXd x = standardised(features, found.mean, found.deviation);
+  const Eigen::Index n = x.rows(), d = x.cols() - 1;
   Eigen::VectorXd w = Eigen::VectorXd::Zero(d + 1);
   const double ridge = 1e-3 * static_cast<double>(n);
   for (int step = 0; step < 50; ++step) {
@@ -167,6 +193,20 @@ LogisticRegression LogisticRegression::fit(const std::vector<std::vector<double>
   }
   found.weights.assign(w.data(), w.data() + w.size());
   return found;
+}
+
+std::vector<double> outline_features(const std::vector<MaskMeasures>& frames) {
+  if (frames.size() == 1) return {frames[0].area, frames[0].long_axis, frames[0].circumference};
+  const auto [least, largest] = std::minmax_element(frames.begin(), frames.end(), [](const auto& a, const auto& b) { return a.area < b.area; });
+  const auto volume = [](const MaskMeasures& one) { return one.long_axis > 0 ? one.area * one.area / one.long_axis : 0; };
+  const double whole = volume(*largest);
+  return {least->area, largest->area, least->long_axis, largest->long_axis, largest->area > 0 ? 1 - least->area / largest->area : 0,
+          whole > 0 ? 1 - volume(*least) / whole : 0};
+}
+
+std::vector<std::string> outline_feature_names(std::size_t frames) {
+  if (frames == 1) return {"area [m^2]", "long axis [m]", "circumference [m]"};
+  return {"least area [m^2]", "largest area [m^2]", "least long axis [m]", "largest long axis [m]", "share of the area that goes", "ejection fraction by area and length"};
 }
 
 std::vector<double> size_and_contrast(std::span<const float> image, std::span<const float> mask, std::size_t rows, std::size_t columns, std::size_t ring) {

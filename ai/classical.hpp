@@ -1,7 +1,10 @@
 #pragma once
 #include <cstdint>
 #include <span>
+#include <string>
 #include <vector>
+
+#include "ai/mask_measures.hpp"
 
 namespace sonoforge {
 
@@ -30,6 +33,21 @@ struct LogisticRegression {
   double probability(std::span<const double> features) const;
   static LogisticRegression fit(const std::vector<std::vector<double>>& features, const std::vector<std::uint8_t>& truth);
 };
+
+/// Least squares on standardised features, with a ridge of 1e-3 a case.
+struct LinearRegression {
+  std::vector<double> mean, deviation;  ///< of the features
+  std::vector<double> weights;          ///< of the standardised features; the last one is the intercept
+
+  double value(std::span<const double> features) const;
+  static LinearRegression fit(const std::vector<std::vector<double>>& features, const std::vector<double>& truth);
+};
+
+/// What outlines measure, for a regression. Of one frame: area, long axis and circumference [m^2, m, m]. Of several: least and
+/// largest area and long axis, the share of the area that goes, and the ejection fraction by area and length, 1 - (A^2 / L at the
+/// least area) / (A^2 / L at the largest) [folland1979]; 0 where nothing is marked.
+std::vector<double> outline_features(const std::vector<MaskMeasures>& frames);
+std::vector<std::string> outline_feature_names(std::size_t frames);
 
 /// Size and contrast of a mask in an image [dB]: logarithm of the area [pixel], and mean level inside less that of a ring as wide
 /// as `ring` pixels around. Levels are 0 where a region is empty.

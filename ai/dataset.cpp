@@ -48,6 +48,7 @@ std::vector<std::size_t> Dataset::rows_of(const std::string& split) const {
 }
 
 ZeaFile Dataset::content(std::size_t row) const {
+  if (make) return make(row);
   const ManifestRow& entry = manifest.rows[row];
   const auto file = folder / entry.file;
   if (sha256_of_file(file) != entry.sha256)
@@ -57,6 +58,15 @@ ZeaFile Dataset::content(std::size_t row) const {
 
 LabelledImage Dataset::read(std::size_t row, const std::string& label) const {
   return labelled_image(content(row), folder / manifest.rows[row].file, label);
+}
+
+std::string truth_unit(const Dataset& data, const std::string& truth) {
+  const int factor = data.manifest.factor(truth);
+  if (factor >= 0) return data.manifest.factor_units[static_cast<std::size_t>(factor)];
+  if (data.manifest.rows.empty()) return "";
+  for (const auto& measurement : data.content(0).measurements)
+    if (measurement.name == truth) return measurement.unit;
+  return "";
 }
 
 LabelledImage read_labelled_image(const std::filesystem::path& file, const std::string& label) {

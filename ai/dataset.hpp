@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -16,11 +17,12 @@ struct LabelledImage {
   std::vector<std::uint8_t> mask;  ///< [depth, lateral], 0 or 1
 };
 
-/// A folder that `generate` wrote, or one with images and masks of one's own.
+/// A folder that `generate` wrote, one with images and masks of one's own, or a stream of samples.
 struct Dataset {
   std::filesystem::path folder;
   Manifest manifest;
   std::string hash;  ///< SHA-256 of manifest.csv, and with it of every sample
+  std::function<ZeaFile(std::size_t row)> make = {};  ///< of a stream (ai/stream.hpp): makes a sample, nothing is stored
   bool pairs = false;  ///< images/ and masks/ (ai/image_pairs.hpp) instead of samples
 
   /// Throws `UserError` where the folder holds no data set.
@@ -33,6 +35,9 @@ struct Dataset {
   /// All that a sample's file holds, unchanged since the manifest was written.
   ZeaFile content(std::size_t row) const;
 };
+
+/// The SI unit of a truth: of the factor of that name, or of the measurement in the first file; empty where there is neither.
+std::string truth_unit(const Dataset& data, const std::string& truth);
 
 /// The first image of a file and the named class of its segmentation.
 LabelledImage read_labelled_image(const std::filesystem::path& file, const std::string& label);

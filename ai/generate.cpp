@@ -76,6 +76,17 @@ std::string patient_name(std::uint64_t patient) {
   return "patient_" + digits;
 }
 
+ManifestRow manifest_row(std::uint64_t patient, const SampleSpec& sample) {
+  ManifestRow row;
+  row.patient = patient_name(patient);
+  row.id = row.patient + "_" + sample.name;
+  row.visit = sample.visit;
+  row.twin = sample.twin;
+  row.seed = sample.seed;
+  row.file = "samples/" + row.patient + "/" + sample.name + ".hdf5";
+  return row;
+}
+
 std::uint64_t patient_number(const std::string& name) {
   return std::strtoull(name.c_str() + std::min(name.size(), std::string("patient_").size()), nullptr, 10);
 }
@@ -208,12 +219,7 @@ class Factory {
   void make(std::uint64_t patient, const SampleSpec& sample) {
     FinishedSample done;
     done.patient = patient;
-    done.row.patient = patient_name(patient);
-    done.row.id = done.row.patient + "_" + sample.name;
-    done.row.visit = sample.visit;
-    done.row.twin = sample.twin;
-    done.row.seed = sample.seed;
-    done.row.file = "samples/" + done.row.patient + "/" + sample.name + ".hdf5";
+    done.row = manifest_row(patient, sample);
     done.factors = sample.factors;
     const auto known = journals_.find(patient, done.row.file);
     if (known && is_complete(request_.folder, *known)) return count(*known, false);

@@ -75,6 +75,9 @@ struct GenerateResult {
 /// something else, or where an input file has changed since, and `Interrupted` after Ctrl-C.
 GenerateResult generate_dataset(const GenerateRequest& request);
 
+/// The row of a sample, still without split and hash: what follows from patient and draw.
+ManifestRow manifest_row(std::uint64_t patient, const SampleSpec& sample);
+
 /// "patient_00012", and back.
 std::string patient_name(std::uint64_t patient);
 std::uint64_t patient_number(const std::string& name);

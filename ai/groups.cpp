@@ -138,9 +138,9 @@ std::vector<std::size_t> rows_as_drawn(const Manifest& manifest, const std::vect
 std::string metric_unit(const ValidateConfig& config, const Manifest& manifest, const std::string& name) {
   const auto* metric = find_metric(config.task, name);
   if (!metric || metric->unit != "truth") return metric ? metric->unit : "";
-  if (config.task == ValidationTask::map) return config.label == "sound_speed" ? "m/s" : "";
+  if (config.task == ValidationTask::map) return config.label == "sound_speed" ? "m/s" : config.label == "image" ? "dB" : "";
   const int factor = manifest.factor(config.truth);
-  return factor < 0 ? "" : manifest.factor_units[static_cast<std::size_t>(factor)];
+  return factor < 0 ? config.truth_unit : manifest.factor_units[static_cast<std::size_t>(factor)];
 }
 
 }  // namespace sonoforge

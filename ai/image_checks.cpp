@@ -153,7 +153,8 @@ Estimate membership_area(const std::vector<double>& members, const std::vector<d
 
 ReportSection out_of_distribution_section(const ValidateConfig& config, const Dataset& data,
                                           const Evaluation& evaluation) {
-  if (data.pairs) return {};
+  // Risks may come from tables alone, of samples that were never made.
+  if (data.pairs || config.task == ValidationTask::survival) return {};
   const auto training = some_of(rows_as_drawn(data.manifest, data.rows_of("train"))), rows = case_rows(evaluation);
   if (training.size() < least_reference_images || rows.empty()) return {};
   std::vector<RealMap> learned, judged;

@@ -1,5 +1,6 @@
 #include "ai/losses.hpp"
 
+#include "ai/survival.hpp"
 #include "core/units.hpp"
 
 namespace sonoforge {
@@ -128,7 +129,8 @@ const Catalog& loss_catalog() {
        row_of<AbsoluteLoss>("absolute", "Values and maps: mean absolute error."),
        row_of<HuberLoss>("huber", "Values and maps: squared for small errors, linear for large ones."),
        row_of<HeteroscedasticLoss>("heteroscedastic", "Values and maps: normal density whose spread is learned too."),
-       row_of<CentreLoss>("centre", "Detection: focal loss of a heat map of centres, and sizes.")},
+       row_of<CentreLoss>("centre", "Detection: focal loss of a heat map of centres, and sizes."),
+       row_of<SurvivalLoss>("survival", "Follow-up: likelihood of what was observed in each interval.")},
       {},
       "dice_cross_entropy"};
   return catalog;

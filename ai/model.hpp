@@ -45,12 +45,20 @@ class ModelConfig : public Configurable {
  public:
   /// Throws `ConfigError` where the input does not suit.
   virtual ModelSource build(TensorShape input, std::int64_t outputs) const = 0;
+  /// One network of several heads, each with so many outputs at every pixel or, `whole`, once for the image: all of them in one row
+  /// [batch, output, 1, 1], one head after the other. Throws `ConfigError` where the model has no such heads.
+  struct HeadSize {
+    std::string name;
+    std::int64_t outputs = 1;
+    bool whole = false;
+  };
+  virtual ModelSource build_heads(TensorShape input, const std::vector<HeadSize>& heads) const;
   /// Pixels of the input, along each side, that share one output: 1 for masks and maps; 0: one output for all of them.
   virtual std::int64_t stride() const = 0;
   /// Image sides must be multiples of this.
   virtual std::size_t side_multiple() const { return 1; }
 };
-/// unet, encoder, detector, torchscript.
+/// unet, encoder, detector, visits, torchscript.
 const Catalog& model_catalog();
 
 /// What the values of a truth are; a loss fits some of them.
@@ -59,6 +67,8 @@ enum class TruthKind {
   classes,   ///< one of several, as 0 and 1; or a single 0 or 1
   values,    ///< standardised numbers, also maps of them
   heat_map,  ///< heat, log width, log height, 1 at centres
+  follow_up, ///< of intervals of time: 1 where survived, then 1 where the event came
+  several,   ///< of several tasks, one after the other
 };
 
 /// A training loss of one sample.
@@ -70,7 +80,7 @@ class LossConfig : public Configurable {
   /// Raw outputs for each value of the truth: 2 where the spread is learned too.
   virtual std::int64_t outputs_per_value() const { return 1; }
 };
-/// dice_cross_entropy, dice, cross_entropy, focal, squared, absolute, huber, heteroscedastic, centre.
+/// dice_cross_entropy, dice, cross_entropy, focal, squared, absolute, huber, heteroscedastic, centre, survival.
 const Catalog& loss_catalog();
 
 }  // namespace sonoforge

@@ -121,7 +121,7 @@ void check_image(const RealMap& image, const std::string& file) {
 }  // namespace
 
 std::int64_t InputConfig::channels() const {
-  return input == "image" ? 1 : input == "iq" ? 2 : static_cast<std::int64_t>(2 * groups);
+  return input == "image" ? static_cast<std::int64_t>(frames) : input == "iq" ? 2 : static_cast<std::int64_t>(2 * groups);
 }
 
 PixelGrid resized(const PixelGrid& grid, std::size_t depth, std::size_t lateral) {
@@ -149,8 +149,14 @@ std::vector<float> model_input(const InputConfig& config, const ZeaFile& content
   if (config.input == "image" && !channels) {
     if (content.images.empty())
       refuse_file(file, "there is no image in it (channel data alone: reconstruct them first). Write: sonoforge reconstruct FILE -o DIR");
-    check_image(content.images.front(), file);
-    values = image_input(config, content.images.front());
+    if (content.images.size() < config.frames)
+      refuse_file(file, "it has " + std::to_string(content.images.size()) + " frames (the model sees " + std::to_string(config.frames) + "). Generate it with more, or write fewer 'frames'");
+    for (std::size_t f = 0; f < config.frames; ++f) {
+      const RealMap& image = content.images[f == 0 ? 0 : f * (content.images.size() - 1) / (config.frames - 1)];
+      check_image(image, file);
+      const auto one = image_input(config, image);
+      values.insert(values.end(), one.begin(), one.end());
+    }
     alter_image(values, config.depth, config.lateral, config.dynamic_range, alteration);
   } else {
     if (!grid) refuse_file(file, "it does not say where its pixels stand (an image or labels would). Reconstruct it first");
@@ -210,7 +216,7 @@ void alter_image(std::vector<float>& image, std::size_t depth, std::size_t later
   if (alteration.gain == 0 && alteration.slope == 0 && alteration.noise == 0) return;
   const RandomStream random(alteration.noise_key, 0, "image noise");
   for (std::size_t i = 0; i < image.size(); ++i) {
-    const double place = static_cast<double>(i / lateral) / static_cast<double>(depth) - 0.5;
+    const double place = static_cast<double>(i / lateral % depth) / static_cast<double>(depth) - 0.5;
     double value = image[i] + alteration.gain + alteration.slope * place;
     if (alteration.noise > 0) value += alteration.noise * random.normal_pair_at(i / 2)[i % 2];
     image[i] = static_cast<float>(std::clamp(value, -dynamic_range, 0.0));

@@ -1,6 +1,7 @@
 #include "ai/models.hpp"
 
 #include "ai/network_builder.hpp"
+#include "ai/survival.hpp"
 
 namespace sonoforge {
 namespace {
@@ -40,14 +41,14 @@ void UNet::fields(FieldVisitor& visit) {
 
 void UNet::check() const { check_size(width, depth); }
 
-ModelSource UNet::build(TensorShape input, std::int64_t outputs) const {
-  NetworkBuilder net(input, dropout);
+void UNet::add_trunk(NetworkBuilder& net, bool keep_deep) const {
   for (std::int64_t level = 0; level <= depth; ++level) {
     if (level > 0) net.halve();
     add_block(net, blocks, level_name("down", level), features(level));
     if (level + 2 > depth) net.drop();
     if (level < depth) net.save(level_name("skip", level));
   }
+  if (keep_deep) net.save("deep");
   for (std::int64_t level = depth - 1; level >= finest(); --level) {
     const std::string skip = level_name("skip", level);
     net.widen(level_name("widen", level), features(level));
@@ -55,8 +56,39 @@ ModelSource UNet::build(TensorShape input, std::int64_t outputs) const {
     net.join(skip);
     add_block(net, blocks, level_name("up", level), features(level));
   }
+}
+
+ModelSource UNet::build(TensorShape input, std::int64_t outputs) const {
+  NetworkBuilder net(input, dropout);
+  add_trunk(net, false);
   net.convolve("head", outputs, 1, true, false);
   return std::move(net).finish();
+}
+
+ModelSource UNet::build_heads(TensorShape input, const std::vector<HeadSize>& heads) const {
+  constexpr std::int64_t hidden = 32;  // features between the two last layers of a head that answers once
+  if (finest() != 0) return ModelConfig::build_heads(input, heads);
+  NetworkBuilder net(input, dropout);
+  add_trunk(net, true);
+  net.save("fine");
+  std::vector<std::string> names;
+  for (const HeadSize& head : heads) {
+    net.recall(head.whole ? "deep" : "fine");
+    if (head.whole) {
+      net.pool_all();
+      net.convolve("hidden_" + head.name, hidden, 1, true);
+      net.rectify();
+    }
+    net.convolve("head_" + head.name, head.outputs, 1, true, false);
+    names.push_back("out_" + head.name);
+    net.save(names.back());
+  }
+  net.line_up(names);
+  return std::move(net).finish();
+}
+
+ModelSource ModelConfig::build_heads(TensorShape, const std::vector<HeadSize>&) const {
+  throw ConfigError("model", "this model has one head only (several tasks need one each). Write for example 'model: {type: unet}'");
 }
 
 void Detector::check() const {
@@ -112,6 +144,7 @@ const Catalog& model_catalog() {
       {row_of<UNet>("unet", "U-Net: an answer at every pixel from several resolutions."),
        row_of<Encoder>("encoder", "Convolutions and halvings, then one answer for the whole image."),
        row_of<Detector>("detector", "U-Net that ends at a quarter of the resolution, for centres of objects."),
+       row_of<VisitsModel>("visits", "Recurrent: reads the visits of a patient one after the other."),
        row_of<ScriptedModel>("torchscript", "A module of your own, from a TorchScript file.")},
       {},
       "unet"};

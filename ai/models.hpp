@@ -3,6 +3,8 @@
 
 namespace sonoforge {
 
+class NetworkBuilder;
+
 /// U-Net [ronneberger2015]: `depth` times a block and a halving, then as many doublings, each joined with the features
 /// of its own resolution. Group normalisation [wu2018] instead of batch normalisation: every image is processed alone,
 /// alike in training and use, so results depend neither on the batch nor on running averages.
@@ -18,6 +20,7 @@ class UNet : public ModelConfig {
   void fields(FieldVisitor& visit) override;
   void check() const override;
   ModelSource build(TensorShape input, std::int64_t outputs) const override;
+  ModelSource build_heads(TensorShape input, const std::vector<HeadSize>& heads) const override;
   std::int64_t stride() const override { return std::int64_t{1} << finest(); }
   std::size_t side_multiple() const override { return std::size_t{1} << depth; }
 
@@ -25,6 +28,8 @@ class UNet : public ModelConfig {
   /// Halvings that the output keeps.
   virtual std::int64_t finest() const { return 0; }
   std::int64_t features(std::int64_t level) const { return width << level; }
+  /// All but the last layer; the coarsest features stay in the variable `deep` where asked for.
+  void add_trunk(NetworkBuilder& net, bool keep_deep) const;
 };
 
 /// A U-Net that ends at a quarter of the resolution, for heat maps of centres.

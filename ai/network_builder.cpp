@@ -101,6 +101,22 @@ void NetworkBuilder::save(const std::string& variable) {
   saved_[variable] = shape_;
 }
 
+void NetworkBuilder::recall(const std::string& variable) {
+  line("x = " + variable);
+  shape_ = saved_.at(variable);
+}
+
+void NetworkBuilder::line_up(const std::vector<std::string>& variables) {
+  std::string list;
+  std::int64_t values = 0;
+  for (const auto& variable : variables) {
+    list += (list.empty() ? "" : ", ") + variable + ".reshape([x.size(0), -1, 1, 1])";
+    values += static_cast<std::int64_t>(saved_.at(variable).size());
+  }
+  line("x = torch.cat([" + list + "], 1)");
+  shape_ = {values, 1, 1};
+}
+
 void NetworkBuilder::join(const std::string& variable) {
   line("x = torch.cat([" + variable + ", x], 1)");
   shape_.channels += saved_.at(variable).channels;

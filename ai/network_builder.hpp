@@ -33,6 +33,10 @@ class NetworkBuilder {
   void add_coordinates();
 
   void save(const std::string& variable);
+  /// `x` becomes a saved variable.
+  void recall(const std::string& variable);
+  /// `x` becomes all values of saved variables in one row, one after the other.
+  void line_up(const std::vector<std::string>& variables);
   /// `variable` before the features of `x`.
   void join(const std::string& variable);
   /// Weights `variable` by how well it goes with `x` [oktay2018]: sigmoid(psi(relu(a variable + b x))).

@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "ai/several.hpp"
+#include "ai/survival.hpp"
 #include "core/units.hpp"
 
 namespace sonoforge {
@@ -13,12 +15,26 @@ std::string real(double value) {
 }
 
 /// Method `features(self, x)` from the physical input, and its channels.
-std::int64_t add_features(const TrainConfig& config, NetworkSource& source) {
+std::int64_t add_features(const TrainConfig& config, const TruthScale& scale, NetworkSource& source) {
   const std::string floor = real(config.dynamic_range);
   std::string& script = source.script;
+  if (const auto* survival = dynamic_cast<const SurvivalTask*>(config.task.value.get())) {
+    const std::string first = std::to_string(survival->sees_images() ? survival->visits : 0);
+    std::string mean, deviation;
+    for (std::int64_t v = 0; v < survival->visits; ++v)
+      for (std::size_t k = 0; k < scale.number_mean.size(); ++k) {
+        mean += (mean.empty() ? "" : ", ") + real(scale.number_mean[k]);
+        deviation += (deviation.empty() ? "" : ", ") + real(scale.number_deviation[k]);
+      }
+    const std::string shape = ".reshape([1, " + std::to_string(survival->visits * survival->numbers()) + ", 1, 1])";
+    script += "def features(self, x):\n    mean = torch.tensor([" + mean + "])" + shape + "\n    deviation = torch.tensor([" + deviation + "])" + shape + "\n" +
+              "    numbers = (x[:, " + first + ":] - mean) / deviation\n" +
+              (survival->sees_images() ? "    return torch.cat([torch.clamp(x[:, :" + first + "] / " + floor + " + 1.0, 0.0, 1.0), numbers], 1)\n" : "    return numbers\n");
+    return source.input.channels;
+  }
   if (config.task->input == "image") {
     script += "def features(self, x):\n    return torch.clamp(x / " + floor + " + 1.0, 0.0, 1.0)\n";
-    return 1;
+    return config.frames;
   }
   // Level of a power between 0 (dynamic_range below 1) and 1, and up to 1.5 beyond.
   const std::string level = "torch.clamp(10.0 * torch.log10(power + 1e-20) / " + floor + " + 1.0, 0.0, 1.5)";
@@ -65,24 +81,68 @@ std::string replaced(std::string text, const std::string& what, const std::strin
 
 }  // namespace
 
-NetworkSource network_source(const TrainConfig& config, const TruthScale& scale, double temperature) {
-  NetworkSource source;
-  source.input = config.input_shape();
-  const std::int64_t features = add_features(config, source);
-  const std::int64_t outputs = config.task->channels() * config.loss->outputs_per_value();
-  const ModelSource model = config.model->build({features, source.input.depth, source.input.lateral}, outputs);
+namespace {
+
+/// Takes over a model; adds the methods from the input to raw outputs.
+void add_model(NetworkSource& source, const ModelSource& model, const std::string& raw) {
   source.parameters.insert(source.parameters.end(), model.parameters.begin(), model.parameters.end());
   source.output = model.output;
   source.keeps = model.keeps;
   source.dropout = model.dropout;
   source.multiply_adds += model.multiply_adds;
   source.modules = model.modules;
-  const std::string keeps = std::to_string(std::max<std::int64_t>(1, source.keeps));
   source.script += model.script;
-  source.script += "def training_logits(self, x, keep):\n    return self.logits(self.features(x), keep)\n";
-  source.script += "def answer(self, x):\n" + config.task->activation(scale, temperature, outputs);
+  source.script += "def " + raw + "(self, x, keep):\n    return self.logits(self.features(x), keep)\n";
+}
+
+void add_answers(NetworkSource& source, const std::string& activation) {
+  const std::string keeps = std::to_string(std::max<std::int64_t>(1, source.keeps));
+  source.script += "def answer(self, x):\n" + activation;
   source.script += "def sample(self, x, keep):\n    return self.answer(self.training_logits(x, keep))\n";
   source.script += "def forward(self, x):\n    return self.sample(x, torch.ones([1, " + keeps + "]))\n";
+}
+
+ModelSource model_of_heads(const TrainConfig& config, const SeveralTask& task, const NetworkSource& source, std::int64_t features) {
+  std::vector<ModelConfig::HeadSize> sizes;
+  for (const auto& head : task.heads) sizes.push_back({head.name, head.outputs(), head.whole()});
+  return config.model->build_heads({features, source.input.depth, source.input.lateral}, sizes);
+}
+
+}  // namespace
+
+NetworkSource network_source(const TrainConfig& config, const TruthScale& scale, double temperature) {
+  NetworkSource source;
+  source.input = config.input_shape();
+  const std::int64_t features = add_features(config, scale, source);
+  if (const auto* task = dynamic_cast<const SeveralTask*>(config.task.value.get())) {
+    add_model(source, model_of_heads(config, *task, source, features), "training_logits");
+    for (std::size_t h = 0; h < task->heads.size(); ++h)
+      source.script += "def answer_" + task->heads[h].name + "(self, x):\n" + task->heads[h].task->activation(task->scale_of(scale, h), 1, task->heads[h].outputs());
+    add_answers(source, task->activation(scale, 1, 0));
+    return source;
+  }
+  const std::int64_t outputs = config.task->channels() * config.loss->outputs_per_value();
+  if (const auto* survival = dynamic_cast<const SurvivalTask*>(config.task.value.get())) {
+    const auto& visits = dynamic_cast<const VisitsModel&>(*config.model);
+    add_model(source, visits.build_history(source.input, survival->visits, survival->numbers(), survival->sees_images(), outputs), "training_logits");
+    add_answers(source, config.task->activation(scale, temperature, outputs));
+    return source;
+  }
+  add_model(source, config.model->build({features, source.input.depth, source.input.lateral}, outputs), "training_logits");
+  add_answers(source, config.task->activation(scale, temperature, outputs));
+  return source;
+}
+
+NetworkSource head_source(const TrainConfig& config, const TruthScale& scale, std::size_t h) {
+  NetworkSource source;
+  source.input = config.input_shape();
+  const std::int64_t features = add_features(config, scale, source);
+  const auto& task = dynamic_cast<const SeveralTask&>(*config.task);
+  const auto& head = task.heads.at(h);
+  add_model(source, model_of_heads(config, task, source, features), "all_logits");
+  source.output = task.output_shape(h);
+  source.script += "def training_logits(self, x, keep):\n    y = self.all_logits(x, keep)\n    return " + task.part(h, "y") + "\n";
+  add_answers(source, head.task->activation(task.scale_of(scale, h), 1, head.outputs()));
   return source;
 }
 

@@ -22,6 +22,9 @@ struct NetworkSource {
 /// The network of a config. Throws `ConfigError`.
 NetworkSource network_source(const TrainConfig& config, const TruthScale& scale, double temperature = 1);
 
+/// Head h of a network of several tasks as a network of its own: the same parameters, one task's answers.
+NetworkSource head_source(const TrainConfig& config, const TruthScale& scale, std::size_t h);
+
 /// The mean of several networks: parameters are the members' one after the other.
 NetworkSource ensemble_source(const std::vector<NetworkSource>& members);
 

@@ -2,7 +2,9 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "ai/dataset.hpp"
@@ -36,6 +38,8 @@ class Predictor {
   Prediction apply(const RealMap& image, double threshold = 0.5) const;
   /// Any task and input. Throws `UserError`, naming `file`, where it does not hold what the model sees.
   Answer answer(const ZeaFile& content, const std::string& file) const;
+  /// The same for a sample of a data set; also of models that see the patient's earlier visits.
+  Answer answer(const Dataset& data, std::size_t row, const ZeaFile& content) const;
 
   const TrainConfig& config() const;  ///< with which it was trained
   std::string label() const;          ///< the class it marks, or the first of what it answers
@@ -45,6 +49,7 @@ class Predictor {
   double dynamic_range() const;       ///< [dB]
 
  private:
+  Answer answer_to(std::vector<float> seen) const;
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
@@ -57,15 +62,19 @@ struct PredictedFile {
   std::string name = {};            ///< of its results, and its line in the tables
   std::vector<double> values = {};  ///< probabilities, measurements; of maps their mean; of detections the scores
   std::vector<double> deviations = {};
+  std::optional<double> ruler = {};  ///< `task.measure` of the true mask, in a data set that has it
   std::string summary = {};         ///< one line in words
 };
+
+/// The models of the heads of a model of several tasks, name and file; empty for a model of one task.
+std::vector<std::pair<std::string, std::filesystem::path>> head_models(const std::filesystem::path& model);
 
 /// Applies a model to the first frame of each file. NAME is that of the file, with the names of its folders before it as
 /// far as files of one name need them. By task:
 ///
 /// segmentation: NAME_mask.nii.gz (1 inside; i lateral, j elevation, k depth; in the world frame, sectors scan converted)
 /// and NAME_overlay.png; with `task.measure` also predictions.csv.
-/// classification, measurement, quality: predictions.csv: id, prediction (the first), all by name, and deviations.
+/// classification, measurement, quality, survival (data sets only): predictions.csv: id, prediction (the first), all by name, and deviations.
 /// map, image: NAME.hdf5 (`prediction`, [depth, lateral], on the file's grid) and NAME.png.
 /// detection: marks.csv (id, x, z, score, width, height) and NAME_overlay.png.
 /// Ensembles and models with dropout_samples also write NAME_deviation.hdf5 or columns.
@@ -75,7 +84,7 @@ std::vector<PredictedFile> predict_files(const std::filesystem::path& model, con
                                          const std::filesystem::path& folder);
 
 /// The same for samples of a data set, named by their ids, as `validate` reads them: masks as ID.hdf5 (`prediction`:
-/// probabilities on the image's grid).
+/// probabilities on the image's grid), and with `task.measure` a column `ruler`: the same measure of the true mask.
 std::vector<PredictedFile> predict_set(const Predictor& predictor, const Dataset& data, const std::vector<std::size_t>& rows,
                                        const std::filesystem::path& folder);
 

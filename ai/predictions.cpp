@@ -8,6 +8,7 @@
 #include "io/csv.hpp"
 #include "ai/groups.hpp"
 #include "ai/heat_map.hpp"
+#include "ai/image_metrics.hpp"
 #include "ai/sha256.hpp"
 #include "ai/survival_metrics.hpp"
 #include "core/progress.hpp"
@@ -101,6 +102,7 @@ SurvivalCase follow_up(const ValidateConfig& config, const Manifest& manifest, s
                    std::numeric_limits<double>::quiet_NaN()};
   if (!config.hazard.empty())
     one.true_risk = risk_of_hazard(factor_value(manifest, row, config.hazard, "hazard"), config.options.horizon);
+  if (!config.risk.empty()) one.true_risk = factor_value(manifest, row, config.risk, "risk");
   return one;
 }
 
@@ -126,6 +128,12 @@ const LabelMap& truth_map(const ZeaFile& content, const std::string& name, const
     throw UserError("'" + file + "' has no map '" + name + "' (nothing to compare with). Generate it with 'labels: [" +
                     name + "]'");
   return *found;
+}
+
+bool needs_ruler(const ValidateConfig& config) {
+  const auto metrics = config.measured_metrics();
+  return config.task == ValidationTask::measurement &&
+         std::any_of(metrics.begin(), metrics.end(), [](const auto& name) { return name == "ruler" || name == "reader"; });
 }
 
 /// The file itself, or the one of that name in a folder.
@@ -180,7 +188,8 @@ Predictions::Predictions(const ValidateConfig& config, const Manifest& manifest,
   else if (config.task == ValidationTask::detection)
     read_marks(manifest);
   else
-    read_values(manifest, rows, config.task == ValidationTask::measurement ? metric_unit(config, manifest, "mae") : "");
+    read_values(manifest, rows, config.task == ValidationTask::measurement ? metric_unit(config, manifest, "mae") : "",
+                needs_ruler(config));
 }
 
 void Predictions::find_files(const Manifest& manifest, const std::vector<std::size_t>& rows) {
@@ -197,19 +206,25 @@ void Predictions::find_files(const Manifest& manifest, const std::vector<std::si
     refuse_missing(folder_, missing, "Name files by id, as " + missing.front() + ".png, .nii, .nii.gz, .hdf5 or .h5");
 }
 
-void Predictions::read_values(const Manifest& manifest, const std::vector<std::size_t>& rows, const std::string& unit) {
+void Predictions::read_values(const Manifest& manifest, const std::vector<std::size_t>& rows, const std::string& unit,
+                              bool ruled) {
   const auto file = table_file(folder_, "predictions.csv");
-  std::map<std::string, double> by_id;
-  for (const auto& line : read_columns(file, {"prediction" + (unit.empty() ? "" : " [" + unit + "]")}))
-    if (!by_id.emplace(line.id, line.numbers[0]).second)
+  const std::string suffix = unit.empty() ? "" : " [" + unit + "]";
+  std::vector<std::string> columns{"prediction" + suffix};
+  if (ruled) columns.push_back("ruler" + suffix);
+  std::map<std::string, std::vector<double>> by_id;
+  for (const auto& line : read_columns(file, columns))
+    if (!by_id.emplace(line.id, line.numbers).second)
       refuse_file(file, "'" + line.id + "' stands there twice (which one counts?). Remove one");
   std::vector<std::string> missing;
   for (const auto row : rows) {
     const auto found = by_id.find(manifest.rows[row].id);
     if (found == by_id.end())
       missing.push_back(manifest.rows[row].id);
-    else
-      values_.emplace(row, found->second);
+    else {
+      values_.emplace(row, found->second[0]);
+      if (ruled) rulers_.emplace(row, found->second[1]);
+    }
   }
   if (!missing.empty()) refuse_missing(file, missing, "Add a line for each");
 }
@@ -336,25 +351,34 @@ std::vector<ValidationCase> measure_cases(const ValidateConfig& config, const Da
         one.metrics.push_back(name == "false_alarms" ? false_alarms : std::numeric_limits<double>::quiet_NaN());
     } else if (config.task == ValidationTask::map) {
       const auto content = read_sample(data, row);
-      const LabelMap& map = truth_map(content, label, data.manifest.rows[row].file);
-      const std::vector<double> truth(map.values.flat().begin(), map.values.flat().end());
-      const auto found = predictions->pixels(row, map.grid);
+      // The image itself may be the truth of one that was made otherwise.
+      const bool image = label == "image";
+      if (image && content.images.empty())
+        throw UserError("'" + data.manifest.rows[row].file + "' has no image (nothing to compare with). Generate it with images stored");
+      const NdArray<float, 4>* map = image ? nullptr : &truth_map(content, label, data.manifest.rows[row].file).values;
+      const auto values = image ? content.images.front().values.flat() : map->flat();
+      const PixelGrid& grid = image ? content.images.front().grid : truth_map(content, label, data.manifest.rows[row].file).grid;
+      const std::vector<double> truth(values.begin(), values.end());
+      const auto found = predictions->pixels(row, grid);
       if (truth.size() != found.size())
         throw UserError("'" + data.manifest.rows[row].file + "': map '" + label +
                         "' has several channels or planes (one is compared). Name a map of one plane");
       for (const double v : truth) one.truth += v / static_cast<double>(truth.size());
       for (const double v : found) one.predicted += v / static_cast<double>(found.size());
-      for (const auto& name : metrics) one.metrics.push_back(map_metric(name, found, truth));
+      for (const auto& name : metrics)
+        one.metrics.push_back(is_image_metric(name) ? image_metric(name, found, truth, truth_map(content, "segmentation", data.manifest.rows[row].file), config.options)
+                                                    : map_metric(name, found, truth));
     } else {
       one.truth = true_value(config, data, row);
       one.predicted = predictions->value(row);
+      const double ruler = needs_ruler(config) ? predictions->ruler(row) : std::numeric_limits<double>::quiet_NaN();
       if (config.task == ValidationTask::survival) one.survival = follow_up(config, data.manifest, row, one.predicted);
       if (config.task != ValidationTask::measurement && !(one.predicted >= 0 && one.predicted <= 1))
         throw UserError("prediction of " + data.manifest.rows[row].id + " is " + shortest_number(one.predicted) +
                         " (a probability lies in 0 to 1). Map scores to probabilities");
       for (const auto& name : metrics)
         one.metrics.push_back(
-            value_metric(*find_metric(config.task, name), one.predicted, one.truth, config.threshold));
+            value_metric(*find_metric(config.task, name), one.predicted, one.truth, config.threshold, ruler));
     }
     cases.push_back(std::move(one));
     progress.advance();

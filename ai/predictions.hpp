@@ -18,7 +18,7 @@ namespace sonoforge {
 /// threshold.
 ///
 /// Scores and values: predictions.csv with the columns `id` and `prediction`, or `prediction [m]` with the truth's SI
-/// unit.
+/// unit; for the metrics ruler and reader also `ruler`, in the same unit.
 ///
 /// Marks: marks.csv with the columns `id`, `x [m]`, `z [m]` (in the world frame) and `score`, one line a mark; images
 /// without a mark have no line.
@@ -28,6 +28,8 @@ class Predictions {
   Predictions(const ValidateConfig& config, const Manifest& manifest, const std::vector<std::size_t>& rows);
 
   double value(std::size_t row) const { return values_.at(row); }
+  /// The same measure of the true mask: the column `ruler`, for the metrics ruler and reader.
+  double ruler(std::size_t row) const { return rulers_.at(row); }
   /// Pixels of a grid [depth, lateral]; another size is a `UserError`.
   std::vector<double> pixels(std::size_t row, const PixelGrid& grid) const;
   /// Marks in an image, each on the nearest lesion within `tolerance` [m]. A lesion is a connected region of the mask.
@@ -37,14 +39,14 @@ class Predictions {
 
  private:
   void find_files(const Manifest& manifest, const std::vector<std::size_t>& rows);
-  void read_values(const Manifest& manifest, const std::vector<std::size_t>& rows, const std::string& unit);
+  void read_values(const Manifest& manifest, const std::vector<std::size_t>& rows, const std::string& unit, bool ruled);
   void read_marks(const Manifest& manifest);
   struct Mark {
     double x = 0, z = 0, score = 0;
   };
   std::filesystem::path folder_;
   std::map<std::size_t, std::filesystem::path> files_;
-  std::map<std::size_t, double> values_;
+  std::map<std::size_t, double> values_, rulers_;
   std::map<std::size_t, std::vector<Mark>> marks_;
 };
 

@@ -6,6 +6,7 @@
 #include <map>
 #include <numeric>
 
+#include "ai/survival.hpp"
 #include "core/parallel.hpp"
 #include "core/progress.hpp"
 #include "io/file_checks.hpp"
@@ -66,7 +67,8 @@ std::size_t SampleStore::bytes_of(const Kept& kept) {
 }
 
 SampleStore::Kept SampleStore::read(std::size_t row, std::vector<float>* truth) const {
-  ZeaFile content = data_.content(row);
+  const bool of_visits = config_.task->kind() == TruthKind::follow_up;
+  ZeaFile content = of_visits ? ZeaFile{} : data_.content(row);
   if (truth) {
     *truth = config_.task->truth({content, data_.manifest, row}, shape_);
     for (const float value : *truth)
@@ -74,6 +76,10 @@ SampleStore::Kept SampleStore::read(std::size_t row, std::vector<float>* truth) 
   }
   Kept kept;
   const std::string file = (data_.folder / data_.manifest.rows[row].file).string();
+  if (of_visits) {
+    kept.input = history_input(config_, data_, row);
+    return kept;
+  }
   if (!config_.alters_channels()) {
     kept.input = model_input(config_.input(), content, file);
     return kept;
@@ -91,21 +97,11 @@ SampleStore::Kept SampleStore::read(std::size_t row, std::vector<float>* truth) 
 }
 
 TruthScale SampleStore::scale() const {
-  const auto channels = static_cast<std::size_t>(config_.task->channels());
-  TruthScale scale{std::vector<double>(channels, 0.0), std::vector<double>(channels, 1.0)};
-  if (config_.task->kind() != TruthKind::values || truths_.empty()) return scale;
-  const std::size_t pixels = truths_.front().size() / channels;
-  for (std::size_t c = 0; c < channels; ++c) {
-    double sum = 0, squares = 0;
-    const double count = static_cast<double>(pixels * truths_.size());
-    for (const auto& truth : truths_)
-      for (std::size_t p = 0; p < pixels; ++p) sum += truth[c * pixels + p];
-    const double mean = sum / count;
-    for (const auto& truth : truths_)
-      for (std::size_t p = 0; p < pixels; ++p) squares += (truth[c * pixels + p] - mean) * (truth[c * pixels + p] - mean);
-    scale.mean[c] = mean;
-    const double deviation = std::sqrt(squares / count);
-    if (deviation > 1e-12 * std::abs(mean)) scale.deviation[c] = deviation;
+  TruthScale scale = config_.task->scale(truths_);
+  if (const auto* survival = dynamic_cast<const SurvivalTask*>(config_.task.value.get())) {
+    const TruthScale numbers = survival->number_scale(data_.manifest, rows_);
+    scale.number_mean = numbers.mean;
+    scale.number_deviation = numbers.deviation;
   }
   return scale;
 }
@@ -140,7 +136,12 @@ Example SampleStore::example(std::size_t i, const TruthScale& scale, const Rando
     example.input = model_input(input, *kept->content, id(i), alteration);
   } else {
     example.input = kept->input;
-    if (input.input == "image") {
+    if (const auto* survival = dynamic_cast<const SurvivalTask*>(config_.task.value.get())) {
+      // Only images are altered, and all of a patient alike.
+      std::vector<float> images(example.input.begin(), example.input.begin() + (survival->sees_images() ? survival->visits * static_cast<std::ptrdiff_t>(input.depth * input.lateral) : 0));
+      alter_image(images, input.depth, input.lateral, input.dynamic_range, alteration);
+      std::copy(images.begin(), images.end(), example.input.begin());
+    } else if (input.input == "image") {
       alter_image(example.input, input.depth, input.lateral, input.dynamic_range, alteration);
     } else {
       alter_levels(example.input, input.depth, input.lateral, alteration);
@@ -148,12 +149,8 @@ Example SampleStore::example(std::size_t i, const TruthScale& scale, const Rando
     if (alteration.mirrored) mirror(example.input, config_.input_shape(), input.input == "rf");
   }
   example.truth = truths_[i];
-  if (alteration.mirrored && config_.task->mirrors()) mirror(example.truth, shape_);
-  if (config_.task->kind() == TruthKind::values) {
-    const std::size_t channels = scale.mean.size(), pixels = example.truth.size() / channels;
-    for (std::size_t k = 0; k < example.truth.size(); ++k)
-      example.truth[k] = static_cast<float>((example.truth[k] - scale.mean[k / pixels]) / scale.deviation[k / pixels]);
-  }
+  if (alteration.mirrored) config_.task->mirror_truth(example.truth, shape_);
+  config_.task->standardise(example.truth, scale);
   return example;
 }
 

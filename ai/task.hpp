@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "ai/dataset.hpp"
 #include "ai/manifest.hpp"
 #include "ai/model.hpp"
 #include "formats/zea.hpp"
@@ -20,6 +21,7 @@ struct SampleRecord {
 /// standardised.
 struct TruthScale {
   std::vector<double> mean, deviation;
+  std::vector<double> number_mean = {}, number_deviation = {};  ///< of the numbers of a visit that the model sees (ai/survival.hpp)
 };
 
 /// Output and truth of one validation sample in natural units, as `TaskConfig::score` compares them.
@@ -37,14 +39,20 @@ class TaskConfig : public Configurable {
   virtual std::int64_t channels() const = 0;
   /// Names of what the output channels are.
   virtual std::vector<std::string> output_names() const = 0;
-  /// SI unit of the truth, where the data set does not tell.
-  virtual std::string unit(const Manifest&) const { return ""; }
+  /// SI unit of the truth; empty where there is none.
+  virtual std::string unit(const Dataset&) const { return ""; }
   /// Truth of a sample in natural units, [channel, depth, lateral] of `shape`. Throws `UserError` where the sample has none.
   virtual std::vector<float> truth(const SampleRecord& sample, const TensorShape& shape) const = 0;
   virtual std::string default_model() const = 0;
   virtual std::string default_loss() const = 0;
   /// Whether a truth is mirrored with its image.
   virtual bool mirrors() const { return true; }
+  /// Mean and deviation over the truths of the training samples, each of `channels()` parts of equal size.
+  virtual TruthScale scale(const std::vector<std::vector<float>>& truths) const;
+  /// From natural units to what losses see.
+  virtual void standardise(std::vector<float>& truth, const TruthScale& scale) const;
+  /// The truth of a mirrored image, [channel, depth, lateral] of `shape`.
+  virtual void mirror_truth(std::vector<float>& truth, const TensorShape& shape) const;
   /// Body of the TorchScript method that turns raw outputs `x` into natural units.
   virtual std::string activation(const TruthScale& scale, double temperature, std::int64_t outputs) const = 0;
   /// What validation measures: "dice", "auc", ...; and whether more of it is better.
@@ -121,7 +129,7 @@ class MeasurementTask : public ValueTask {
   void check() const override;
   std::int64_t channels() const override { return static_cast<std::int64_t>(truths.size()); }
   std::vector<std::string> output_names() const override { return truths; }
-  std::string unit(const Manifest& manifest) const override;
+  std::string unit(const Dataset& data) const override;
   std::vector<float> truth(const SampleRecord& sample, const TensorShape& shape) const override;
 };
 
@@ -149,7 +157,7 @@ class QualityTask : public ValueTask {
   void check() const override;
   std::int64_t channels() const override { return 1; }
   std::vector<std::string> output_names() const override;
-  std::string unit(const Manifest&) const override { return metric == Metric::contrast ? "dB" : ""; }
+  std::string unit(const Dataset&) const override { return metric == Metric::contrast ? "dB" : ""; }
   std::vector<float> truth(const SampleRecord& sample, const TensorShape& shape) const override;
 };
 
@@ -162,7 +170,7 @@ class ImageTask : public ValueTask {
   void check() const override;
   std::int64_t channels() const override { return 1; }
   std::vector<std::string> output_names() const override { return {"image"}; }
-  std::string unit(const Manifest&) const override { return "dB"; }
+  std::string unit(const Dataset&) const override { return "dB"; }
   std::vector<float> truth(const SampleRecord& sample, const TensorShape& shape) const override;
   std::string default_model() const override { return "unet"; }
   std::string default_loss() const override { return "absolute"; }
@@ -189,7 +197,7 @@ class DetectionTask : public TaskConfig {
   double score(const std::vector<ScoredSample>& samples, const TensorShape& shape) const override;
 };
 
-/// segmentation, classification, measurement, map, detection, quality, image.
+/// segmentation, classification, measurement, map, detection, quality, image, survival, several.
 const Catalog& task_catalog();
 
 }  // namespace sonoforge

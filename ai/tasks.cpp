@@ -6,8 +6,11 @@
 #include "ai/classification_metrics.hpp"
 #include "ai/detection_metrics.hpp"
 #include "ai/heat_map.hpp"
+#include "ai/model_input.hpp"
 #include "ai/resample.hpp"
 #include "ai/segmentation_metrics.hpp"
+#include "ai/several.hpp"
+#include "ai/survival.hpp"
 #include "ai/task.hpp"
 #include "core/units.hpp"
 #include "recon/metrics.hpp"
@@ -94,6 +97,37 @@ void TaskConfig::visit_input(FieldVisitor& visit) {
 void TaskConfig::check_input() const {
   if (input != "image" && input != "iq" && input != "rf")
     throw ConfigError("input", "unknown input '" + input + "' (known: image, iq, rf). Write 'input: image'");
+}
+
+TruthScale TaskConfig::scale(const std::vector<std::vector<float>>& truths) const {
+  const auto count = static_cast<std::size_t>(channels());
+  TruthScale scale{std::vector<double>(count, 0.0), std::vector<double>(count, 1.0)};
+  if (kind() != TruthKind::values || truths.empty()) return scale;
+  const std::size_t pixels = truths.front().size() / count;
+  for (std::size_t c = 0; c < count; ++c) {
+    double sum = 0, squares = 0;
+    const double all = static_cast<double>(pixels * truths.size());
+    for (const auto& truth : truths)
+      for (std::size_t p = 0; p < pixels; ++p) sum += truth[c * pixels + p];
+    const double mean = sum / all;
+    for (const auto& truth : truths)
+      for (std::size_t p = 0; p < pixels; ++p) squares += (truth[c * pixels + p] - mean) * (truth[c * pixels + p] - mean);
+    scale.mean[c] = mean;
+    const double deviation = std::sqrt(squares / all);
+    if (deviation > 1e-12 * std::abs(mean)) scale.deviation[c] = deviation;
+  }
+  return scale;
+}
+
+void TaskConfig::standardise(std::vector<float>& truth, const TruthScale& scale) const {
+  if (kind() != TruthKind::values) return;
+  const std::size_t pixels = truth.size() / scale.mean.size();
+  for (std::size_t k = 0; k < truth.size(); ++k)
+    truth[k] = static_cast<float>((truth[k] - scale.mean[k / pixels]) / scale.deviation[k / pixels]);
+}
+
+void TaskConfig::mirror_truth(std::vector<float>& truth, const TensorShape& shape) const {
+  if (mirrors()) mirror(truth, shape);
 }
 
 void SegmentationTask::fields(FieldVisitor& visit) {
@@ -217,10 +251,7 @@ void MeasurementTask::check() const {
   if (truths.empty()) throw ConfigError("truth", "no truth is named (what is measured?). Write for example 'truth: [lesion_radius]'");
 }
 
-std::string MeasurementTask::unit(const Manifest& manifest) const {
-  const int factor = manifest.factor(truths.front());
-  return factor < 0 ? "" : manifest.factor_units[static_cast<std::size_t>(factor)];
-}
+std::string MeasurementTask::unit(const Dataset& data) const { return truth_unit(data, truths.front()); }
 
 std::vector<float> MeasurementTask::truth(const SampleRecord& sample, const TensorShape&) const {
   std::vector<float> values;
@@ -355,7 +386,9 @@ const Catalog& task_catalog() {
                                 row_of<MapTask>("map", "A truth map: sound speed, attenuation and others."),
                                 row_of<DetectionTask>("detection", "Places and sizes of objects, with scores."),
                                 row_of<QualityTask>("quality", "Quality of the image: gCNR, CNR or contrast of a class."),
-                                row_of<ImageTask>("image", "The image of all transmits from that of few.")},
+                                row_of<ImageTask>("image", "The image of all transmits from that of few."),
+                                row_of<SurvivalTask>("survival", "Risk of an event from the visits so far."),
+                                row_of<SeveralTask>("several", "Several of these at once, by one network with a head for each.")},
                                {},
                                "segmentation"};
   return catalog;

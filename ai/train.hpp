@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "ai/augmentation.hpp"
+#include "ai/dataset.hpp"
 #include "ai/model.hpp"
 #include "ai/model_input.hpp"
 #include "ai/optimizers.hpp"
@@ -27,7 +28,7 @@ struct FrontEndConfig : Configurable {
 struct TrainConfig : Configurable {
   std::int64_t format = 1;
   Typed<TaskConfig> task;
-  std::filesystem::path data;  ///< folder of `generate`, or of pairs of images and masks
+  std::filesystem::path data;  ///< folder of `generate` or of pairs of images and masks, or a config of `generate`
   Typed<ModelConfig> model;    ///< none: the usual one of the task
   Typed<LossConfig> loss;      ///< none: the usual one of the task
   Typed<OptimizerConfig> optimizer;
@@ -43,8 +44,10 @@ struct TrainConfig : Configurable {
   std::int64_t dropout_samples = 0;   ///< networks drawn by dropout whose mean and spread `predict` gives
   bool calibrate = false;      ///< scale logits by the temperature that suits the validation split [guo2017]
   bool baseline = false;       ///< also fit and apply what one would do without a network
+  std::vector<std::string> baseline_classes;  ///< that the baseline of a measurement marks together
   double cache = 4e9;          ///< [byte] of samples kept in memory; others are read anew in each epoch
   std::vector<double> image_size{128, 128};  ///< [depth, lateral] pixels to which images are resampled
+  std::int64_t frames = 1;                   ///< of each recording that the model sees, as channels, from the first to the last
   double dynamic_range = 60;                 ///< [dB] of images: darker pixels are black
   bool flip = true;                          ///< every second image of an epoch, drawn at random, is mirrored left-right
   std::vector<Typed<AugmentationConfig>> augmentation;
@@ -91,6 +94,8 @@ using TrainObserver = std::function<void(const std::vector<std::vector<Epoch>>& 
 /// thread count, and also where training was stopped anywhere and resumed. Throws `UserError` for unusable data, for a
 /// folder that holds another training (or one at all, without `resume`), and where loss or gradient stop being numbers:
 /// then with epoch, samples and the likely cause. Throws `Interrupted` after Ctrl-C; the last checkpoint is kept.
-TrainResult train(TrainConfig& config, const std::filesystem::path& folder, bool resume, const TrainObserver& observer = {});
+/// `open` opens `data`; with it a config of `generate` can stand there, whose samples are made in memory.
+TrainResult train(TrainConfig& config, const std::filesystem::path& folder, bool resume, const TrainObserver& observer = {},
+                  const std::function<Dataset(const std::filesystem::path&)>& open = Dataset::open);
 
 }  // namespace sonoforge

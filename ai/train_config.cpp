@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "ai/several.hpp"
+#include "ai/survival.hpp"
 #include "ai/train.hpp"
 
 namespace sonoforge {
@@ -19,7 +21,7 @@ TrainConfig::TrainConfig()
 void TrainConfig::fields(FieldVisitor& visit) {
   visit(format, {.key = "sonoforge", .doc = "Version of the config format.", .min = 1, .max = 1});
   visit.typed(task, task_catalog(), {.key = "task", .doc = "What is learned."});
-  visit(data, {.key = "data", .doc = "Folder that `generate` wrote, or one with images/ and masks/ (PNG or NIfTI of the same names).", .required = true});
+  visit(data, {.key = "data", .doc = "Folder that `generate` wrote, one with images/ and masks/ (PNG or NIfTI of the same names), or a config of `generate`: its samples are then made in memory, as they are needed.", .required = true});
   visit.typed(model, model_catalog(), {.key = "model", .doc = "The network (default: the usual one of the task)."});
   visit.typed(loss, loss_catalog(), {.key = "loss", .doc = "What training makes small (default: the usual one of the task)."});
   visit.typed(optimizer, optimizer_catalog(), {.key = "optimizer", .doc = "How parameters follow the gradient."});
@@ -34,9 +36,11 @@ void TrainConfig::fields(FieldVisitor& visit) {
   visit(checkpoint_steps, {.key = "checkpoint_steps", .doc = "Also write a checkpoint after so many steps within an epoch; 0: at its end only.", .min = 0, .max = 1e9});
   visit(dropout_samples, {.key = "dropout_samples", .doc = "Networks that `predict` draws by dropout, for mean and spread; 0: none.", .min = 0, .max = 1000});
   visit(calibrate, {.key = "calibrate", .doc = "Scale logits by the temperature that suits the validation split."});
-  visit(baseline, {.key = "baseline", .doc = "Also write into baseline/ what one would do without a network, fitted on the training split: a threshold with morphology (segmentation of images), or a logistic regression on size and contrast of `lesion` (classification)."});
+  visit(baseline, {.key = "baseline", .doc = "Also write into baseline/ what one would do without a network, fitted on the training split: a threshold with morphology (segmentation of images), a logistic regression on size and contrast of `lesion` (classification), or a linear regression on what such a threshold's outlines measure (measurement). Task image: the image of the few transmits as it is."});
+  visit(baseline_classes, {.key = "baseline_classes", .doc = "Classes of the segmentation that the baseline of a measurement marks together, as [skull, brain].", .max_items = 100});
   visit(cache, {.key = "cache", .doc = "Bytes of samples kept in memory; others are read anew in each epoch.", .min = 0, .max = 1e13});
   visit(image_size, {.key = "image_size", .doc = "Pixels [depth, lateral] to which images are resampled.", .min = 8, .max = 4096, .max_items = 2});
+  visit(frames, {.key = "frames", .doc = "Frames of each recording that the model sees together (input image), evenly from the first to the last.", .min = 1, .max = 1000});
   visit(dynamic_range, {.key = "dynamic_range", .doc = "Of images; darker pixels are black.", .unit = Unit::decibel, .min = 1, .max = 200});
   visit(flip, {.key = "flip", .doc = "Mirror half of the images left-right, drawn anew each epoch."});
   visit.list(augmentation, augmentation_catalog(), {.key = "augmentation", .doc = "Further alterations of training samples, drawn anew each epoch.", .max_items = 100});
@@ -58,27 +62,47 @@ void TrainConfig::check() const {
                                           "). Write for example " + std::to_string(near));
     }
   }
+  if (task->kind() == TruthKind::several) {
+    if (loss) throw ConfigError("loss", "several tasks have a loss each (which of them is meant?). Write it into 'task.heads'");
+    if (calibrate) throw ConfigError("calibrate", "several tasks are not calibrated together. Train the one alone, or remove it");
+    if (balanced) throw ConfigError("balanced", "several tasks have several kinds of classes (which would be balanced?). Remove it");
+    if (model && model->stride() != 1)
+      throw ConfigError("model", "a model of type " + model.type + " has no heads for several tasks. Write for example 'model: {type: unet}'");
+  }
+  const bool of_visits = task->kind() == TruthKind::follow_up;
+  if (of_visits != (model ? model.type == "visits" : task->default_model() == "visits"))
+    throw ConfigError("model", of_visits ? "task survival reads visits (model " + model.type + " reads one image). Write 'model: {type: visits}'"
+                                         : "a model of type visits learns the task survival alone (task " + task.type + " has one image). Write for example 'model: " + task->default_model() + "'");
+  if (of_visits && alters_channels())
+    throw ConfigError("augmentation", "channel data of visits are not altered (their images are seen as they are stored). Remove what alters them");
   if (loss && !loss->fits(task->kind()))
     throw ConfigError("loss", "a loss of type " + loss.type + " does not fit task " + task.type + " (its truth is of another kind). Write for example 'loss: " + task->default_loss() + "'");
-  if (model) {
-    const bool whole = task->kind() == TruthKind::classes || task.type == "measurement" || task.type == "quality";
+  if (model && task->kind() != TruthKind::several) {
+    const bool whole = task->kind() == TruthKind::classes || of_visits || task.type == "measurement" || task.type == "quality";
     const std::int64_t stride = model->stride();
     const bool wrong = whole ? stride != 0 : task->kind() == TruthKind::heat_map ? stride == 0 : stride != 1;
     if (wrong)
       throw ConfigError("model", "a model of type " + model.type + (stride == 0 ? " answers once for the whole image" : " answers pixel by pixel") +
                                      " (task " + task.type + " needs another answer). Write for example 'model: " + task->default_model() + "'");
   }
+  if (frames > 1 && (task->input != "image" || alters_channels() || task->transmits_kept() > 0))
+    throw ConfigError("frames", "several frames are seen together in stored images only (input image, and nothing that alters channel data). Remove it");
   if (dropout_samples == 1)
     throw ConfigError("dropout_samples", "one sample has no spread (two are the fewest). Write for example 'dropout_samples: 20'");
-  if (baseline && !((task->kind() == TruthKind::mask && task->input == "image") || (task->kind() == TruthKind::classes && task->channels() == 1)))
-    throw ConfigError("baseline", "there is a baseline for segmentations of images and for classifications by 'positive' values only (task " + task.type + " has none). Remove it");
+  const bool measures = task.type == "measurement";
+  if (baseline && !((task->kind() == TruthKind::mask && task->input == "image") || (task->kind() == TruthKind::classes && task->channels() == 1) || (measures && task->input == "image") || task.type == "image"))
+    throw ConfigError("baseline", "there is a baseline for segmentations of images, measurements in images, images of few transmits and classifications by 'positive' values only (task " + task.type + " has none). Remove it");
+  if (baseline && measures && baseline_classes.empty())
+    throw ConfigError("baseline_classes", "no class is named (what does the baseline measure?). Write for example 'baseline_classes: [lesion]'");
   if (calibrate && task->kind() != TruthKind::mask && task->kind() != TruthKind::classes)
     throw ConfigError("calibrate", "only probabilities have a temperature (task " + task.type + " gives none). Remove it");
 }
 
 void TrainConfig::resolve() {
   if (!model) model = Typed<ModelConfig>::make(model_catalog(), task->default_model());
-  if (!loss) loss = Typed<LossConfig>::make(loss_catalog(), task->default_loss());
+  if (auto* several = dynamic_cast<SeveralTask*>(task.value.get()))
+    several->settle({1, static_cast<std::int64_t>(image_size[0]), static_cast<std::int64_t>(image_size[1])});
+  else if (!loss) loss = Typed<LossConfig>::make(loss_catalog(), task->default_loss());
 }
 
 InputConfig TrainConfig::input() const {
@@ -87,6 +111,7 @@ InputConfig TrainConfig::input() const {
   result.depth = static_cast<std::size_t>(image_size[0]);
   result.lateral = static_cast<std::size_t>(image_size[1]);
   result.dynamic_range = dynamic_range;
+  result.frames = static_cast<std::size_t>(frames);
   result.groups = static_cast<std::size_t>(front_end.groups);
   result.transmits = static_cast<std::size_t>(task->transmits_kept());
   result.beamformer = beamformer.value.get();
@@ -95,6 +120,11 @@ InputConfig TrainConfig::input() const {
 }
 
 TensorShape TrainConfig::input_shape() const {
+  if (const auto* survival = dynamic_cast<const SurvivalTask*>(task.value.get())) {
+    const std::int64_t numbers = survival->visits * survival->numbers();
+    if (!survival->sees_images()) return {numbers, 1, 1};
+    return {survival->visits + numbers, static_cast<std::int64_t>(image_size[0]), static_cast<std::int64_t>(image_size[1])};
+  }
   return {input().channels(), static_cast<std::int64_t>(image_size[0]), static_cast<std::int64_t>(image_size[1])};
 }
 

@@ -1,10 +1,12 @@
 #pragma once
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "ai/dataset.hpp"
 #include "ai/disparity.hpp"
 #include "ai/manifest.hpp"
 #include "ai/validation_metrics.hpp"
@@ -71,8 +73,9 @@ struct ValidateConfig : Configurable {
   ValidationTask task = ValidationTask::segmentation;
   std::string label;                  ///< segmentation: class, empty: the model's; map: name of the truth map
   std::string truth;                  ///< classification and measurement: factor, or true measurement of the files
+  std::string truth_unit;             ///< measurement: of a truth that is no factor; filled in by `validate`
   std::vector<std::string> positive;  ///< classification: values of `truth` that count as diseased
-  std::string event, hazard;          ///< survival: factors; `truth` is the time, `positive` values of `event`
+  std::string event, hazard, risk;    ///< survival: factors; `truth` is the time, `positive` values of `event`
   double threshold = 0.5;
   MetricOptions options;
   std::vector<std::string> metrics;  ///< empty: those usual for the task
@@ -209,6 +212,8 @@ std::size_t count_use(const std::filesystem::path& data, const std::string& spli
 /// reports. `passed()` of the result tells whether all gates hold (the program exits with 3 where not). Throws
 /// `UserError` for unusable input; an unreadable sample or missing prediction stops it, since a report must not leave
 /// cases out.
-Evaluation validate(ValidateConfig& config, const std::filesystem::path& folder);
+/// `open` opens `data`, as in `train`.
+Evaluation validate(ValidateConfig& config, const std::filesystem::path& folder,
+                    const std::function<Dataset(const std::filesystem::path&)>& open = Dataset::open);
 
 }  // namespace sonoforge

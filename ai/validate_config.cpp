@@ -86,7 +86,7 @@ void DriftConfig::fields(FieldVisitor& visit) {
 
 void ValidateConfig::fields(FieldVisitor& visit) {
   visit(format, {.key = "sonoforge", .doc = "Version of the config format.", .min = 1, .max = 1});
-  visit(data, {.key = "data", .doc = "Folder that `generate` wrote.", .required = true});
+  visit(data, {.key = "data", .doc = "Folder that `generate` wrote, or a config of `generate`: its samples are then made in memory, as they are needed.", .required = true});
   visit(model, {.key = "model", .doc = "The model.pt that `train` wrote."});
   visit(predictions,
         {.key = "predictions",
@@ -116,6 +116,7 @@ void ValidateConfig::fields(FieldVisitor& visit) {
                 .doc = "Survival: the factor that tells whether the time ended with the event (see `positive`)."});
   visit(hazard,
         {.key = "hazard", .doc = "Survival: the factor that holds the true hazard, constant in time, for regret."});
+  visit(risk, {.key = "risk", .doc = "Survival, instead of hazard: the factor that holds the true risk within the horizon, as NAME_risk of an outcome."});
   visit(threshold, {.key = "threshold",
                     .doc = "Probability from which a pixel counts as inside, or a case as diseased.",
                     .min = 0,
@@ -148,7 +149,7 @@ std::vector<std::string> ValidateConfig::measured_metrics() const {
     case ValidationTask::measurement:
       return {"bias", "lower_limit", "upper_limit", "mae", "ccc"};
     case ValidationTask::survival:
-      return hazard.empty() ? std::vector<std::string>{"c_index", "brier"}
+      return hazard.empty() && risk.empty() ? std::vector<std::string>{"c_index", "brier"}
                             : std::vector<std::string>{"c_index", "brier", "regret"};
     case ValidationTask::detection:
       return {"froc", "average_precision", "sensitivity_at_false_alarms", "sensitivity", "false_alarms"};
@@ -175,7 +176,9 @@ void ValidateConfig::check() const {
     throw ConfigError("truth", "there is no truth (what do the predictions tell?). Name a factor of the data set");
   if (task == ValidationTask::survival && event.empty())
     throw ConfigError("event", "there is no event (which times were cut short?). Name the factor that tells");
-  if (task == ValidationTask::survival && hazard.empty() &&
+  if (task == ValidationTask::survival && !hazard.empty() && !risk.empty())
+    throw ConfigError("risk", "both the true hazard and the true risk are given (the one follows from the other). Remove one");
+  if (task == ValidationTask::survival && hazard.empty() && risk.empty() &&
       std::find(metrics.begin(), metrics.end(), "regret") != metrics.end())
     throw ConfigError("hazard",
                       "regret needs the true hazard (decisions are compared with those on it). Name its factor");

@@ -121,9 +121,18 @@ const std::vector<ValidationMetric>& validation_metrics() {
       {"icc", measurement, group, higher, "", "Intraclass correlation (2,1) of measured and true."},
       {"lower_limit", measurement, group, none, "truth", "Lower 95 % limit of agreement (Bland and Altman)."},
       {"upper_limit", measurement, group, none, "truth", "Upper 95 % limit of agreement (Bland and Altman)."},
+      {"ruler", measurement, one, lower, "truth",
+       "Mean absolute error of the same measure on the true mask: what is left where the outline is right."},
+      {"reader", measurement, one, lower, "truth",
+       "Mean absolute difference of the measure on the predicted and on the true mask: what the outline costs."},
       {"bias", map, one, none, "truth", "Mean of map - truth over the pixels of an image."},
       {"mae", map, one, lower, "truth", "Mean absolute error over the pixels of an image."},
       {"rmse", map, one, lower, "truth", "Root of the mean squared error over the pixels of an image."},
+      {"gcnr", map, one, higher, "", "Of images: generalised contrast-to-noise ratio of target and surroundings."},
+      {"contrast", map, one, none, "dB", "Of images: mean level of the target less that of its surroundings."},
+      {"lateral_width", map, one, lower, "m", "Of images: mean lateral width of points at half amplitude."},
+      {"erased", map, one, lower, "", "Of images: share of targets seen in the truth and not in the image."},
+      {"invented", map, one, lower, "", "Of images: share of targets seen in the image and not in the truth."},
       {"froc", detection, group, higher, "",
        "Mean share of lesions found at 1/8, 1/4, 1/2, 1, 2, 4 and 8 false alarms an image."},
       {"sensitivity_at_false_alarms", detection, group, higher, "",
@@ -172,6 +181,10 @@ void MetricOptions::fields(FieldVisitor& visit) {
                   .unit = Unit::second,
                   .min = positive});
   visit(false_alarms, {.key = "false_alarms", .doc = "Of sensitivity_at_false_alarms: an image.", .min = 0});
+  visit(target, {.key = "target", .doc = "Of gcnr, contrast, erased and invented: the class that is told from its surroundings."});
+  visit(points, {.key = "points", .doc = "Of lateral_width: the class that marks small bright targets."});
+  visit(ring, {.key = "ring", .doc = "How far the surroundings of the target reach.", .unit = Unit::metre, .min = 1e-4, .max = 0.1});
+  visit(seen, {.key = "seen", .doc = "Of erased and invented: contrast from which a target counts as seen.", .unit = Unit::decibel, .min = 0, .max = 100});
   visit(specificity, {.key = "specificity", .doc = "Of sensitivity_at_specificity.", .min = 0, .max = 1});
   visit(prevalence, {.key = "prevalence",
                      .doc = "Of ppv and npv: share of the diseased where the model will be used.",
@@ -211,7 +224,7 @@ double map_metric(const std::string& name, std::span<const double> map, std::spa
   throw std::logic_error("no map metric " + name);
 }
 
-double value_metric(const ValidationMetric& metric, double predicted, double truth, double threshold) {
+double value_metric(const ValidationMetric& metric, double predicted, double truth, double threshold, double ruler) {
   const std::vector<double> score{predicted};
   const std::vector<std::uint8_t> label{static_cast<std::uint8_t>(truth != 0)};
   if (metric.of == ValidationMetric::Of::group) return nan;
@@ -220,6 +233,8 @@ double value_metric(const ValidationMetric& metric, double predicted, double tru
   if (metric.name == "log_loss") return log_loss(score, label);
   if (metric.name == "bias") return predicted - truth;
   if (metric.name == "mae") return std::abs(predicted - truth);
+  if (metric.name == "ruler") return std::abs(ruler - truth);
+  if (metric.name == "reader") return std::abs(predicted - ruler);
   throw std::logic_error("no metric of a value: " + metric.name);
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <string>
 #include <vector>
@@ -39,6 +40,9 @@ struct MetricOptions : Configurable {
   double risk_threshold = 0.2;          ///< of net_benefit
   double horizon = 5 * 365.25 * 86400;  ///< of survival [s]
   double false_alarms = 1;              ///< an image, of sensitivity_at_false_alarms
+  std::string target = "lesion", points = "points";  ///< classes, of gcnr, contrast, erased, invented; of lateral_width
+  double ring = 2e-3;                   ///< how wide the surroundings of the target are [m]
+  double seen = 3;                      ///< contrast from which a target counts as seen [dB]
   void fields(FieldVisitor& visit) override;
 };
 
@@ -46,7 +50,9 @@ struct MetricOptions : Configurable {
 double mask_metric(const std::string& name, std::span<const std::uint8_t> mask, std::span<const std::uint8_t> truth,
                    const MaskGrid& grid, const MetricOptions& options);
 double map_metric(const std::string& name, std::span<const double> map, std::span<const double> truth);
-double value_metric(const ValidationMetric& metric, double predicted, double truth, double threshold);
+/// `ruler`: what was measured on the true mask, for the metrics ruler and reader.
+double value_metric(const ValidationMetric& metric, double predicted, double truth, double threshold,
+                    double ruler = std::numeric_limits<double>::quiet_NaN());
 
 /// A metric of the group of cases with these indices (with repetitions); NaN where it is not defined.
 double group_metric(const std::string& name, std::span<const double> predicted, std::span<const double> truth,

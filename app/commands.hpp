@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "ai/dataset.hpp"
 #include "ai/segmenter.hpp"
 
 namespace sonoforge {
@@ -43,6 +44,9 @@ int convert_command(const CommandLine& line);
 
 /// Opens a trained network (`SegmenterOpener`). Programs without LibTorch throw `UserError` for every file.
 Segmenter open_segmenter(const std::filesystem::path& model);
+
+/// The data of a training: a folder, or a config of `generate` whose samples are made in memory.
+Dataset open_data(const std::filesystem::path& data);
 
 /// Where a command writes: -o, or out/NAME of the config or file.
 std::filesystem::path output_folder(const CommandLine& line);

@@ -2,12 +2,14 @@
 #include <functional>
 #include <iostream>
 #include <map>
+#include <memory>
 #include <tuple>
 
 #include <nlohmann/json.hpp>
 
 #include "ai/generate.hpp"
 #include "ai/sha256.hpp"
+#include "ai/stream.hpp"
 #include "ai/train.hpp"
 #include "ai/validate.hpp"
 #include "app/commands.hpp"
@@ -16,6 +18,7 @@
 #include "core/error.hpp"
 #include "core/parallel.hpp"
 #include "core/progress.hpp"
+#include "io/memory_file.hpp"
 #include "recon/iq.hpp"
 
 namespace sonoforge {
@@ -76,8 +79,13 @@ void demodulate(Acquisition& acquisition) {
   });
 }
 
-ImagePrint make_sample(const std::string& config_file, const StoreConfig& store, std::uint64_t patient, const SampleSpec& sample,
-                       const std::filesystem::path& file) {
+struct MadeSample {
+  ZeaFile content;
+  ImagePrint print;
+};
+
+/// What the file of a sample holds.
+MadeSample make_sample(const std::string& config_file, const StoreConfig& store, std::uint64_t patient, const SampleSpec& sample) {
   const Experiment experiment = Experiment::build(ConfigTree::parse(sample.config, config_file), {"phantom", "probe", "sequence", "receive"}, sample.factors);
   RunResult result = run(experiment, false);
   ZeaFile& content = result.file;
@@ -96,10 +104,13 @@ ImagePrint make_sample(const std::string& config_file, const StoreConfig& store,
     if (!store.holds("beamformed")) content.image_grid.reset();
   }
   content.subject_id = patient_name(patient);
+  return {std::move(content), print};
+}
+
+ZeaStorage storage_of(const StoreConfig& store) {
   ZeaStorage storage{store.type == StoreConfig::Type::int16, std::nullopt};
   if (store.compression) storage.compression = static_cast<int>(*store.compression);
-  write_zea(file, content, storage);
-  return print;
+  return storage;
 }
 
 // What a config without a model is for shows in its sections: an acquisition or a set of them, a field, or how to make an image of a
@@ -133,6 +144,14 @@ void check_splits(const ConfigTree& tree, const DatasetConfig& dataset, std::uin
   tree.locate("dataset.split", [&] {
     PatientSplits(dataset.split, seed, [&](std::uint64_t patient) { return draw_samples(tree, seed, patient).front().factors; });
   });
+}
+
+/// The first patient shows the mistakes of the config before anything is made: where they stand in the file, then in each sample.
+void check_first_patient(const ConfigTree& tree, const std::filesystem::path& file, const std::vector<std::string>& sets, std::optional<std::uint64_t> seed) {
+  const std::vector<std::string> needs{"phantom", "probe", "sequence", "receive"};
+  const auto loaded = load_config(file, sets, seed);
+  Experiment::build(loaded.tree, needs, loaded.factors);
+  for (const SampleSpec& first : draw_samples(tree, seed_of(tree), 0)) Experiment::build(ConfigTree::parse(first.config, file.string()), needs);
 }
 
 // Every mistake of all its readers, each once.
@@ -188,6 +207,29 @@ int check_command(const CommandLine& line) {
   return 0;
 }
 
+Dataset open_data(const std::filesystem::path& data) {
+  std::error_code ignored;
+  if (!std::filesystem::is_regular_file(data, ignored)) return Dataset::open(data);
+  const auto tree = std::make_shared<ConfigTree>(ConfigTree::load(data));
+  const DatasetSections sections = read_dataset(*tree);
+  StreamRequest request;
+  request.config = sections.dataset;
+  request.text = tree->text();
+  request.seed = seed_of(*tree);
+  request.file = data;
+  check_first_patient(*tree, data, {}, {});
+  check_splits(*tree, request.config, request.seed);
+  request.inputs = hashes_of_inputs(*tree);
+  request.draw = [tree, seed = request.seed](std::uint64_t patient) { return draw_samples(*tree, seed, patient); };
+  // Through the file format and back, in memory: what a stored set would give, to the bit.
+  request.make = [store = sections.store, name = data.string()](std::uint64_t patient, const SampleSpec& sample) {
+    const MemoryFile file;
+    write_zea(file.path(), make_sample(name, store, patient, sample).content, storage_of(store));
+    return read_zea(file.path());
+  };
+  return stream_dataset(std::move(request));
+}
+
 int generate_command(const CommandLine& line) {
   ConfigTree tree = ConfigTree::load(line.inputs[0]);
   for (const auto& assignment : line.sets) tree.set(assignment);
@@ -202,18 +244,14 @@ int generate_command(const CommandLine& line) {
   if (line.count) request.count = static_cast<std::int64_t>(*line.count);
   if (!line.shard.empty()) std::tie(request.shard, request.shards) = parse_shard(line.shard);
   request.dry_run = line.dry_run;
-  // The first patient shows the mistakes of the config before anything is written: where they stand in the file, then in each sample.
-  {
-    const auto loaded = load_config(line.inputs[0], line.sets, line.seed);
-    Experiment::build(loaded.tree, {"phantom", "probe", "sequence", "receive"}, loaded.factors);
-    for (const SampleSpec& first : draw_samples(tree, request.seed, 0))
-      Experiment::build(ConfigTree::parse(first.config, line.inputs[0]), {"phantom", "probe", "sequence", "receive"});
-  }
+  check_first_patient(tree, line.inputs[0], line.sets, line.seed);
   check_splits(tree, request.config, request.seed);
   request.inputs = hashes_of_inputs(tree);
   request.draw = [&](std::uint64_t patient) { return draw_samples(tree, request.seed, patient); };
   request.simulate = [&](std::uint64_t patient, const SampleSpec& sample, const std::filesystem::path& file) {
-    return make_sample(line.inputs[0], request.store, patient, sample, file);
+    const MadeSample made = make_sample(line.inputs[0], request.store, patient, sample);
+    write_zea(file, made.content, storage_of(request.store));
+    return made.print;
   };
   const GenerateResult result = generate_dataset(request);
   if (!result.checks.clean())

@@ -59,7 +59,7 @@ static void draw_history(const std::filesystem::path& folder, const std::vector<
 int train_command(const CommandLine& line) {
   TrainConfig config = read_config<TrainConfig>(line).config;
   const auto folder = output_folder(line);
-  const TrainResult result = train(config, folder, line.resume, [&](const auto& histories, const std::string& score) { draw_history(folder, histories, score); });
+  const TrainResult result = train(config, folder, line.resume, [&](const auto& histories, const std::string& score) { draw_history(folder, histories, score); }, open_data);
   if (line.json) {
     nlohmann::ordered_json json{{"folder", folder.string()}, {"parameters", result.parameters}, {"epochs", result.history.size()}, {"best_epoch", result.best_epoch}};
     json["score"] = result.score_name;
@@ -74,19 +74,24 @@ int train_command(const CommandLine& line) {
   return 0;
 }
 
+static std::vector<PredictedFile> predicted_by(const std::filesystem::path& model, const std::vector<std::filesystem::path>& files, const std::filesystem::path& folder) {
+  std::error_code error;
+  if (files.size() != 1 || !std::filesystem::is_directory(files[0], error)) return predict_files(model, files, folder);
+  const Dataset data = Dataset::open(files[0]);
+  std::vector<std::size_t> rows(data.manifest.rows.size());
+  for (std::size_t i = 0; i < rows.size(); ++i) rows[i] = i;
+  return predict_set(Predictor(model), data, rows, folder);
+}
+
 int predict_command(const CommandLine& line) {
+  const std::filesystem::path model = line.inputs[0];
   const std::vector<std::filesystem::path> files(line.inputs.begin() + 1, line.inputs.end());
   const auto folder = line.output.empty() ? std::filesystem::path("out") / "predictions" : line.output;
-  std::error_code error;
   std::vector<PredictedFile> predicted;
-  if (files.size() == 1 && std::filesystem::is_directory(files[0], error)) {
-    const Dataset data = Dataset::open(files[0]);
-    std::vector<std::size_t> rows(data.manifest.rows.size());
-    for (std::size_t i = 0; i < rows.size(); ++i) rows[i] = i;
-    predicted = predict_set(Predictor(line.inputs[0]), data, rows, folder);
-  } else {
-    predicted = predict_files(line.inputs[0], files, folder);
-  }
+  const auto heads = head_models(model);
+  if (heads.empty()) predicted = predicted_by(model, files, folder);
+  for (const auto& [name, file] : heads)
+    for (auto& one : predicted_by(file, files, folder / name)) predicted.push_back(std::move(one));
   nlohmann::ordered_json json = nlohmann::ordered_json::array();
   for (const auto& p : predicted) {
     nlohmann::ordered_json one{{"input", p.input.string()}};
@@ -117,11 +122,11 @@ int validate_command(const CommandLine& line) {
   auto [tree, config] = read_config<ValidateConfig>(line);
   const auto folder = output_folder(line);
   Evaluation result;
-  tree.locate("", [&, &config = config] { result = validate(config, folder); });
+  tree.locate("", [&, &config = config] { result = validate(config, folder, open_data); });
   nlohmann::ordered_json json{{"folder", folder.string()}, {"passed", result.passed()}, {"groups", nlohmann::ordered_json::array()}, {"gates", nlohmann::ordered_json::array()}};
   const auto number = [](double value) { return std::isfinite(value) ? nlohmann::ordered_json(value) : nlohmann::ordered_json(nullptr); };
   // Numbers of the report are in SI; what is printed has its unit beside it.
-  const Manifest manifest = read_manifest(config.data / "manifest.csv");
+  const Manifest manifest = open_data(config.data).manifest;
   const auto unit = [&, &config = config](const std::string& metric) { return metric_unit(config, manifest, metric); };
   for (const auto& g : result.groups) {
     const auto& e = g.estimate;

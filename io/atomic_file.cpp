@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "io/file_checks.hpp"
+#include "io/memory_file.hpp"
 
 namespace sonoforge {
 
@@ -28,6 +29,12 @@ fs::path name_beside(const fs::path& file) {
 }  // namespace
 
 AtomicFile::AtomicFile(const fs::path& file) : target_(file) {
+  if (MemoryFile::is_one(file)) {
+    temporary_ = file;
+    descriptor_ = open(file.c_str(), O_RDWR | O_TRUNC | O_CLOEXEC);
+    if (descriptor_ < 0) fail("cannot open the file in memory", errno);
+    return;
+  }
   std::error_code ignored;
   // A link keeps its place and gets new content where it points.
   for (int links = 0; links < 40 && fs::is_symlink(target_, ignored); ++links)
@@ -44,7 +51,7 @@ AtomicFile::AtomicFile(const fs::path& file) : target_(file) {
 
 AtomicFile::~AtomicFile() {
   if (descriptor_ >= 0) close(descriptor_);
-  if (!committed_) unlink(temporary_.c_str());
+  if (!committed_ && temporary_ != target_) unlink(temporary_.c_str());
 }
 
 void AtomicFile::fail(const std::string& what, int error) const {
@@ -53,6 +60,11 @@ void AtomicFile::fail(const std::string& what, int error) const {
 }
 
 void AtomicFile::commit() {
+  // A file in memory has no name to be given and no disk to be synced with.
+  if (temporary_ == target_) {
+    committed_ = true;
+    return;
+  }
   if (fsync(descriptor_) != 0) fail("cannot write the file", errno);
   if (close(std::exchange(descriptor_, -1)) != 0) fail("cannot write the file", errno);
   if (std::rename(temporary_.c_str(), target_.c_str()) != 0) fail("cannot create the file", errno);

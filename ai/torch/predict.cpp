@@ -8,6 +8,7 @@
 #include "ai/mask_measures.hpp"
 #include "ai/overlay.hpp"
 #include "ai/resample.hpp"
+#include "ai/several.hpp"
 #include "core/progress.hpp"
 #include "formats/reader.hpp"
 #include "io/atomic_file.hpp"
@@ -51,6 +52,15 @@ std::string short_text(double value) {
   return text;
 }
 
+/// What the task measures on a mask.
+double measured(const SegmentationTask& task, const std::vector<std::uint8_t>& mask, const PixelGrid& grid) {
+  const MaskMeasures found = measure_mask(mask, grid);
+  return task.measure == SegmentationTask::Measure::area            ? found.area
+         : task.measure == SegmentationTask::Measure::diameter      ? found.diameter
+         : task.measure == SegmentationTask::Measure::circumference ? found.circumference
+                                                                    : found.long_axis;
+}
+
 /// Writes the results of one file, and remembers lines for the tables.
 class Writer {
  public:
@@ -58,19 +68,32 @@ class Writer {
     make_folder(folder_);
   }
 
-  PredictedFile write(const ZeaFile& content, const fs::path& file, const std::string& name) {
-    const Answer answer = predictor_.answer(content, file.string());
+  PredictedFile write(const ZeaFile& content, const fs::path& file, const std::string& name, const Answer& answer) {
     PredictedFile result{file, {}, {}, 0, 0};
     result.name = name;
     switch (config_.task->kind()) {
       case TruthKind::mask: write_mask(content, answer, result); break;
       case TruthKind::heat_map: write_marks(content, answer, result); break;
-      case TruthKind::classes: keep_values(answer, result); break;
+      case TruthKind::classes:
+      case TruthKind::follow_up: keep_values(answer, result); break;
+      case TruthKind::several: throw std::logic_error("these answers are written elsewhere");
       case TruthKind::values:
         if (answer.shape.depth * answer.shape.lateral > 1) write_map(content, answer, result);
         else keep_values(answer, result);
     }
     return result;
+  }
+
+  /// What the same ruler reads off the true mask, where the task measures masks and the file has the truth.
+  void rule(const SampleRecord& sample, PredictedFile& result) const {
+    const auto* segmentation = dynamic_cast<const SegmentationTask*>(config_.task.value.get());
+    if (!segmentation || segmentation->measure == SegmentationTask::Measure::none) return;
+    const auto& labels = sample.content.labels;
+    const auto map = std::find_if(labels.begin(), labels.end(), [](const LabelMap& one) { return one.name == "segmentation"; });
+    if (map == labels.end() || map->grid.y.count != 1) return;
+    const TensorShape whole{1, static_cast<std::int64_t>(map->grid.z.count), static_cast<std::int64_t>(map->grid.x.count)};
+    const auto truth = segmentation->truth(sample, whole);
+    result.ruler = measured(*segmentation, std::vector<std::uint8_t>(truth.begin(), truth.end()), map->grid);
   }
 
   /// predictions.csv or marks.csv, where the task has one.
@@ -86,8 +109,16 @@ class Writer {
     }
     if (segmentation && segmentation->measure != SegmentationTask::Measure::none) {
       const bool area = segmentation->measure == SegmentationTask::Measure::area;
-      std::string text = std::string("id,prediction [") + (area ? "m^2" : "m") + "]\n";
-      for (const auto& one : results) text += csv_line({one.name, shortest_number(one.values.front())});
+      const std::string unit = area ? " [m^2]" : " [m]";
+      const bool ruled = !results.empty() && results.front().ruler;
+      std::vector<std::string> header{"id", "prediction" + unit};
+      if (ruled) header.push_back("ruler" + unit);
+      std::string text = csv_line(header);
+      for (const auto& one : results) {
+        std::vector<std::string> cells{one.name, shortest_number(one.values.front())};
+        if (ruled) cells.push_back(one.ruler ? shortest_number(*one.ruler) : "");
+        text += csv_line(cells);
+      }
       write_file_atomically(folder_ / "predictions.csv", text);
       return;
     }
@@ -162,11 +193,7 @@ class Writer {
     result.summary = short_text(result.area * 1e6) + " mm^2";
     const auto& task = dynamic_cast<const SegmentationTask&>(*config_.task);
     if (task.measure == SegmentationTask::Measure::none) return;
-    const MaskMeasures found = measure_mask(mask, grid);
-    const double value = task.measure == SegmentationTask::Measure::area            ? found.area
-                         : task.measure == SegmentationTask::Measure::diameter      ? found.diameter
-                         : task.measure == SegmentationTask::Measure::circumference ? found.circumference
-                                                                                    : found.long_axis;
+    const double value = measured(task, mask, grid);
     result.values = {value};
     result.summary += task.measure == SegmentationTask::Measure::area ? "" : ", measured " + short_text(value * 1e3) + " mm";
   }
@@ -256,6 +283,20 @@ class Writer {
 
 }  // namespace
 
+std::vector<std::pair<std::string, fs::path>> head_models(const fs::path& model) {
+  const Predictor predictor(model);
+  std::vector<std::pair<std::string, fs::path>> found;
+  const auto* several = dynamic_cast<const SeveralTask*>(predictor.config().task.value.get());
+  if (!several) return found;
+  for (const auto& head : several->heads) {
+    found.emplace_back(head.name, model.parent_path() / "heads" / head.name / "model.pt");
+    std::error_code ignored;
+    if (!fs::exists(found.back().second, ignored))
+      refuse_file(found.back().second, "it is not there (`train` wrote a model for each head beside " + model.filename().string() + "). Copy the folder heads too");
+  }
+  return found;
+}
+
 std::vector<PredictedFile> predict_files(const std::filesystem::path& model, const std::vector<std::filesystem::path>& files,
                                          const std::filesystem::path& folder) {
   const Predictor predictor(model);
@@ -266,7 +307,8 @@ std::vector<PredictedFile> predict_files(const std::filesystem::path& model, con
   std::vector<PredictedFile> results;
   for (std::size_t i = 0; i < files.size(); ++i) {
     check_interrupted();
-    results.push_back(writer.write(read_any(files[i]), files[i], names[i]));
+    const ZeaFile content = read_any(files[i]);
+    results.push_back(writer.write(content, files[i], names[i], predictor.answer(content, files[i].string())));
     progress.advance();
   }
   writer.write_tables(results);
@@ -281,7 +323,10 @@ std::vector<PredictedFile> predict_set(const Predictor& predictor, const Dataset
   for (const std::size_t row : rows) {
     check_interrupted();
     const auto& entry = data.manifest.rows[row];
-    results.push_back(writer.write(data.content(row), data.folder / entry.file, entry.id));
+    // Visits are told by the table, and by images that the model reads itself.
+    const ZeaFile content = predictor.config().task->kind() == TruthKind::follow_up ? ZeaFile{} : data.content(row);
+    results.push_back(writer.write(content, data.folder / entry.file, entry.id, predictor.answer(data, row, content)));
+    writer.rule({content, data.manifest, row}, results.back());
     progress.advance();
   }
   writer.write_tables(results);

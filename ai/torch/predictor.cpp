@@ -6,6 +6,7 @@
 
 #include "ai/predict.hpp"
 #include "ai/resample.hpp"
+#include "ai/survival.hpp"
 #include "ai/torch/network.hpp"
 #include "io/config.hpp"
 #include "io/file_checks.hpp"
@@ -72,7 +73,18 @@ Prediction Predictor::apply(const RealMap& image, double threshold) const {
 }
 
 Answer Predictor::answer(const ZeaFile& content, const std::string& file) const {
-  const SampleArrays input{model_input(impl_->config.input(), content, file)};
+  if (impl_->config.task->kind() == TruthKind::follow_up)
+    throw UserError("'" + file + "' is one file (the model reads the visits of a patient from the table of a data set). Give the data set's folder");
+  return answer_to(model_input(impl_->config.input(), content, file));
+}
+
+Answer Predictor::answer(const Dataset& data, std::size_t row, const ZeaFile& content) const {
+  if (impl_->config.task->kind() == TruthKind::follow_up) return answer_to(history_input(impl_->config, data, row));
+  return answer(content, (data.folder / data.manifest.rows[row].file).string());
+}
+
+Answer Predictor::answer_to(std::vector<float> seen) const {
+  const SampleArrays input{std::move(seen)};
   Answer answer;
   answer.values = impl_->network.outputs(input, impl_->input, &answer.shape).front();
   std::vector<std::vector<float>> drawn;

@@ -7,6 +7,8 @@
 #include <nlohmann/json.hpp>
 
 #include "ai/baseline_files.hpp"
+#include "ai/several.hpp"
+#include "ai/survival.hpp"
 #include "ai/torch/process_group.hpp"
 #include "ai/torch/training.hpp"
 #include "core/progress.hpp"
@@ -82,7 +84,7 @@ std::string ensemble_history(const std::vector<std::vector<Epoch>>& histories, c
   return text;
 }
 
-nlohmann::ordered_json about(const TrainConfig& config, const TrainingSet& set, const NetworkSource& source, std::size_t parameters) {
+nlohmann::ordered_json about(const TrainConfig& config, const TrainingSet& set, const TruthScale& scale, const NetworkSource& source, std::size_t parameters) {
   nlohmann::ordered_json json;
   json["sonoforge_version"] = SONOFORGE_VERSION;
   json["task"] = config.task.type;
@@ -97,15 +99,31 @@ nlohmann::ordered_json about(const TrainConfig& config, const TrainingSet& set, 
   if (input != "image")
     json["input"]["channels"] = input == "iq" ? nlohmann::ordered_json{"in-phase", "quadrature"}
                                               : nlohmann::ordered_json{"in-phase of each group of elements", "quadrature of each group"};
+  if (const auto* survival = dynamic_cast<const SurvivalTask*>(config.task.value.get())) {
+    json["input"]["unit"] = survival->sees_images() ? "dB of each visit's image, then numbers" : "numbers";
+    json["input"]["visits"] = survival->visits;
+    json["input"]["numbers"] = {"1 where the visit is there", "time [year]"};
+    for (const auto& name : survival->factors) json["input"]["numbers"].push_back(name);
+    json["input"]["normalisation"] = "inside the model: by mean and deviation of the training visits";
+    json["input"]["resampling"] = "each number a constant plane; visits in order, missing ones 0 at the end";
+  }
   if (config.task->transmits_kept() > 0) json["input"]["transmits"] = config.task->transmits_kept();
-  const bool probability = config.task->kind() == TruthKind::mask || config.task->kind() == TruthKind::classes;
+  const bool probability = config.task->kind() == TruthKind::mask || config.task->kind() == TruthKind::classes || config.task->kind() == TruthKind::follow_up;
   json["output"] = {{"axes", {"batch", probability ? "class" : "value", "depth", "lateral"}},
-                    {"unit", probability ? "probability" : config.task->unit(set.data.manifest)},
+                    {"unit", probability ? "probability" : config.task->unit(set.data)},
                     {"classes", config.task->output_names()},
                     {"threshold", 0.5}};
-  if (config.task->kind() == TruthKind::values) {
-    json["output"]["training_mean"] = set.scale.mean;
-    json["output"]["training_deviation"] = set.scale.deviation;
+  if (const auto* several = dynamic_cast<const SeveralTask*>(config.task.value.get())) {
+    json["output"]["unit"] = "of each head; see heads/NAME/model.pt";
+    std::size_t first = 0;
+    for (std::size_t h = 0; h < several->heads.size(); ++h) {
+      const TensorShape shape = several->output_shape(h);
+      json["output"]["heads"].push_back({{"name", several->heads[h].name}, {"first", first}, {"shape", {shape.channels, shape.depth, shape.lateral}}});
+      first += shape.size();
+    }
+  } else if (config.task->kind() == TruthKind::values) {
+    json["output"]["training_mean"] = scale.mean;
+    json["output"]["training_deviation"] = scale.deviation;
     if (config.loss->outputs_per_value() == 2) json["output"]["second_half"] = "standard deviation of each value";
   }
   json["parameters"] = parameters;
@@ -117,13 +135,39 @@ nlohmann::ordered_json about(const TrainConfig& config, const TrainingSet& set, 
   return json;
 }
 
-TrainResult run(TrainConfig& config, const std::filesystem::path& folder, bool resume, const TrainObserver& observer) {
+/// heads/NAME/model.pt: each head as a model of its own task.
+void save_heads(const TrainConfig& config, const TrainingSet& set, const std::vector<float>& parameters, const std::vector<Training::Best>& chosen, const std::filesystem::path& folder) {
+  const auto& several = dynamic_cast<const SeveralTask&>(*config.task);
+  for (std::size_t h = 0; h < several.heads.size(); ++h) {
+    const auto& head = several.heads[h];
+    const std::vector<NetworkSource> sources(chosen.size(), head_source(config, set.scale, h));
+    const NetworkSource source = sources.size() == 1 ? sources.front() : ensemble_source(sources);
+    Network network(source, RandomStream(0, 0, "head"));
+    network.set_parameters(parameters);
+    TrainConfig own = config;
+    own.task = head.task;
+    own.task->input = config.task->input;
+    own.loss = head.loss;
+    own.model = {};
+    own.resolve();
+    auto json = about(own, set, several.scale_of(set.scale, h), source, network.parameter_count());
+    json["trunk"] = "shared with the other heads of its training; 'model' of train.yaml is not used";
+    json["head"] = head.name;
+    make_folder(folder / "heads" / head.name);
+    network.save(folder / "heads" / head.name / "model.pt", {{"sonoforge.json", json.dump(2)}, {"train.yaml", dump_config(own)}});
+  }
+}
+
+TrainResult run(TrainConfig& config, const std::filesystem::path& folder, bool resume, const TrainObserver& observer,
+                const std::function<Dataset(const std::filesystem::path&)>& open) {
   config.resolve();
   const std::string yaml = dump_config(config), score = config.task->score_name();
-  Dataset data = Dataset::open(config.data);
+  Dataset data = open(config.data);
   const auto others = join_processes();
   // Shapes and cost follow from the config alone; the truth's scale from the data.
   TruthScale unit{std::vector<double>(static_cast<std::size_t>(config.task->channels()), 0.0), std::vector<double>(static_cast<std::size_t>(config.task->channels()), 1.0)};
+  if (const auto* survival = dynamic_cast<const SurvivalTask*>(config.task.value.get()))
+    unit.number_mean.assign(static_cast<std::size_t>(survival->numbers()), 0.0), unit.number_deviation.assign(unit.number_mean.size(), 1.0);
   const NetworkSource draft = network_source(config, unit);
   prepare_folder(config, folder, yaml, resume, *others);
   {
@@ -185,13 +229,14 @@ TrainResult run(TrainConfig& config, const std::filesystem::path& folder, bool r
   const NetworkSource source = chosen.size() == 1 ? sources.front() : ensemble_source(sources);
   Network network(source, RandomStream(0, 0, "whole"));
   network.set_parameters(parameters);
-  auto json = about(config, set, source, network.parameter_count());
+  auto json = about(config, set, set.scale, source, network.parameter_count());
   json["epoch"] = result.best_epoch;
   if (config.members > 1) json["members"] = config.members;
   if (config.calibrate)
     for (const auto& one : chosen) json["temperature"].push_back(one.temperature);
   if (!std::isnan(result.best_score)) json["validation_" + score] = result.best_score;
   network.save(folder / "model.pt", {{"sonoforge.json", json.dump(2)}, {"train.yaml", yaml}});
+  if (dynamic_cast<const SeveralTask*>(config.task.value.get())) save_heads(config, set, parameters, chosen, folder);
   if (config.members > 1) {
     std::string table = "member,seed,best_epoch,validation_" + score + ",temperature\n";
     for (std::size_t m = 0; m < chosen.size(); ++m)
@@ -205,9 +250,10 @@ TrainResult run(TrainConfig& config, const std::filesystem::path& folder, bool r
 
 }  // namespace
 
-TrainResult train(TrainConfig& config, const std::filesystem::path& folder, bool resume, const TrainObserver& observer) {
+TrainResult train(TrainConfig& config, const std::filesystem::path& folder, bool resume, const TrainObserver& observer,
+                  const std::function<Dataset(const std::filesystem::path&)>& open) {
   try {
-    return run(config, folder, resume, observer);
+    return run(config, folder, resume, observer, open);
   } catch (const Interrupted&) {
     throw Interrupted("training was interrupted; the last checkpoint is kept. Run the same command with --resume to go on");
   }

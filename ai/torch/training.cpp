@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "ai/several.hpp"
 #include "ai/temperature.hpp"
 #include "ai/tensorboard.hpp"
 #include "core/parallel.hpp"
@@ -32,6 +33,8 @@ std::string history_text(const std::vector<Epoch>& history, const std::string& s
 
 TrainingSet::TrainingSet(const TrainConfig& config, Dataset opened, const NetworkSource& draft)
     : data(std::move(opened)), input(draft.input), truth(draft.output), outputs(draft.output.channels) {
+  const auto* several = dynamic_cast<const SeveralTask*>(config.task.value.get());
+  loss = several ? std::make_shared<SeveralLoss>(*several) : std::shared_ptr<const LossConfig>(config.loss.value);
   const auto train_rows = data.rows_of("train"), validation_rows = data.rows_of("validation");
   if (train_rows.empty())
     throw UserError("'" + config.data.string() + "' has no samples in split train (nothing to learn from). Generate more patients or another split");
@@ -141,7 +144,7 @@ void Training::run_epoch() {
     const Part now = std::move(next);
     const std::size_t begin = step * batch, end = std::min(samples, begin + batch);
     next = part_of(end);
-    auto found = network_.gradient(*config_.loss, {now.inputs, now.truths, now.keeps, set_.input, set_.truth}, next.inputs.size(),
+    auto found = network_.gradient(*set_.loss, {now.inputs, now.truths, now.keeps, set_.input, set_.truth}, next.inputs.size(),
                                    [&](std::size_t i) { fill(next, i); });
     std::vector<double> sum(1, 0.0);
     for (const double loss : found.losses) sum[0] += loss;
@@ -210,7 +213,7 @@ void Training::validate(Epoch& epoch) const {
       inputs[i] = std::move(example.input);
       truths[i] = std::move(example.truth);
     });
-    for (const double one : network_.losses(*config_.loss, inputs, truths, set_.input, set_.truth)) loss += one;
+    for (const double one : network_.losses(*set_.loss, inputs, truths, set_.input, set_.truth)) loss += one;
     auto found = network_.outputs(inputs, set_.input);
     for (std::size_t i = 0; i < count; ++i) scored.push_back({std::move(found[i]), store.truth(begin + i)});
   }

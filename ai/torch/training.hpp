@@ -17,6 +17,7 @@ struct TrainingSet {
   std::int64_t outputs = 1;  ///< channels of raw outputs
   std::unique_ptr<SampleStore> training, validation;
   TruthScale scale;
+  std::shared_ptr<const LossConfig> loss;
 
   TrainingSet(const TrainConfig& config, Dataset opened, const NetworkSource& draft);
 };

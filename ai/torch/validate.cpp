@@ -70,17 +70,19 @@ void check_task(const ValidateConfig& config, const Predictor& predictor) {
                     : config.task == ValidationTask::measurement    ? task == "measurement" || task == "quality" || measures
                     : config.task == ValidationTask::map            ? task == "map" || task == "image"
                     : config.task == ValidationTask::detection      ? task == "detection"
-                                                                    : false;
+                                                                    : task == "survival";
   if (!fits)
     throw UserError("task: '" + config.model.string() + "' was trained for task " + task + (segmentation && !measures ? " without 'measure'" : "") +
-                    " (this validation judges another). Write the task of the model, or give another model");
+                    (task == "several" ? " (each head is judged alone). Give heads/NAME/model.pt beside it"
+                                       : " (this validation judges another). Write the task of the model, or give another model"));
 }
 
 }  // namespace
 
-Evaluation validate(ValidateConfig& config, const std::filesystem::path& folder) {
-  const Dataset data = Dataset::open(config.data);
+Evaluation validate(ValidateConfig& config, const std::filesystem::path& folder, const std::function<Dataset(const std::filesystem::path&)>& open) {
+  const Dataset data = open(config.data);
   check_groups(config, data.manifest);
+  if (config.task == ValidationTask::measurement) config.truth_unit = truth_unit(data, config.truth);
   const auto split = split_name(config.split);
   ReportOrigin origin;
   origin.label = config.label.empty() ? config.truth : config.label;

@@ -56,6 +56,35 @@ TEST(Classical, LogisticRegressionFindsTheWeightsThatDrewTheTruth) {
   EXPECT_NEAR(found.probability(std::vector<double>{3, -1}), 1 / (1 + std::exp(-0.3)), 0.02);
 }
 
+TEST(Classical, LinearRegressionFindsAPlane) {
+  RandomStream random(9, 0, "cases");
+  std::vector<std::vector<double>> features;
+  std::vector<double> truth;
+  for (int i = 0; i < 200; ++i) {
+    features.push_back({5 + random.normal(), 1e-3 * random.normal()});
+    truth.push_back(2 + 3 * features.back()[0] - 1000 * features.back()[1]);
+  }
+  const auto found = LinearRegression::fit(features, truth);
+  // The ridge takes 1e-3 of each standardised weight: at two deviations 2e-3 of 3 and of 1.
+  EXPECT_NEAR(found.value(std::vector<double>{5, 0}), 17, 0.01);
+  EXPECT_NEAR(found.value(std::vector<double>{7, 2e-3}), 21, 0.02);
+}
+
+TEST(Classical, EjectionFractionByAreaAndLengthOfAHalfSpheroid) {
+  // Half a spheroid of half axes r, r and length L has the area pi r L / 2, so that A^2 / L goes as the volume r^2 L.
+  const auto outline = [](double radius, double length) {
+    MaskMeasures one;
+    one.area = std::acos(-1.0) * radius * length / 2, one.long_axis = length;
+    return one;
+  };
+  const auto features = outline_features({outline(0.023, 0.080), outline(0.018, 0.070)});
+  EXPECT_NEAR(features[5], 1 - 0.018 * 0.018 * 0.070 / (0.023 * 0.023 * 0.080), 1e-12);
+  EXPECT_NEAR(features[4], 1 - 0.018 * 0.070 / (0.023 * 0.080), 1e-12);
+  EXPECT_EQ(outline_features({MaskMeasures{}, MaskMeasures{}})[5], 0);
+  EXPECT_EQ(outline_features({MaskMeasures{}}).size(), outline_feature_names(1).size());
+  EXPECT_EQ(features.size(), outline_feature_names(2).size());
+}
+
 TEST(Classical, SizeAndContrastOfAKnownImage) {
   std::vector<float> image(20 * 20, -10.0F), mask(20 * 20, 0.0F);
   for (std::size_t r = 8; r < 12; ++r)

@@ -58,6 +58,27 @@ InputConfig config_for(const std::string& input, const DelayAndSum& beamformer) 
 
 class ModelInputTest : public TestFolder {};
 
+TEST_F(ModelInputTest, FramesBecomeChannels) {
+  ZeaFile content = noise_file();
+  content.acquisition.samples = {};
+  for (int f = 0; f < 5; ++f) {
+    RealMap image(*content.image_grid);
+    std::fill(image.values.flat().begin(), image.values.flat().end(), -10.0F - static_cast<float>(f));
+    content.images.push_back(std::move(image));
+  }
+  const DelayAndSum beamformer;
+  InputConfig config = config_for("image", beamformer);
+  config.frames = 3;
+  EXPECT_EQ(config.channels(), 3);
+  const auto values = model_input(config, content, "file");
+  ASSERT_EQ(values.size(), 3u * 24 * 16);
+  // The first, the middle and the last.
+  for (std::size_t k = 0; k < 3; ++k)
+    for (std::size_t i = 0; i < 24 * 16; ++i) EXPECT_NEAR(values[k * 24 * 16 + i], -10.0 - 2.0 * static_cast<double>(k), 1e-4);
+  config.frames = 6;
+  EXPECT_NE(error_of([&] { model_input(config, content, "file"); }).find("it has 5 frames"), std::string::npos);
+}
+
 TEST_F(ModelInputTest, GroupsOfElementsAddUpToTheBeamformedImage) {
   const ZeaFile content = noise_file();
   const DelayAndSum das;

@@ -83,6 +83,18 @@ TEST_F(TasksTest, MeasurementThroughTheMask) {
   for (std::size_t i = 0; i < test.size(); ++i)
     error += std::abs(predicted[i].values.at(0) - 2 * std::stod(data.manifest.rows[test[i]].factors[0])) / static_cast<double>(test.size());
   EXPECT_LT(error, 0.8e-3);
+  // The ruler reads the true masks: 3.14 r^2 in pixels of 0.5 mm, some hundredths of a millimetre off. What is left is the reader's.
+  const auto measures = judge("task: measurement\ntruth: lesion_radius\nmetrics: [mae, ruler, reader]\n");
+  EXPECT_LE(value(measures, "mae"), value(measures, "ruler") + value(measures, "reader") + 1e-12);
+}
+
+TEST_F(TasksTest, MeasurementBesideItsBaseline) {
+  train_on("task: {type: measurement, truth: [lesion_radius]}\nepochs: 1\nmodel: {type: encoder, width: 2, depth: 2}\nbaseline: on\nbaseline_classes: [lesion]\n");
+  ValidateConfig classical;
+  ConfigTree::parse("data: " + (folder / "data").string() + "\npredictions: " + (folder / "model" / "baseline").string() +
+                    "\ntask: measurement\ntruth: lesion_radius\nmetrics: [mae]\n").read(classical);
+  // Outlines of discs 20 dB darker than their surroundings err by less than a pixel (0.6 mm) of the radius.
+  EXPECT_LT(value(validate(classical, folder / "classical"), "mae"), 0.4e-3);
 }
 
 TEST_F(TasksTest, Map) {
@@ -115,6 +127,9 @@ TEST_F(TasksTest, MistakesAreTold) {
   EXPECT_NE(error("task: {type: map, label: density}\nmodel: {width: 2, depth: 2}\n").find("no map 'density'"), std::string::npos);
   EXPECT_NE(error("task: {type: segmentation, input: rf}\nmodel: {width: 2, depth: 2}\n").find("no channel data"), std::string::npos);
   EXPECT_NE(error("task: segmentation\nloss: huber\n").find("does not fit"), std::string::npos);
+  EXPECT_NE(error("task: {type: measurement, truth: [lesion_radius]}\nbaseline: on\n").find("what does the baseline measure"), std::string::npos);
+  EXPECT_NE(error("task: segmentation\nframes: 3\nmodel: {width: 2, depth: 2}\n").find("it has 1 frames"), std::string::npos);
+  EXPECT_NE(error("task: segmentation\nmodel: visits\n").find("learns the task survival alone"), std::string::npos);
   EXPECT_NE(error("task: segmentation\nmodel: encoder\n").find("answers once for the whole image"), std::string::npos);
 }
 
