@@ -34,6 +34,7 @@ class SurvivalTask : public TaskConfig {
   bool mirrors() const override { return false; }
   std::string activation(const TruthScale&, double, std::int64_t) const override;
   std::string score_name() const override { return "c_index"; }
+  bool chosen_by_loss() const override { return true; }
   double score(const std::vector<ScoredSample>& samples, const TensorShape& shape) const override;
 
   /// Numbers a visit: whether it is there, its time, its factors.

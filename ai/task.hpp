@@ -58,6 +58,8 @@ class TaskConfig : public Configurable {
   /// What validation measures: "dice", "auc", ...; and whether more of it is better.
   virtual std::string score_name() const = 0;
   virtual bool higher_is_better() const { return true; }
+  /// Whether the validation loss chooses the best epoch instead: where the score tells ranks alone.
+  virtual bool chosen_by_loss() const { return false; }
   /// NaN where it is not defined.
   virtual double score(const std::vector<ScoredSample>& samples, const TensorShape& shape) const = 0;
   /// Transmits of the input that are kept, around the middle one; 0: all.

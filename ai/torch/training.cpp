@@ -191,7 +191,7 @@ void Training::run_epoch() {
 
 bool Training::better(const Epoch& epoch) const {
   if (set_.validation->size() == 0 || state_.best_epoch == 0) return true;
-  if (std::isnan(epoch.validation_score) || std::isnan(state_.best_score)) {
+  if (config_.task->chosen_by_loss() || std::isnan(epoch.validation_score) || std::isnan(state_.best_score)) {
     const double before = state_.history[static_cast<std::size_t>(state_.best_epoch - 1)].validation_loss;
     return epoch.validation_loss < before;
   }

@@ -3,11 +3,13 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <functional>
 
 #include "ai/predict.hpp"
 #include "ai/train.hpp"
 #include "ai/validate.hpp"
 #include "core/progress.hpp"
+#include "io/atomic_file.hpp"
 #include "io/config.hpp"
 #include "tests/io/test_folder.hpp"
 
@@ -102,28 +104,31 @@ TEST_F(SurvivalTest, TruthCountsIntervals) {
 }
 
 TEST_F(SurvivalTest, AKnownLogisticHazardIsRecovered) {
-  write_table(2400, [](double, double second) { return -1.5 + second; }, true);
-  train_on("model: {type: visits, width: 0}\noptimizer: {type: adam, learning_rate: 3e-2}\nepochs: 20\n", "linear");
-  // 1800 patients: slope and intercept of an interval stand on 300 to 600 patients' worth of information p (1 - p), so that logits err
-  // by 0.05 to 0.1 and risks, where they change most, by a quarter of the sum of four hazards' errors: about 0.02.
-  EXPECT_LT(risk_error("linear"), 0.04);
+  write_table(640, [](double, double second) { return -1.5 + second; }, true);
+  train_on("model: {type: visits, width: 0}\noptimizer: {type: adam, learning_rate: 3e-2}\nepochs: 12\n", "linear");
+  // 480 patients: slope and intercept of an interval stand on some 40 to 70 units of information p (1 - p), so that logits err by 0.12 to
+  // 0.16 and hazards by a sixth of that; four of them, times the share of a half that is still free, make 0.03 in the risk, and as much
+  // again where slopes err. Without the marker the risk would err by 0.2.
+  EXPECT_LT(risk_error("linear"), 0.07);
   ValidateConfig judged;
   ConfigTree::parse("data: " + (folder / "data").string() + "\nmodel: " + (folder / "linear" / "model.pt").string() +
                     "\ntask: survival\ntruth: event_time\nevent: event\npositive: [1]\nrisk: event_risk\nmetrics: [c_index, brier, regret]\n"
                     "options: {horizon: 4 year, risk_threshold: 0.5}\n").read(judged);
   const auto report = validate(judged, folder / "report");
-  // Decisions differ only where the true risk lies within the error above of the threshold: 0.02 lost there, for one in ten.
+  // Decisions differ only where the true risk lies within some 0.1 of the threshold, one in four: a twentieth over a half lost there.
   for (const auto& group : report.groups)
-    if (group.metric == "regret" && group.group == "all") EXPECT_LT(group.estimate.value, 0.01);
+    if (group.metric == "regret" && group.group == "all") {
+      EXPECT_LT(group.estimate.value, 0.03);
+    }
 }
 
 TEST_F(SurvivalTest, HistoryCountsWhereTheHazardFollowsTheChange) {
-  write_table(2400, [](double first, double second) { return -1.5 + 1.5 * (second - first); });
-  train_on("model: {type: visits, width: 0}\noptimizer: {type: adam, learning_rate: 3e-2}\nepochs: 12\n", "last");
-  train_on("model: {type: visits, width: 12}\noptimizer: {type: adam, learning_rate: 1e-2}\nepochs: 30\n", "history");
+  write_table(1000, [](double first, double second) { return -1.5 + 1.5 * (second - first); });
+  train_on("model: {type: visits, width: 0}\noptimizer: {type: adam, learning_rate: 3e-2}\nepochs: 6\n", "last");
+  train_on("model: {type: visits, width: 12}\noptimizer: {type: adam, learning_rate: 2e-2}\nepochs: 15\n", "history");
   // The last visit alone misses 1.5 times a normal number in the logit.
   EXPECT_GT(risk_error("last"), 0.15);
-  EXPECT_LT(risk_error("history"), 0.08);
+  EXPECT_LT(risk_error("history"), 0.12);
 }
 
 TEST_F(SurvivalTest, MissingVisitsChangeNothing) {
