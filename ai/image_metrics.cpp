@@ -17,10 +17,12 @@ bool has(const LabelMap& segmentation, const std::string& label) {
 }
 
 std::vector<std::uint8_t> mask_of(const LabelMap& segmentation, const std::string& label) {
-  const auto channel = std::find(segmentation.channels.begin(), segmentation.channels.end(), label) - segmentation.channels.begin();
+  const auto channel =
+      std::find(segmentation.channels.begin(), segmentation.channels.end(), label) - segmentation.channels.begin();
   const std::size_t pixels = segmentation.grid.size();
   std::vector<std::uint8_t> mask(pixels);
-  for (std::size_t i = 0; i < pixels; ++i) mask[i] = segmentation.values.data()[static_cast<std::size_t>(channel) * pixels + i] != 0;
+  for (std::size_t i = 0; i < pixels; ++i)
+    mask[i] = segmentation.values.data()[static_cast<std::size_t>(channel) * pixels + i] != 0;
   return mask;
 }
 
@@ -34,7 +36,8 @@ Levels levels_of(std::span<const double> image, const LabelMap& segmentation, co
   for (std::size_t i = 0; i < mask.size(); ++i)
     if (mask[i]) levels.inside.push_back(image[i]);
   if (levels.inside.empty()) return levels;
-  for (const auto i : region_pixels(segmentation, {"background", 0, options.target, options.ring})) levels.outside.push_back(image[i]);
+  for (const auto i : region_pixels(segmentation, {"background", 0, options.target, options.ring}))
+    levels.outside.push_back(image[i]);
   return levels;
 }
 
@@ -62,9 +65,12 @@ double lateral_width(std::span<const double> image, const LabelMap& segmentation
   for (std::size_t r = 1; r <= count; ++r) {
     const std::size_t row = brightest[r] / columns;
     // The profile around the peak alone: brighter neighbours are not its own.
-    const auto reach = static_cast<std::ptrdiff_t>(std::ceil(2e-3 / segmentation.grid.x.step)), at = static_cast<std::ptrdiff_t>(brightest[r] % columns);
-    const auto first = std::max<std::ptrdiff_t>(0, at - reach), last = std::min<std::ptrdiff_t>(static_cast<std::ptrdiff_t>(columns) - 1, at + reach);
-    const double width = width_at_drop(image.subspan(row * columns + static_cast<std::size_t>(first), static_cast<std::size_t>(last - first + 1)));
+    const auto reach = static_cast<std::ptrdiff_t>(std::ceil(2e-3 / segmentation.grid.x.step)),
+               at = static_cast<std::ptrdiff_t>(brightest[r] % columns);
+    const auto first = std::max<std::ptrdiff_t>(0, at - reach),
+               last = std::min<std::ptrdiff_t>(static_cast<std::ptrdiff_t>(columns) - 1, at + reach);
+    const double width = width_at_drop(
+        image.subspan(row * columns + static_cast<std::size_t>(first), static_cast<std::size_t>(last - first + 1)));
     if (std::isfinite(width)) sum += width * segmentation.grid.x.step, measured += 1;
   }
   return measured > 0 ? sum / measured : nan;
@@ -76,9 +82,10 @@ bool is_image_metric(const std::string& name) {
   return name == "gcnr" || name == "contrast" || name == "lateral_width" || name == "erased" || name == "invented";
 }
 
-double image_metric(const std::string& name, std::span<const double> image, std::span<const double> truth, const LabelMap& segmentation,
-                    const MetricOptions& options) {
-  if (name == "lateral_width") return has(segmentation, options.points) ? lateral_width(image, segmentation, options.points) : nan;
+double image_metric(const std::string& name, std::span<const double> image, std::span<const double> truth,
+                    const LabelMap& segmentation, const MetricOptions& options) {
+  if (name == "lateral_width")
+    return has(segmentation, options.points) ? lateral_width(image, segmentation, options.points) : nan;
   if (!has(segmentation, options.target)) return nan;
   if (name == "contrast") return contrast(image, segmentation, options);
   if (name == "gcnr") {

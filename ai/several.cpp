@@ -21,7 +21,8 @@ std::string renamed(std::string script, const std::string& prefix) {
   for (const std::string name : {"loss(", "dice_loss(", "cross_entropy_loss("}) {
     std::string result;
     for (std::size_t at = 0; at < script.size();) {
-      const bool begins = at == 0 || !(std::isalnum(static_cast<unsigned char>(script[at - 1])) || script[at - 1] == '_' || script[at - 1] == '.');
+      const bool begins = at == 0 || !(std::isalnum(static_cast<unsigned char>(script[at - 1])) ||
+                                       script[at - 1] == '_' || script[at - 1] == '.');
       if (begins && script.compare(at, name.size(), name) == 0) {
         result += prefix + name;
         at += name.size();
@@ -34,26 +35,40 @@ std::string renamed(std::string script, const std::string& prefix) {
   return script;
 }
 
-std::span<const float> slice(const std::vector<float>& values, std::size_t first, std::size_t count) { return std::span(values).subspan(first, count); }
+std::span<const float> slice(const std::vector<float>& values, std::size_t first, std::size_t count) {
+  return std::span(values).subspan(first, count);
+}
 
 }  // namespace
 
 void SeveralTask::Head::fields(FieldVisitor& visit) {
-  visit(name, {.key = "name", .doc = "Of its outputs and of the folder heads/NAME: letters, digits and _.", .required = true});
+  visit(
+      name,
+      {.key = "name", .doc = "Of its outputs and of the folder heads/NAME: letters, digits and _.", .required = true});
   visit(weight, {.key = "weight", .doc = "Of its loss in the sum.", .min = 0, .max = 1e6});
   visit.typed(task, task_catalog(), {.key = "task", .doc = "What it learns.", .required = true});
-  visit.typed(loss, loss_catalog(), {.key = "loss", .doc = "What it makes small (default: the usual one of its task)."});
+  visit.typed(loss, loss_catalog(),
+              {.key = "loss", .doc = "What it makes small (default: the usual one of its task)."});
 }
 
 void SeveralTask::Head::check() const {
-  const bool word = !name.empty() && name.size() <= 40 && std::all_of(name.begin(), name.end(), [](unsigned char c) { return std::isalnum(c) || c == '_'; });
-  if (!word) throw ConfigError("name", "'" + name + "' is no name (letters, digits and _, at most 40). Write for example 'name: outline'");
+  const bool word = !name.empty() && name.size() <= 40 &&
+                    std::all_of(name.begin(), name.end(), [](unsigned char c) { return std::isalnum(c) || c == '_'; });
+  if (!word)
+    throw ConfigError(
+        "name", "'" + name + "' is no name (letters, digits and _, at most 40). Write for example 'name: outline'");
   if (task->kind() == TruthKind::several || task->kind() == TruthKind::heat_map || task->kind() == TruthKind::follow_up)
-    throw ConfigError("task", "task " + task.type + " cannot be a head (heads answer at every pixel or once for an image). Train it alone");
+    throw ConfigError(
+        "task",
+        "task " + task.type + " cannot be a head (heads answer at every pixel or once for an image). Train it alone");
   if (task->input != "image" || task->transmits_kept() > 0)
-    throw ConfigError("task", "heads share one input (the key 'input' of the whole task), and none sees fewer transmits. Remove it from the head");
+    throw ConfigError("task",
+                      "heads share one input (the key 'input' of the whole task), and none sees fewer transmits. "
+                      "Remove it from the head");
   if (loss && !loss->fits(task->kind()))
-    throw ConfigError("loss", "a loss of type " + loss.type + " does not fit task " + task.type + " (its truth is of another kind). Write for example 'loss: " + task->default_loss() + "'");
+    throw ConfigError("loss", "a loss of type " + loss.type + " does not fit task " + task.type +
+                                  " (its truth is of another kind). Write for example 'loss: " + task->default_loss() +
+                                  "'");
 }
 
 void SeveralTask::settle(const TensorShape& pixels) {
@@ -64,19 +79,28 @@ void SeveralTask::settle(const TensorShape& pixels) {
 
 void SeveralTask::fields(FieldVisitor& visit) {
   visit_input(visit);
-  visit.list(heads, {.key = "heads", .doc = "What is learned together; the first one's score chooses the best epoch.", .required = true, .max_items = 20});
+  visit.list(heads, {.key = "heads",
+                     .doc = "What is learned together; the first one's score chooses the best epoch.",
+                     .required = true,
+                     .max_items = 20});
 }
 
 void SeveralTask::check() const {
   check_input();
-  if (heads.empty()) throw ConfigError("heads", "there is no head (nothing is learned). Write for example 'heads: [{name: outline, task: {type: segmentation}}]'");
+  if (heads.empty())
+    throw ConfigError("heads",
+                      "there is no head (nothing is learned). Write for example 'heads: [{name: outline, task: {type: "
+                      "segmentation}}]'");
   std::set<std::string> names;
   double weights = 0;
   for (const Head& head : heads) {
-    if (!names.insert(head.name).second) throw ConfigError("heads", "two heads are called '" + head.name + "' (their results would be one). Rename one");
+    if (!names.insert(head.name).second)
+      throw ConfigError("heads", "two heads are called '" + head.name + "' (their results would be one). Rename one");
     weights += head.weight;
   }
-  if (weights == 0) throw ConfigError("heads", "all weights are zero (nothing would be trained). Give at least one head a positive weight");
+  if (weights == 0)
+    throw ConfigError("heads",
+                      "all weights are zero (nothing would be trained). Give at least one head a positive weight");
 }
 
 std::int64_t SeveralTask::channels() const {
@@ -116,7 +140,8 @@ TruthScale SeveralTask::scale_of(const TruthScale& scale, std::size_t h) const {
   std::ptrdiff_t first = 0;
   for (std::size_t k = 0; k < h; ++k) first += heads[k].task->channels();
   const std::ptrdiff_t last = first + heads[h].task->channels();
-  return {{scale.mean.begin() + first, scale.mean.begin() + last}, {scale.deviation.begin() + first, scale.deviation.begin() + last}};
+  return {{scale.mean.begin() + first, scale.mean.begin() + last},
+          {scale.deviation.begin() + first, scale.deviation.begin() + last}};
 }
 
 TruthScale SeveralTask::scale(const std::vector<std::vector<float>>& truths) const {
@@ -166,15 +191,17 @@ std::string SeveralTask::part(std::size_t h, const std::string& x) const {
   std::size_t first = 0;
   for (std::size_t k = 0; k < h; ++k) first += output_shape(k).size();
   const TensorShape shape = output_shape(h);
-  return x + "[:, " + std::to_string(first) + ":" + std::to_string(first + shape.size()) + "].reshape([" + x + ".size(0), " + std::to_string(shape.channels) +
-         ", " + std::to_string(shape.depth) + ", " + std::to_string(shape.lateral) + "])";
+  return x + "[:, " + std::to_string(first) + ":" + std::to_string(first + shape.size()) + "].reshape([" + x +
+         ".size(0), " + std::to_string(shape.channels) + ", " + std::to_string(shape.depth) + ", " +
+         std::to_string(shape.lateral) + "])";
 }
 
 std::string SeveralTask::activation(const TruthScale&, double, std::int64_t) const {
   // The heads' own activations are methods of their own, see network_source.
   std::string list;
   for (std::size_t h = 0; h < heads.size(); ++h)
-    list += (h ? ", " : "") + std::string("self.answer_") + heads[h].name + "(" + part(h, "x") + ").reshape([x.size(0), -1, 1, 1])";
+    list += (h ? ", " : "") + std::string("self.answer_") + heads[h].name + "(" + part(h, "x") +
+            ").reshape([x.size(0), -1, 1, 1])";
   return "    return torch.cat([" + list + "], 1)\n";
 }
 
@@ -195,8 +222,9 @@ std::string SeveralLoss::script() const {
     const auto& head = task_.heads[h];
     const TensorShape truth = task_.truth_shape(h);
     script += renamed(head.loss->script(), "h" + std::to_string(h) + "_");
-    sum += (h ? " + " : "") + real(head.weight) + " * h" + std::to_string(h) + "_loss(" + task_.part(h, "logits") + ", truth[:, " + std::to_string(first) + ":" +
-           std::to_string(first + truth.size()) + "].reshape([truth.size(0), " + std::to_string(truth.channels) + ", " + std::to_string(truth.depth) + ", " +
+    sum += (h ? " + " : "") + real(head.weight) + " * h" + std::to_string(h) + "_loss(" + task_.part(h, "logits") +
+           ", truth[:, " + std::to_string(first) + ":" + std::to_string(first + truth.size()) +
+           "].reshape([truth.size(0), " + std::to_string(truth.channels) + ", " + std::to_string(truth.depth) + ", " +
            std::to_string(truth.lateral) + "]))";
     first += truth.size();
   }

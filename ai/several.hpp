@@ -3,12 +3,12 @@
 
 namespace sonoforge {
 
-/// Several tasks learned at once by one network: what they share is its trunk, each has a head of its own. Truth, outputs
-/// and losses of a sample stand one head after the other in one row.
+/// Several tasks learned at once by one network: what they share is its trunk, each has a head of its own. Truth,
+/// outputs and losses of a sample stand one head after the other in one row.
 class SeveralTask : public TaskConfig {
  public:
   struct Head : Configurable {
-    std::string name;  ///< a word of letters, digits and _
+    std::string name;   ///< a word of letters, digits and _
     double weight = 1;  ///< of its loss
     Typed<TaskConfig> task;
     Typed<LossConfig> loss;  ///< none: the usual one of the task

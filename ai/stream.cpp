@@ -14,7 +14,8 @@ Dataset stream_dataset(StreamRequest request) {
     SampleSpec spec;
   };
   auto samples = std::make_shared<std::vector<Sample>>();
-  PatientSplits splits(request.config.split, request.seed, [&](std::uint64_t patient) { return request.draw(patient).front().factors; });
+  PatientSplits splits(request.config.split, request.seed,
+                       [&](std::uint64_t patient) { return request.draw(patient).front().factors; });
   std::vector<ManifestRow> rows;
   std::vector<Factors> factors;
   for (std::uint64_t patient = 0; patient < static_cast<std::uint64_t>(request.config.patients); ++patient)
@@ -31,7 +32,9 @@ Dataset stream_dataset(StreamRequest request) {
   std::string all = request.text + "\n" + std::to_string(request.seed) + "\n";
   for (const auto& [name, hash] : request.inputs) all += name + " " + hash + "\n";
   data.hash = sha256(all);
-  data.make = [samples, make = std::move(request.make)](std::size_t row) { return make((*samples)[row].patient, (*samples)[row].spec); };
+  data.make = [samples, make = std::move(request.make)](std::size_t row) {
+    return make((*samples)[row].patient, (*samples)[row].spec);
+  };
   return data;
 }
 

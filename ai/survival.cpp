@@ -14,14 +14,17 @@ namespace {
 
 constexpr double year = 365.25 * 86400;
 
-[[noreturn]] void refuse(const Manifest& manifest, std::size_t row, const std::string& text) { throw UserError("'" + manifest.rows[row].id + "': " + text); }
+[[noreturn]] void refuse(const Manifest& manifest, std::size_t row, const std::string& text) {
+  throw UserError("'" + manifest.rows[row].id + "': " + text);
+}
 
 const std::string& text_of(const Manifest& manifest, std::size_t row, const std::string& name) {
   const int factor = manifest.factor(name);
   if (factor < 0) {
     std::string known;
     for (const auto& one : manifest.factor_names) known += (known.empty() ? "" : ", ") + one;
-    refuse(manifest, row, "the data set has no factor '" + name + "' (risk is learned from there). Name one of: " + known);
+    refuse(manifest, row,
+           "the data set has no factor '" + name + "' (risk is learned from there). Name one of: " + known);
   }
   return manifest.rows[row].factors[static_cast<std::size_t>(factor)];
 }
@@ -29,13 +32,15 @@ const std::string& text_of(const Manifest& manifest, std::size_t row, const std:
 double number_of(const Manifest& manifest, std::size_t row, const std::string& name) {
   double value = 0;
   const auto& text = text_of(manifest, row, name);
-  if (!factor_number(text, value) || !std::isfinite(value)) refuse(manifest, row, "factor '" + name + "' is '" + text + "' (a number is needed). Name a numeric factor");
+  if (!factor_number(text, value) || !std::isfinite(value))
+    refuse(manifest, row, "factor '" + name + "' is '" + text + "' (a number is needed). Name a numeric factor");
   return value;
 }
 
 /// Whether it is there, its time [year], its factors.
 std::vector<double> numbers_of(const SurvivalTask& task, const Manifest& manifest, std::size_t row) {
-  const double time = manifest.factor(task.visit_time) >= 0 ? number_of(manifest, row, task.visit_time) / year : manifest.rows[row].visit;
+  const double time = manifest.factor(task.visit_time) >= 0 ? number_of(manifest, row, task.visit_time) / year
+                                                            : manifest.rows[row].visit;
   std::vector<double> numbers{1, time};
   for (const auto& name : task.factors) numbers.push_back(number_of(manifest, row, name));
   return numbers;
@@ -49,24 +54,44 @@ void SurvivalTask::fields(FieldVisitor& visit) {
   visit(event, {.key = "event", .doc = "Factor that tells whether the event came."});
   visit(positive, {.key = "positive", .doc = "Its values that mean so.", .max_items = 100});
   visit(factors, {.key = "factors", .doc = "Numeric factors of every visit that the model sees.", .max_items = 100});
-  visit(visit_time, {.key = "visit_time", .doc = "Factor: time of a visit since the first; where a data set has none, visits are numbered."});
-  visit(horizon, {.key = "horizon", .doc = "Within which the event is predicted, since the first visit.", .unit = Unit::second, .min = sonoforge::positive});
-  visit(intervals, {.key = "intervals", .doc = "Of equal length up to the horizon, each with a hazard of its own.", .min = 1, .max = 1000});
-  visit(visits, {.key = "visits", .doc = "The latest visits that are seen, with the sample's own.", .min = 1, .max = 100});
+  visit(visit_time,
+        {.key = "visit_time",
+         .doc = "Factor: time of a visit since the first; where a data set has none, visits are numbered."});
+  visit(horizon, {.key = "horizon",
+                  .doc = "Within which the event is predicted, since the first visit.",
+                  .unit = Unit::second,
+                  .min = sonoforge::positive});
+  visit(intervals, {.key = "intervals",
+                    .doc = "Of equal length up to the horizon, each with a hazard of its own.",
+                    .min = 1,
+                    .max = 1000});
+  visit(visits,
+        {.key = "visits", .doc = "The latest visits that are seen, with the sample's own.", .min = 1, .max = 100});
 }
 
 void SurvivalTask::check() const {
-  if (input != "none" && input != "image") throw ConfigError("input", "unknown input '" + input + "' (visits are told by factors alone, or with images). Write 'input: none' or 'input: image'");
-  if (factors.empty() && input == "none") throw ConfigError("factors", "the model would see nothing (no factors and no images). Name factors, as 'factors: [age]'");
-  if (std::set<std::string>(factors.begin(), factors.end()).size() != factors.size()) throw ConfigError("factors", "a factor is named twice (once is enough). Remove one");
-  if (std::find(factors.begin(), factors.end(), time) != factors.end() || std::find(factors.begin(), factors.end(), event) != factors.end())
+  if (input != "none" && input != "image")
+    throw ConfigError(
+        "input", "unknown input '" + input +
+                     "' (visits are told by factors alone, or with images). Write 'input: none' or 'input: image'");
+  if (factors.empty() && input == "none")
+    throw ConfigError("factors",
+                      "the model would see nothing (no factors and no images). Name factors, as 'factors: [age]'");
+  if (std::set<std::string>(factors.begin(), factors.end()).size() != factors.size())
+    throw ConfigError("factors", "a factor is named twice (once is enough). Remove one");
+  if (std::find(factors.begin(), factors.end(), time) != factors.end() ||
+      std::find(factors.begin(), factors.end(), event) != factors.end())
     throw ConfigError("factors", "what is predicted is among what the model sees (it would only copy it). Remove it");
-  if (positive.empty()) throw ConfigError("positive", "no value means that the event came (nothing could be learned). Write for example 'positive: [1]'");
+  if (positive.empty())
+    throw ConfigError(
+        "positive", "no value means that the event came (nothing could be learned). Write for example 'positive: [1]'");
 }
 
 std::vector<std::string> SurvivalTask::output_names() const {
   std::vector<std::string> names{"risk"};
-  for (std::int64_t k = 1; k <= intervals; ++k) names.push_back("free after " + format_number(horizon * static_cast<double>(k) / static_cast<double>(intervals) / year) + " year");
+  for (std::int64_t k = 1; k <= intervals; ++k)
+    names.push_back("free after " +
+                    format_number(horizon * static_cast<double>(k) / static_cast<double>(intervals) / year) + " year");
   return names;
 }
 
@@ -116,7 +141,8 @@ std::vector<std::size_t> SurvivalTask::history(const Manifest& manifest, std::si
     const ManifestRow& one = manifest.rows[i];
     if (one.patient == own.patient && one.twin == own.twin && one.visit <= own.visit) rows.push_back(i);
   }
-  std::stable_sort(rows.begin(), rows.end(), [&](std::size_t a, std::size_t b) { return manifest.rows[a].visit < manifest.rows[b].visit; });
+  std::stable_sort(rows.begin(), rows.end(),
+                   [&](std::size_t a, std::size_t b) { return manifest.rows[a].visit < manifest.rows[b].visit; });
   const auto most = static_cast<std::size_t>(visits);
   if (rows.size() > most) rows.erase(rows.begin(), rows.end() - static_cast<std::ptrdiff_t>(most));
   return rows;
@@ -141,7 +167,8 @@ TruthScale SurvivalTask::number_scale(const Manifest& manifest, const std::vecto
 std::vector<float> history_input(const TrainConfig& config, const Dataset& data, std::size_t row) {
   const auto& task = dynamic_cast<const SurvivalTask&>(*config.task);
   const TensorShape shape = config.input_shape();
-  const auto pixels = static_cast<std::size_t>(shape.depth * shape.lateral), visits = static_cast<std::size_t>(task.visits), numbers = static_cast<std::size_t>(task.numbers());
+  const auto pixels = static_cast<std::size_t>(shape.depth * shape.lateral),
+             visits = static_cast<std::size_t>(task.visits), numbers = static_cast<std::size_t>(task.numbers());
   const std::size_t images = task.sees_images() ? visits : 0;
   std::vector<float> values(shape.size(), 0.0F);
   std::fill_n(values.begin(), images * pixels, static_cast<float>(-config.dynamic_range));
@@ -153,7 +180,8 @@ std::vector<float> history_input(const TrainConfig& config, const Dataset& data,
     }
     const auto own = numbers_of(task, data.manifest, rows[v]);
     for (std::size_t k = 0; k < numbers; ++k)
-      std::fill_n(values.begin() + static_cast<std::ptrdiff_t>((images + v * numbers + k) * pixels), pixels, static_cast<float>(own[k]));
+      std::fill_n(values.begin() + static_cast<std::ptrdiff_t>((images + v * numbers + k) * pixels), pixels,
+                  static_cast<float>(own[k]));
   }
   return values;
 }
@@ -164,21 +192,31 @@ std::string SurvivalLoss::script() const {
          "    return torch.sum(truth[:, :n] * torch.softplus(logits) + truth[:, n:] * torch.softplus(-logits))\n";
 }
 
-VisitsModel::VisitsModel() { encoder.width = 8; }
+VisitsModel::VisitsModel() {
+  encoder.width = 8;
+}
 
 void VisitsModel::fields(FieldVisitor& visit) {
-  visit(width, {.key = "width", .doc = "Numbers that are remembered from visit to visit; 0: only the last visit counts, linearly.", .min = 0, .max = 1024});
-  visit(image_features, {.key = "image_features", .doc = "Numbers that the encoder tells of each image.", .min = 1, .max = 1024});
+  visit(width, {.key = "width",
+                .doc = "Numbers that are remembered from visit to visit; 0: only the last visit counts, linearly.",
+                .min = 0,
+                .max = 1024});
+  visit(image_features,
+        {.key = "image_features", .doc = "Numbers that the encoder tells of each image.", .min = 1, .max = 1024});
   visit.object(encoder, {.key = "encoder", .doc = "Of the images, as model encoder."});
 }
 
 ModelSource VisitsModel::build(TensorShape, std::int64_t) const {
-  throw ConfigError("model", "a model of visits learns the task survival alone. Write 'task: {type: survival}', or another model");
+  throw ConfigError(
+      "model", "a model of visits learns the task survival alone. Write 'task: {type: survival}', or another model");
 }
 
-ModelSource VisitsModel::build_history(TensorShape input, std::int64_t visits, std::int64_t numbers, bool images, std::int64_t outputs) const {
+ModelSource VisitsModel::build_history(TensorShape input, std::int64_t visits, std::int64_t numbers, bool images,
+                                       std::int64_t outputs) const {
   ModelSource source;
-  const auto add = [&](const std::string& name, std::vector<std::int64_t> shape, double spread) { source.parameters.push_back({name, std::move(shape), 0, spread}); };
+  const auto add = [&](const std::string& name, std::vector<std::int64_t> shape, double spread) {
+    source.parameters.push_back({name, std::move(shape), 0, spread});
+  };
   if (images) {
     Encoder look = encoder;
     look.dropout = 0;
@@ -189,7 +227,8 @@ ModelSource VisitsModel::build_history(TensorShape input, std::int64_t visits, s
     source.multiply_adds = part.multiply_adds * static_cast<double>(visits);
   }
   const std::int64_t seen = numbers - 1 + (images ? image_features : 0), first = images ? visits : 0;
-  const double in = 1 / std::sqrt(static_cast<double>(seen)), across = width > 0 ? 1 / std::sqrt(static_cast<double>(width)) : 0;
+  const double in = 1 / std::sqrt(static_cast<double>(seen)),
+               across = width > 0 ? 1 / std::sqrt(static_cast<double>(width)) : 0;
   add("last_weight", {outputs, seen}, 0);
   add("last_bias", {outputs}, 0);
   if (width > 0) {
@@ -203,19 +242,30 @@ ModelSource VisitsModel::build_history(TensorShape input, std::int64_t visits, s
   source.multiply_adds += static_cast<double>(visits * width) * 3 * static_cast<double>(seen + width);
   std::string& script = source.script;
   const std::string w = std::to_string(width);
-  script += "def logits(self, x, keep):\n"
-            "    h = torch.zeros([x.size(0), " + std::to_string(std::max<std::int64_t>(1, width)) + "])\n"
-            "    last = torch.zeros([x.size(0), " + std::to_string(seen) + "])\n";
+  script +=
+      "def logits(self, x, keep):\n"
+      "    h = torch.zeros([x.size(0), " +
+      std::to_string(std::max<std::int64_t>(1, width)) +
+      "])\n"
+      "    last = torch.zeros([x.size(0), " +
+      std::to_string(seen) + "])\n";
   for (std::int64_t v = 0; v < visits; ++v) {
-    const std::string from = std::to_string(first + v * numbers), to = std::to_string(first + (v + 1) * numbers), one = std::to_string(v);
+    const std::string from = std::to_string(first + v * numbers), to = std::to_string(first + (v + 1) * numbers),
+                      one = std::to_string(v);
     script += "    row = x[:, " + from + ":" + to + ", 0, 0]\n    there = row[:, 0:1]\n    s = row[:, 1:]\n";
-    if (images) script += "    s = torch.cat([s, self.look(x[:, " + one + ":" + std::to_string(v + 1) + "]).reshape([x.size(0), -1])], 1)\n";
+    if (images)
+      script += "    s = torch.cat([s, self.look(x[:, " + one + ":" + std::to_string(v + 1) +
+                "]).reshape([x.size(0), -1])], 1)\n";
     script += "    last = there * s + (1.0 - there) * last\n";
     if (width == 0) continue;
-    script += "    z = torch.sigmoid(torch.matmul(s, self.update_in.t()) + torch.matmul(h, self.update_state.t()) + self.update_bias)\n"
-              "    r = torch.sigmoid(torch.matmul(s, self.reset_in.t()) + torch.matmul(h, self.reset_state.t()) + self.reset_bias)\n"
-              "    n = torch.tanh(torch.matmul(s, self.fresh_in.t()) + r * torch.matmul(h, self.fresh_state.t()) + self.fresh_bias)\n"
-              "    h = there * ((1.0 - z) * n + z * h) + (1.0 - there) * h\n";
+    script +=
+        "    z = torch.sigmoid(torch.matmul(s, self.update_in.t()) + torch.matmul(h, self.update_state.t()) + "
+        "self.update_bias)\n"
+        "    r = torch.sigmoid(torch.matmul(s, self.reset_in.t()) + torch.matmul(h, self.reset_state.t()) + "
+        "self.reset_bias)\n"
+        "    n = torch.tanh(torch.matmul(s, self.fresh_in.t()) + r * torch.matmul(h, self.fresh_state.t()) + "
+        "self.fresh_bias)\n"
+        "    h = there * ((1.0 - z) * n + z * h) + (1.0 - there) * h\n";
   }
   script += "    y = torch.matmul(last, self.last_weight.t()) + self.last_bias\n";
   if (width > 0) script += "    y = y + torch.matmul(h, self.state_weight.t())\n";

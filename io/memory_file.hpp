@@ -3,8 +3,8 @@
 
 namespace sonoforge {
 
-/// A file of this process in memory, without a name on any disk; gone with the object. Whatever writes and reads files takes
-/// its path; it is written in place.
+/// A file of this process in memory, without a name on any disk; gone with the object. Whatever writes and reads files
+/// takes its path; it is written in place.
 class MemoryFile {
  public:
   /// Throws `UserError` where the system has no memory or no descriptor left.

@@ -35,7 +35,9 @@ class ImageMetrics : public ::testing::Test {
   MetricOptions options;
 };
 
-TEST_F(ImageMetrics, ContrastOfADisc) { EXPECT_NEAR(image_metric("contrast", disc_image(-7), {}, map, options), -7, 1e-12); }
+TEST_F(ImageMetrics, ContrastOfADisc) {
+  EXPECT_NEAR(image_metric("contrast", disc_image(-7), {}, map, options), -7, 1e-12);
+}
 
 TEST_F(ImageMetrics, ErasedAndInvented) {
   const auto with = disc_image(-7), without = disc_image(0), faint = disc_image(-2);
@@ -49,8 +51,9 @@ TEST_F(ImageMetrics, ErasedAndInvented) {
 }
 
 TEST_F(ImageMetrics, GcnrOfRayleighSpeckle) {
-  // Amplitudes of power p and q < p: the densities cross at r^2 = ln(p / q) pq / (p - q), and gCNR is the difference of both
-  // distribution functions there. Histograms of 1257 and some 900 independent pixels overlap by a few hundredths less than densities.
+  // Amplitudes of power p and q < p: the densities cross at r^2 = ln(p / q) pq / (p - q), and gCNR is the difference of
+  // both distribution functions there. Histograms of 1257 and some 900 independent pixels overlap by a few hundredths
+  // less than densities.
   RandomStream random(3, 0, "speckle");
   auto image = disc_image(-10);
   for (double& value : image) value += 10 * std::log10(-std::log(random.uniform()));
@@ -61,10 +64,12 @@ TEST_F(ImageMetrics, GcnrOfRayleighSpeckle) {
 TEST_F(ImageMetrics, WidthOfAGaussianPoint) {
   std::vector<double> image(101 * 101, -80);
   // Amplitude exp(-x^2 / 2 s^2) with s = 0.3 mm is half at x = s sqrt(2 ln 2): 0.706 mm between both sides.
-  for (std::size_t c = 0; c < 101; ++c) image[85 * 101 + c] = -std::pow((static_cast<double>(c) - 50) * 0.2e-3 / 0.3e-3, 2) * 10 / std::log(10.0);
-  // The chord of a parabola k x^2, k = 48 dB/mm^2, over a step h of 0.2 mm is off by at most k h^2 / 4 = 0.48 dB, which a slope of
-  // k (0.2 + 0.4) mm = 29 dB/mm makes 0.017 mm a side.
-  EXPECT_NEAR(image_metric("lateral_width", image, {}, map, options), 2 * 0.3e-3 * std::sqrt(2 * std::log(2.0)), 0.034e-3);
+  for (std::size_t c = 0; c < 101; ++c)
+    image[85 * 101 + c] = -std::pow((static_cast<double>(c) - 50) * 0.2e-3 / 0.3e-3, 2) * 10 / std::log(10.0);
+  // The chord of a parabola k x^2, k = 48 dB/mm^2, over a step h of 0.2 mm is off by at most k h^2 / 4 = 0.48 dB, which
+  // a slope of k (0.2 + 0.4) mm = 29 dB/mm makes 0.017 mm a side.
+  EXPECT_NEAR(image_metric("lateral_width", image, {}, map, options), 2 * 0.3e-3 * std::sqrt(2 * std::log(2.0)),
+              0.034e-3);
 }, map, options), 2 * 0.3e-3 * std::sqrt(2 * std::log(2.0)), 0.02e-3);
 }
 

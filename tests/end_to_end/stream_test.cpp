@@ -9,10 +9,12 @@ namespace sonoforge {
 namespace {
 
 std::string small_set(const std::string& store) {
-  return "sonoforge: 1\nseed: 4\ndataset: {patients: 12, split: {train: 60 %, validation: 20 %, test: 20 %}}\n" + store +
+  return "sonoforge: 1\nseed: 4\ndataset: {patients: 12, split: {train: 60 %, validation: 20 %, test: 20 %}}\n" +
+         store +
          "factors:\n  radius: {uniform: [1 mm, 2 mm]}\n"
          "phantom:\n  type: scene\n  background: liver\n  regions:\n"
-         "    - {shape: {type: cylinder, centre: [0 mm, 0 mm, 8 mm], radius: {factor: radius}}, tissue: cyst, label: lesion}\n"
+         "    - {shape: {type: cylinder, centre: [0 mm, 0 mm, 8 mm], radius: {factor: radius}}, tissue: cyst, label: "
+         "lesion}\n"
          "  extent: {x: [-3 mm, 3 mm], y: [0 mm, 0 mm], z: [5 mm, 11 mm]}\n  scatterer_density: 5 /mm^3\n"
          "probe: {type: linear_array, elements: 8, pitch: 0.3 mm, width: 0.27 mm, frequency: 5 MHz}\n"
          "sequence: {type: plane_waves, angles: [0 deg]}\n"
@@ -22,7 +24,9 @@ std::string small_set(const std::string& store) {
          "image: {x: [-3 mm, 3 mm, 0.1 mm], z: [5 mm, 11 mm, 0.1 mm]}\nlabels: [segmentation, sound_speed]\n";
 }
 
-bool same(std::span<const float> a, std::span<const float> b) { return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin()); }
+bool same(std::span<const float> a, std::span<const float> b) {
+  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin());
+}
 
 TEST(Stream, GivesTheSamplesOfTheStoredSetToTheBit) {
   for (const std::string store : {"", "store: {parts: [rf, image, labels], type: int16}\n"}) {
@@ -44,7 +48,8 @@ TEST(Stream, GivesTheSamplesOfTheStoredSetToTheBit) {
       EXPECT_TRUE(same(x.images[0].values.flat(), y.images[0].values.flat()));
       EXPECT_TRUE(x.images[0].grid == y.images[0].grid);
       ASSERT_EQ(x.labels.size(), y.labels.size());
-      for (std::size_t k = 0; k < x.labels.size(); ++k) EXPECT_TRUE(same(x.labels[k].values.flat(), y.labels[k].values.flat()));
+      for (std::size_t k = 0; k < x.labels.size(); ++k)
+        EXPECT_TRUE(same(x.labels[k].values.flat(), y.labels[k].values.flat()));
     }
   }
 }
@@ -52,7 +57,9 @@ TEST(Stream, GivesTheSamplesOfTheStoredSetToTheBit) {
 TEST(Stream, TrainsWithoutADataSetOnDisk) {
   const TestFolder folder;
   folder.write("set.yaml", small_set(""));
-  const std::string training = "task: {type: segmentation, label: lesion}\nmodel: {type: unet, width: 2, depth: 2}\nepochs: 3\nbatch: 4\nimage_size: [32, 32]\n";
+  const std::string training =
+      "task: {type: segmentation, label: lesion}\nmodel: {type: unet, width: 2, depth: 2}\nepochs: 3\nbatch: "
+      "4\nimage_size: [32, 32]\n";
   folder.write("live.yaml", "data: set.yaml\n" + training);
   folder.write("stored.yaml", "data: set\n" + training);
   ASSERT_EQ(sonoforge_command(folder, "generate set.yaml -o set --quiet").code, 0);

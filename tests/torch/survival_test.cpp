@@ -27,7 +27,8 @@ class SurvivalTest : public TestFolder {
     std::vector<Factors> factors;
     for (int p = 0; p < patients; ++p) {
       RandomStream random(8, static_cast<std::uint64_t>(p), "patient");
-      const double first = random.normal(), second = constant ? first : random.normal(), hazard = 1 / (1 + std::exp(-logit(first, second)));
+      const double first = random.normal(), second = constant ? first : random.normal(),
+                   hazard = 1 / (1 + std::exp(-logit(first, second)));
       double time = 4 * year;
       bool came = false;
       for (int k = 0; k < 4 && !came; ++k)
@@ -58,8 +59,11 @@ class SurvivalTest : public TestFolder {
   }
   void train_on(const std::string& more, const std::string& name) {
     TrainConfig config;
-    ConfigTree::parse("data: " + (folder / "data").string() +
-                      "\ntask: {type: survival, factors: [marker], horizon: 4 year, intervals: 4, visits: 2}\nbatch: 64\nseed: 2\n" + more).read(config);
+    ConfigTree::parse(
+        "data: " + (folder / "data").string() +
+        "\ntask: {type: survival, factors: [marker], horizon: 4 year, intervals: 4, visits: 2}\nbatch: 64\nseed: 2\n" +
+        more)
+        .read(config);
     train(config, folder / name, false);
   }
   /// Mean absolute error of the predicted against the true risk, at the second visits of the test split.
@@ -72,7 +76,8 @@ class SurvivalTest : public TestFolder {
     double error = 0;
     const auto column = static_cast<std::size_t>(data.manifest.factor("event_risk"));
     for (std::size_t i = 0; i < rows.size(); ++i)
-      error += std::abs(found[i].values.at(0) - std::stod(data.manifest.rows[rows[i]].factors[column])) / static_cast<double>(rows.size());
+      error += std::abs(found[i].values.at(0) - std::stod(data.manifest.rows[rows[i]].factors[column])) /
+               static_cast<double>(rows.size());
     return error;
   }
   void SetUp() override {
@@ -104,18 +109,22 @@ TEST_F(SurvivalTest, TruthCountsIntervals) {
 }
 
 TEST_F(SurvivalTest, AKnownLogisticHazardIsRecovered) {
-  write_table(640, [](double, double second) { return -1.5 + second; }, true);
+  write_table(
+      640, [](double, double second) { return -1.5 + second; }, true);
   train_on("model: {type: visits, width: 0}\noptimizer: {type: adam, learning_rate: 3e-2}\nepochs: 12\n", "linear");
-  // 480 patients: slope and intercept of an interval stand on some 40 to 70 units of information p (1 - p), so that logits err by 0.12 to
-  // 0.16 and hazards by a sixth of that; four of them, times the share of a half that is still free, make 0.03 in the risk, and as much
-  // again where slopes err. Without the marker the risk would err by 0.2.
+  // 480 patients: slope and intercept of an interval stand on some 40 to 70 units of information p (1 - p), so that
+  // logits err by 0.12 to 0.16 and hazards by a sixth of that; four of them, times the share of a half that is still
+  // free, make 0.03 in the risk, and as much again where slopes err. Without the marker the risk would err by 0.2.
   EXPECT_LT(risk_error("linear"), 0.07);
   ValidateConfig judged;
   ConfigTree::parse("data: " + (folder / "data").string() + "\nmodel: " + (folder / "linear" / "model.pt").string() +
-                    "\ntask: survival\ntruth: event_time\nevent: event\npositive: [1]\nrisk: event_risk\nmetrics: [c_index, brier, regret]\n"
-                    "options: {horizon: 4 year, risk_threshold: 0.5}\n").read(judged);
+                    "\ntask: survival\ntruth: event_time\nevent: event\npositive: [1]\nrisk: event_risk\nmetrics: "
+                    "[c_index, brier, regret]\n"
+                    "options: {horizon: 4 year, risk_threshold: 0.5}\n")
+      .read(judged);
   const auto report = validate(judged, folder / "report");
-  // Decisions differ only where the true risk lies within some 0.1 of the threshold, one in four: a twentieth over a half lost there.
+  // Decisions differ only where the true risk lies within some 0.1 of the threshold, one in four: a twentieth over a
+  // half lost there.
   for (const auto& group : report.groups)
     if (group.metric == "regret" && group.group == "all") {
       EXPECT_LT(group.estimate.value, 0.03);
@@ -135,7 +144,9 @@ TEST_F(SurvivalTest, MissingVisitsChangeNothing) {
   // A patient with one visit: the same answer whether the model has room for one visit or for three.
   write_table(16, [](double, double second) { return second; });
   TrainConfig config;
-  ConfigTree::parse("data: " + (folder / "data").string() + "\ntask: {type: survival, factors: [marker], horizon: 4 year, intervals: 4, visits: 3}\n").read(config);
+  ConfigTree::parse("data: " + (folder / "data").string() +
+                    "\ntask: {type: survival, factors: [marker], horizon: 4 year, intervals: 4, visits: 3}\n")
+      .read(config);
   config.resolve();
   const Dataset data = Dataset::open(folder / "data");
   const auto input = history_input(config, data, 0);
@@ -154,7 +165,9 @@ TEST_F(SurvivalTest, MistakesAreTold) {
   const auto error = [&](const std::string& task) {
     return error_of([&] {
       TrainConfig config;
-      ConfigTree::parse("data: " + (folder / "data").string() + "\ntask: {type: survival, horizon: 4 year, " + task + "\n").read(config);
+      ConfigTree::parse("data: " + (folder / "data").string() + "\ntask: {type: survival, horizon: 4 year, " + task +
+                        "\n")
+          .read(config);
       train(config, folder / "model", false);
     });
   };
