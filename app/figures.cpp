@@ -1,23 +1,19 @@
 #include "app/figures.hpp"
 
-#include <cairo.h>
-
 #include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdio>
 #include <numbers>
 
+#include "app/canvas.hpp"
 #include "app/palette.hpp"
 #include "core/error.hpp"
 
 namespace sonoforge {
 namespace {
 
-/// The order on white paper: light colours last.
-constexpr std::array<std::size_t, 8> curve_order{6, 4, 2, 3, 0, 1, 7, 5};
-constexpr Colour ink{0.1, 0.1, 0.1}, missing{0.5, 0.5, 0.5};
-constexpr double tick_size = 14, label_size = 16, title_size = 18;
+constexpr Colour missing{0.5, 0.5, 0.5};
 
 template <std::size_t N>
 Colour ramp(const std::array<Colour, N>& stops, double t) {
@@ -50,146 +46,6 @@ Colour colour_of(Palette palette, double t) {
 std::uint8_t byte_of(double v) {
   return static_cast<std::uint8_t>(std::lround(std::clamp(v, 0.0, 1.0) * 255));
 }
-
-class Canvas {
- public:
-  Canvas(std::size_t width, std::size_t height)
-      : surface_(cairo_image_surface_create(CAIRO_FORMAT_RGB24, static_cast<int>(width), static_cast<int>(height))),
-        context_(cairo_create(surface_)),
-        width_(width),
-        height_(height) {
-    if (cairo_status(context_) != CAIRO_STATUS_SUCCESS)
-      throw UserError("a picture of " + std::to_string(width) + " x " + std::to_string(height) +
-                      " pixels cannot be made (there is no memory for it, or it is too large). Make it smaller");
-    set({1, 1, 1});
-    cairo_paint(context_);
-    cairo_select_font_face(context_, "DejaVu Sans", CAIRO_FONT_SLANT_NORMAL, CAIRO_FONT_WEIGHT_NORMAL);
-    cairo_font_options_t* options = cairo_font_options_create();
-    cairo_font_options_set_antialias(options, CAIRO_ANTIALIAS_GRAY);
-    cairo_font_options_set_hint_style(options, CAIRO_HINT_STYLE_SLIGHT);
-    cairo_font_options_set_hint_metrics(options, CAIRO_HINT_METRICS_OFF);
-    cairo_set_font_options(context_, options);
-    cairo_font_options_destroy(options);
-  }
-  ~Canvas() {
-    cairo_destroy(context_);
-    cairo_surface_destroy(surface_);
-  }
-  Canvas(const Canvas&) = delete;
-  Canvas& operator=(const Canvas&) = delete;
-
-  cairo_t* context() { return context_; }
-  void set(Colour c, double alpha = 1) { cairo_set_source_rgba(context_, c.r, c.g, c.b, alpha); }
-
-  double text_width(const std::string& text, double size) {
-    cairo_set_font_size(context_, size);
-    cairo_text_extents_t extents;
-    cairo_text_extents(context_, text.c_str(), &extents);
-    return extents.x_advance;
-  }
-  /// The text, or its beginning with an ellipsis where it is wider than `room`.
-  std::string fitted(std::string text, double size, double room) {
-    if (text_width(text, size) <= room) return text;
-    while (!text.empty() && text_width(text + "\u2026", size) > room) {
-      while (!text.empty() && (static_cast<unsigned char>(text.back()) & 0xC0) == 0x80) text.pop_back();
-      if (!text.empty()) text.pop_back();
-    }
-    return text + "\u2026";
-  }
-  /// `anchor`: 0 left, 0.5 centred, 1 right at x; y is the middle of the letters' height. A level text is moved
-  /// sideways, if need be, to stay on the canvas.
-  void text(const std::string& text, double x, double y, double size, double anchor, bool upright = false) {
-    const double width = text_width(text, size);
-    cairo_save(context_);
-    if (upright) {
-      cairo_translate(context_, x, y);
-      cairo_rotate(context_, -std::numbers::pi / 2);
-      cairo_move_to(context_, -anchor * width, 0.36 * size);
-    } else {
-      const double left = std::max(2.0, std::min(x - anchor * width, static_cast<double>(width_) - width - 2));
-      cairo_move_to(context_, left, std::round(y + 0.36 * size));
-    }
-    cairo_show_text(context_, text.c_str());
-    cairo_restore(context_);
-  }
-  /// A level or upright line, one pixel wide and sharp.
-  void hair(double x0, double y0, double x1, double y1) {
-    cairo_set_line_width(context_, 1);
-    cairo_move_to(context_, std::floor(x0) + 0.5, std::floor(y0) + 0.5);
-    cairo_line_to(context_, std::floor(x1) + 0.5, std::floor(y1) + 0.5);
-    cairo_set_line_cap(context_, CAIRO_LINE_CAP_SQUARE);
-    cairo_stroke(context_);
-    cairo_set_line_cap(context_, CAIRO_LINE_CAP_BUTT);
-  }
-  /// A frame around pixels.
-  void frame(double x, double y, double width, double height) {
-    cairo_set_line_width(context_, 1);
-    cairo_rectangle(context_, x - 0.5, y - 0.5, width + 1, height + 1);
-    cairo_stroke(context_);
-  }
-  void fill(double x, double y, double width, double height) {
-    cairo_rectangle(context_, x, y, width, height);
-    cairo_fill(context_);
-  }
-  /// Puts pixels, three bytes each, under everything drawn later.
-  void put(std::size_t left, std::size_t top, std::size_t width, const std::vector<std::uint8_t>& rgb) {
-    cairo_surface_flush(surface_);
-    const std::size_t count = rgb.size() / 3;
-    for (std::size_t i = 0; i < count; ++i)
-      row(top + i / width)[left + i % width] =
-          std::uint32_t{rgb[3 * i]} << 16 | std::uint32_t{rgb[3 * i + 1]} << 8 | rgb[3 * i + 2];
-    cairo_surface_mark_dirty(surface_);
-  }
-  Picture picture() {
-    cairo_surface_flush(surface_);
-    Picture out{.width = width_, .height = height_, .channels = 3, .values = {}};
-    out.values.reserve(width_ * height_ * 3);
-    for (std::size_t y = 0; y < height_; ++y)
-      for (std::size_t x = 0; x < width_; ++x)
-        for (int shift : {16, 8, 0}) out.values.push_back(static_cast<std::uint8_t>(row(y)[x] >> shift));
-    return out;
-  }
-
- private:
-  std::uint32_t* row(std::size_t y) {
-    return reinterpret_cast<std::uint32_t*>(cairo_image_surface_get_data(surface_) +
-                                            y * static_cast<std::size_t>(cairo_image_surface_get_stride(surface_)));
-  }
-  cairo_surface_t* surface_;
-  cairo_t* context_;
-  std::size_t width_, height_;
-};
-
-std::string superscript(int exponent) {
-  static const std::array<const char*, 10> digits{"\u2070", "\u00b9", "\u00b2", "\u00b3", "\u2074",
-                                                  "\u2075", "\u2076", "\u2077", "\u2078", "\u2079"};
-  std::string text = exponent < 0 ? "\u207b" : "";
-  for (char c : std::to_string(std::abs(exponent))) text += digits[static_cast<std::size_t>(c - '0')];
-  return text;
-}
-
-/// Texts of ticks that are `ticks[1] - ticks[0]` apart, with as many digits as that needs; powers of ten for very large
-/// and very small numbers.
-std::vector<std::string> tick_texts(const std::vector<double>& ticks) {
-  double largest = 0;
-  for (double t : ticks) largest = std::max(largest, std::abs(t));
-  const double step = ticks.size() > 1 ? ticks[1] - ticks[0] : (largest > 0 ? largest : 1);
-  const int power =
-      largest >= 1e5 || (largest > 0 && largest < 1e-3) ? static_cast<int>(std::floor(std::log10(largest))) : 0;
-  const double scale = std::pow(10.0, power);
-  const int digits = std::clamp(static_cast<int>(std::ceil(-std::log10(step / scale) - 1e-9)), 0, 12);
-  std::vector<std::string> texts;
-  for (double t : ticks) {
-    char buffer[64];
-    std::snprintf(buffer, sizeof buffer, "%.*f", digits, std::abs(t) < 1e-9 * step ? 0.0 : t / scale);
-    std::string text = buffer;
-    if (text.front() == '-') text = "\u2212" + text.substr(1);
-    if (power != 0 && t != 0) text += "\u00b710" + superscript(power);
-    texts.push_back(text);
-  }
-  return texts;
-}
-
 /// The rectangle of space that a grid covers, to the outer edges of its pixels [m].
 struct View {
   double x0, x1, z0, z1;
@@ -268,13 +124,6 @@ struct FigureParts {
   Palette palette = Palette::grey;
   const LabelMap* segmentation = nullptr;
 };
-
-struct LegendItem {
-  std::string name;
-  std::size_t channel;
-  double x, y;  // from the legend's corner
-};
-
 /// The image area of a figure, in whole pixels.
 struct Area {
   std::size_t left = 0, top = 0, width = 0, height = 0;
@@ -457,65 +306,7 @@ std::array<double, 2> limits_of(const NdArray<float, 3>& values) {
   }
   return {low, high};
 }
-
-/// A plot's axis, linear or in powers of ten.
-struct PlotAxis {
-  bool log = false;
-  double low = std::numeric_limits<double>::infinity(), high = -low;  // of value()
-  std::vector<double> ticks;                                          // in value()
-  std::vector<std::string> texts;
-
-  double value(double v) const { return log ? (v > 0 ? std::log10(v) : std::nan("")) : v; }
-  void include(double v) { low = std::min(low, v), high = std::max(high, v); }
-  double share(double v) const { return (v - low) / (high - low); }
-
-  void settle(double padding, std::size_t most) {
-    if (!(low <= high)) low = 0, high = 1;
-    if (low == high) {
-      const double pad = low == 0 || log ? 0.5 : 0.1 * std::abs(low);
-      low -= pad, high += pad;
-    }
-    const double pad = padding * (high - low);
-    if (std::isfinite(pad)) low -= pad, high += pad;
-    if (!log) {
-      ticks = nice_ticks(low, high, most);
-      texts = tick_texts(ticks);
-      return;
-    }
-    const double first = std::ceil(low - 1e-9), last = std::floor(high + 1e-9);
-    if (last - first >= 1) {
-      const double step = std::max(1.0, std::ceil((last - first) / static_cast<double>(most)));
-      for (double t = first; t <= last; t += step) {
-        ticks.push_back(t);
-        texts.push_back("10" + superscript(static_cast<int>(t)));
-      }
-      return;
-    }
-    std::vector<double> values = nice_ticks(std::pow(10.0, low), std::pow(10.0, high), most);
-    std::erase_if(values, [](double v) { return !(v > 0); });
-    texts = tick_texts(values);
-    for (double v : values) ticks.push_back(std::log10(v));
-  }
-};
-
 }  // namespace
-
-std::vector<double> nice_ticks(double low, double high, std::size_t most) {
-  if (!(high > low) || !std::isfinite(low) || !std::isfinite(high)) return {low};
-  const double count = static_cast<double>(std::max<std::size_t>(most, 1));
-  const double raw = high / count - low / count;  // the difference itself may overflow
-  const double size = std::max(std::abs(low), std::abs(high));
-  if (!(raw > size * 1e-12) || !(raw > 1e-290) || raw > 1e290) return {low};
-  const double power = std::pow(10.0, std::floor(std::log10(raw)));
-  double step = 10 * power;
-  for (double factor : {5.0, 2.0, 1.0})
-    if (factor * power >= raw * (1 - 1e-9)) step = factor * power;
-  std::vector<double> ticks;
-  const double first = std::ceil(low / step - 1e-9), last = std::floor(high / step + 1e-9);
-  for (double k = first; k <= last; ++k) ticks.push_back(k * step + 0.0);  // + 0.0 makes -0 plain
-  if (ticks.empty()) return {low};
-  return ticks;
-}
 
 Picture draw_bmode(const RealMap& decibels, double dynamic_range, const FigureStyle& style) {
   return draw_figure(decibels, {style, "dB", -std::max(dynamic_range, 1e-3), 0, Palette::grey, nullptr});
@@ -562,109 +353,6 @@ std::vector<Picture> draw_wave_movie(const std::vector<RealMap>& frames, const s
   }
   return pictures;
 }
-
-Picture draw_curves(const std::vector<Curve>& curves, const std::string& x_label, const std::string& y_label,
-                    const CurveStyle& style) {
-  const double side = static_cast<double>(std::clamp<std::size_t>(style.long_side, 400, 20'000));
-  PlotAxis x{.log = style.log_x, .ticks = {}, .texts = {}}, y{.log = style.log_y, .ticks = {}, .texts = {}};
-  const auto points = [](const Curve& curve) { return std::min(curve.x.size(), curve.y.size()); };
-  bool named = false;
-  for (const Curve& curve : curves) {
-    named = named || !curve.name.empty();
-    for (std::size_t i = 0; i < points(curve); ++i) {
-      const double u = x.value(curve.x[i]), v = y.value(curve.y[i]);
-      if (std::isfinite(u) && std::isfinite(v)) x.include(u), y.include(v);
-    }
-  }
-  x.settle(0, static_cast<std::size_t>(side / 110));
-  y.settle(0.04, static_cast<std::size_t>(side / 130));
-
-  Canvas measure(8, 8);
-  double tick_width = 0;
-  for (const auto& text : y.texts) tick_width = std::max(tick_width, measure.text_width(text, tick_size));
-  const double left = std::ceil(34 + tick_width + 10), right = 28, top = style.title.empty() ? 20 : 46, bottom = 58;
-  const double width = side - left - right, height = std::round(0.55 * side);
-  std::vector<LegendItem> legend;
-  double legend_height = 0;
-  if (named) {
-    double at = 0, down = 0;
-    for (std::size_t c = 0; c < curves.size(); ++c) {
-      const std::string name = measure.fitted(curves[c].name, tick_size, width - 60);
-      const double item = 34 + measure.text_width(name, tick_size) + 24;
-      if (at > 0 && at + item > width) at = 0, down += 24;
-      legend.push_back({name, c, at, down});
-      at += item;
-    }
-    legend_height = down + 32;
-  }
-  Canvas canvas(static_cast<std::size_t>(side), static_cast<std::size_t>(top + height + bottom + legend_height));
-  const auto px = [&](double v) { return left + x.share(v) * width; };
-  const auto py = [&](double v) { return top + (1 - y.share(v)) * height; };
-  const Colour grid_colour{0.88, 0.88, 0.88};
-  for (std::size_t i = 0; i < x.ticks.size(); ++i) {
-    canvas.set(grid_colour);
-    canvas.hair(px(x.ticks[i]), top, px(x.ticks[i]), top + height);
-    canvas.set(ink);
-    canvas.text(x.texts[i], px(x.ticks[i]), top + height + 16, tick_size, 0.5);
-  }
-  for (std::size_t i = 0; i < y.ticks.size(); ++i) {
-    canvas.set(grid_colour);
-    canvas.hair(left, py(y.ticks[i]), left + width, py(y.ticks[i]));
-    canvas.set(ink);
-    canvas.text(y.texts[i], left - 8, py(y.ticks[i]), tick_size, 1);
-  }
-  canvas.set(ink);
-  canvas.frame(left, top, width, height);
-  canvas.text(canvas.fitted(x_label, label_size, width), left + width / 2, top + height + 40, label_size, 0.5);
-  canvas.text(canvas.fitted(y_label, label_size, height), 18, top + height / 2, label_size, 0.5, true);
-  if (!style.title.empty())
-    canvas.text(canvas.fitted(style.title, title_size, side - 12), left + width / 2, 24, title_size, 0.5);
-
-  cairo_t* cairo = canvas.context();
-  // Curves beyond the eighth repeat the colours with dashes.
-  const auto style_of = [&](std::size_t c) {
-    canvas.set(class_colours[curve_order[c % curve_order.size()]]);
-    const std::array<double, 2> dashes{7, 4};
-    cairo_set_dash(cairo, dashes.data(), c < curve_order.size() ? 0 : 2, 0);
-    cairo_set_line_width(cairo, 2);
-    cairo_set_line_join(cairo, CAIRO_LINE_JOIN_ROUND);
-  };
-  for (std::size_t c = 0; c < curves.size(); ++c) {
-    cairo_save(cairo);
-    cairo_rectangle(cairo, left - 1, top - 1, width + 2, height + 2);
-    cairo_clip(cairo);
-    style_of(c);
-    bool pen = false;
-    std::vector<std::array<double, 2>> marks;
-    for (std::size_t i = 0; i < points(curves[c]); ++i) {
-      const double u = x.value(curves[c].x[i]), v = y.value(curves[c].y[i]);
-      const bool usable = std::isfinite(u) && std::isfinite(v);
-      if (usable && pen) cairo_line_to(cairo, px(u), py(v));
-      if (usable && !pen) cairo_move_to(cairo, px(u), py(v));
-      if (usable && curves[c].markers) marks.push_back({px(u), py(v)});
-      pen = usable;
-    }
-    cairo_stroke(cairo);
-    cairo_restore(cairo);
-    style_of(c);
-    for (const auto& mark : marks) {
-      cairo_arc(cairo, mark[0], mark[1], 4, 0, 2 * std::numbers::pi);
-      cairo_fill(cairo);
-    }
-  }
-  for (const LegendItem& item : legend) {
-    const double at = left + item.x, down = top + height + bottom + 12 + item.y;
-    style_of(item.channel);
-    cairo_set_line_width(cairo, 3);
-    cairo_move_to(cairo, at, down);
-    cairo_line_to(cairo, at + 26, down);
-    cairo_stroke(cairo);
-    canvas.set(ink);
-    canvas.text(item.name, at + 33, down, tick_size, 0);
-  }
-  return canvas.picture();
-}
-
 Picture draw_contact_sheet(const std::vector<Picture>& pictures, std::size_t columns, std::size_t gap) {
   Picture sheet;
   if (pictures.empty()) return sheet;

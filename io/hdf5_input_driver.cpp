@@ -4,25 +4,19 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <array>
 #include <cerrno>
+
+#include "io/hdf5_driver.hpp"
 
 namespace sonoforge::hdf5 {
 namespace {
 
-struct InputFile {
-  H5FD_t base;  // must stand first: the library sees the file as this
-  int descriptor;
-  haddr_t end_of_address;
-  haddr_t end_of_file;
+struct InputFile : DriverFile {
+  int descriptor = -1;
 };
 
 InputFile* self(H5FD_t* file) {
-  return reinterpret_cast<InputFile*>(file);
-}
-const InputFile* self(const H5FD_t* file) {
-  return reinterpret_cast<const InputFile*>(file);
+  return static_cast<InputFile*>(file);
 }
 
 H5FD_t* open_file(const char* name, unsigned flags, hid_t, haddr_t) {
@@ -37,7 +31,7 @@ H5FD_t* open_file(const char* name, unsigned flags, hid_t, haddr_t) {
   auto* file = new InputFile{};
   file->descriptor = descriptor;
   file->end_of_file = static_cast<haddr_t>(status.st_size);
-  return &file->base;
+  return file;
 }
 
 herr_t close_file(H5FD_t* file) {
@@ -53,17 +47,6 @@ int compare(const H5FD_t* a, const H5FD_t* b) {
 herr_t query(const H5FD_t*, unsigned long* flags) {
   if (flags != nullptr) *flags = 0;
   return 0;
-}
-
-haddr_t get_eoa(const H5FD_t* file, H5FD_mem_t) {
-  return self(file)->end_of_address;
-}
-herr_t set_eoa(H5FD_t* file, H5FD_mem_t, haddr_t address) {
-  self(file)->end_of_address = address;
-  return 0;
-}
-haddr_t get_eof(const H5FD_t* file, H5FD_mem_t) {
-  return self(file)->end_of_file;
 }
 
 herr_t read_file(H5FD_t* file, H5FD_mem_t, hid_t, haddr_t address, size_t size, void* buffer) {
@@ -89,21 +72,13 @@ herr_t write_file(H5FD_t*, H5FD_mem_t, hid_t, haddr_t, size_t, const void*) {
 
 hid_t input_driver() {
   static const hid_t driver = [] {
-    static H5FD_class_t description{};
-    description.name = "sonoforge_input";
-    description.maxaddr = (haddr_t{1} << 62) - 1;
-    description.fc_degree = H5F_CLOSE_STRONG;
+    static H5FD_class_t description = driver_of("sonoforge_input");
     description.open = open_file;
     description.close = close_file;
     description.cmp = compare;
     description.query = query;
-    description.get_eoa = get_eoa;
-    description.set_eoa = set_eoa;
-    description.get_eof = get_eof;
     description.read = read_file;
     description.write = write_file;
-    const std::array<H5FD_mem_t, H5FD_MEM_NTYPES> map = H5FD_FLMAP_DICHOTOMY;
-    std::copy(map.begin(), map.end(), description.fl_map);
     return H5FDregister(&description);
   }();
   return driver;

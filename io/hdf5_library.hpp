@@ -1,6 +1,8 @@
 #pragma once
 #include <hdf5.h>
 
+#include <complex>
+#include <cstdint>
 #include <mutex>
 #include <utility>
 
@@ -61,3 +63,18 @@ using AttributeHandle = Handle<H5Aclose>;
 using PropertyHandle = Handle<H5Pclose>;
 
 }  // namespace sonoforge::hdf5
+
+/// Calls the macro F with each type of number that is read and written.
+#define SONOFORGE_FOR_EACH_HDF5_TYPE(F) \
+  F(float)                              \
+  F(double)                             \
+  F(std::int8_t)                        \
+  F(std::int16_t)                       \
+  F(std::int32_t)                       \
+  F(std::int64_t)                       \
+  F(std::uint8_t)                       \
+  F(std::uint16_t)                      \
+  F(std::uint32_t)                      \
+  F(std::uint64_t)                      \
+  F(std::complex<float>)                \
+  F(std::complex<double>)

@@ -3,27 +3,25 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstring>
+
+#include "io/hdf5_driver.hpp"
 
 namespace sonoforge::hdf5 {
 namespace {
 
 OutputState* next_output = nullptr;
 
-struct OutputFile {
-  H5FD_t base;  // must stand first: the library sees the file as this
-  OutputState* state;
-  haddr_t end_of_address;
-  haddr_t end_of_file;
+struct OutputFile : DriverFile {
+  OutputState* state = nullptr;
 };
 
 OutputFile* self(H5FD_t* file) {
-  return reinterpret_cast<OutputFile*>(file);
+  return static_cast<OutputFile*>(file);
 }
 const OutputFile* self(const H5FD_t* file) {
-  return reinterpret_cast<const OutputFile*>(file);
+  return static_cast<const OutputFile*>(file);
 }
 
 H5FD_t* open_file(const char*, unsigned flags, hid_t, haddr_t) {
@@ -32,7 +30,7 @@ H5FD_t* open_file(const char*, unsigned flags, hid_t, haddr_t) {
   file->state = next_output;
   const off_t end = (flags & H5F_ACC_TRUNC) != 0 ? 0 : lseek(next_output->descriptor, 0, SEEK_END);
   file->end_of_file = end > 0 ? static_cast<haddr_t>(end) : 0;
-  return &file->base;
+  return file;
 }
 
 herr_t close_file(H5FD_t* file) {
@@ -52,17 +50,6 @@ herr_t query(const H5FD_t*, unsigned long* flags) {
              H5FD_FEAT_AGGREGATE_SMALLDATA;
   }
   return 0;
-}
-
-haddr_t get_eoa(const H5FD_t* file, H5FD_mem_t) {
-  return self(file)->end_of_address;
-}
-herr_t set_eoa(H5FD_t* file, H5FD_mem_t, haddr_t address) {
-  self(file)->end_of_address = address;
-  return 0;
-}
-haddr_t get_eof(const H5FD_t* file, H5FD_mem_t) {
-  return self(file)->end_of_file;
 }
 
 herr_t read_file(H5FD_t* file, H5FD_mem_t, hid_t, haddr_t address, size_t size, void* buffer) {
@@ -116,22 +103,14 @@ void set_next_output(OutputState* state) {
 
 hid_t output_driver() {
   static const hid_t driver = [] {
-    static H5FD_class_t description{};
-    description.name = "sonoforge_output";
-    description.maxaddr = (haddr_t{1} << 62) - 1;
-    description.fc_degree = H5F_CLOSE_STRONG;
+    static H5FD_class_t description = driver_of("sonoforge_output");
     description.open = open_file;
     description.close = close_file;
     description.cmp = compare;
     description.query = query;
-    description.get_eoa = get_eoa;
-    description.set_eoa = set_eoa;
-    description.get_eof = get_eof;
     description.read = read_file;
     description.write = write_file;
     description.truncate = truncate_file;
-    const std::array<H5FD_mem_t, H5FD_MEM_NTYPES> map = H5FD_FLMAP_DICHOTOMY;
-    std::copy(map.begin(), map.end(), description.fl_map);
     return H5FDregister(&description);
   }();
   return driver;

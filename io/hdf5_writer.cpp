@@ -272,18 +272,7 @@ void Hdf5Writer::fixed_attribute(const std::string& object, const std::string& n
   template void Hdf5Writer::write<T>(const std::string&, std::span<const T>, const std::vector<std::size_t>&, \
                                      const Hdf5Storage&);                                                     \
   template void Hdf5Writer::write_scalar<T>(const std::string&, T, const Hdf5Storage&);
-SONOFORGE_INSTANTIATE(float)
-SONOFORGE_INSTANTIATE(double)
-SONOFORGE_INSTANTIATE(std::int8_t)
-SONOFORGE_INSTANTIATE(std::int16_t)
-SONOFORGE_INSTANTIATE(std::int32_t)
-SONOFORGE_INSTANTIATE(std::int64_t)
-SONOFORGE_INSTANTIATE(std::uint8_t)
-SONOFORGE_INSTANTIATE(std::uint16_t)
-SONOFORGE_INSTANTIATE(std::uint32_t)
-SONOFORGE_INSTANTIATE(std::uint64_t)
-SONOFORGE_INSTANTIATE(std::complex<float>)
-SONOFORGE_INSTANTIATE(std::complex<double>)
+SONOFORGE_FOR_EACH_HDF5_TYPE(SONOFORGE_INSTANTIATE)
 #undef SONOFORGE_INSTANTIATE
 
 }  // namespace sonoforge

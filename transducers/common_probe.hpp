@@ -2,6 +2,7 @@
 #include <cstdint>
 #include <limits>
 #include <string>
+#include <string_view>
 
 #include "transducers/probe.hpp"
 #include "transducers/response.hpp"
@@ -22,6 +23,9 @@ struct CommonProbeConfig : ProbeConfig {
   explicit CommonProbeConfig(std::string default_name) : name(std::move(default_name)) {}
   void name_and_frequency_fields(FieldVisitor& visit);
   void baffle_and_response_fields(FieldVisitor& visit);
+  /// The keys height and elevation_focus of a single row of elements.
+  static void elevation_fields(FieldVisitor& visit, double& height, double& focus,
+                               std::string_view focus_doc = "Depth at which the lens focuses in elevation, or none.");
   /// A probe of this name, frequency, baffle and response, without elements.
   Probe common_probe(Probe::Kind kind) const;
 };

@@ -13,6 +13,23 @@ void FramesConfig::fields(FieldVisitor& visit) {
                .max = 1e6});
 }
 
+void angle_fields(FieldVisitor& visit, std::vector<double>& angles, std::vector<double>& azimuths,
+                  std::string_view angles_doc, std::string_view azimuths_doc, bool required) {
+  visit(angles, {.key = "angles",
+                 .doc = angles_doc,
+                 .unit = Unit::radian,
+                 .min = -89_deg,
+                 .max = 89_deg,
+                 .required = required,
+                 .max_items = 100'000});
+  visit(azimuths, {.key = "azimuths",
+                   .doc = azimuths_doc,
+                   .unit = Unit::radian,
+                   .min = -89_deg,
+                   .max = 89_deg,
+                   .max_items = 100'000});
+}
+
 double azimuth_of(const std::vector<double>& azimuths, std::size_t i) {
   return azimuths.empty() ? 0 : azimuths[azimuths.size() == 1 ? 0 : i];
 }

@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <string_view>
 #include <vector>
 
 #include "transducers/probe.hpp"
@@ -18,6 +19,9 @@ struct FramesConfig : Configurable {
   void fields(FieldVisitor& visit) override;
 };
 
+/// The keys angles and azimuths, in [-89, 89] deg.
+void angle_fields(FieldVisitor& visit, std::vector<double>& angles, std::vector<double>& azimuths,
+                  std::string_view angles_doc, std::string_view azimuths_doc, bool required = false);
 /// Entry i of azimuths that are none (0), one for all, or one an angle [rad].
 double azimuth_of(const std::vector<double>& azimuths, std::size_t i);
 /// Throws `ConfigError` unless there is an angle, and no azimuth, one, or one an angle.

@@ -30,19 +30,8 @@ Vec3 source_behind(const Probe& probe, const std::vector<double>& weights, bool 
 }  // namespace
 
 void DivergingWaves::fields(FieldVisitor& visit) {
-  visit(angles, {.key = "angles",
-                 .doc = "Steering angles in the x-z plane, positive towards +x.",
-                 .unit = Unit::radian,
-                 .min = -89_deg,
-                 .max = 89_deg,
-                 .max_items = 100'000});
-  visit(azimuths,
-        {.key = "azimuths",
-         .doc = "Steering angles in the y-z plane, for probes that extend along y: one for all angles or one each.",
-         .unit = Unit::radian,
-         .min = -89_deg,
-         .max = 89_deg,
-         .max_items = 100'000});
+  angle_fields(visit, angles, azimuths, "Steering angles in the x-z plane, positive towards +x.",
+               "Steering angles in the y-z plane, for probes that extend along y: one for all angles or one each.");
   visit(width, {.key = "width",
                 .doc = "Opening angle: between the rays from the virtual source through the first and last element.",
                 .unit = Unit::radian,

@@ -34,19 +34,9 @@ void FocusedBeams::fields(FieldVisitor& visit) {
          .max = 10});
   visit(lines_y,
         {.key = "lines_y", .doc = "On a matrix array: number of rows of lines along y.", .min = 1, .max = 100'000});
-  visit(angles, {.key = "angles",
-                 .doc = "Directions of beams from the centre of the face, in the x-z plane; or give lines.",
-                 .unit = Unit::radian,
-                 .min = -89_deg,
-                 .max = 89_deg,
-                 .max_items = 100'000});
-  visit(azimuths,
-        {.key = "azimuths",
-         .doc = "Directions in the y-z plane, for probes that extend along y: one for all angles or one each.",
-         .unit = Unit::radian,
-         .min = -89_deg,
-         .max = 89_deg,
-         .max_items = 100'000});
+  angle_fields(visit, angles, azimuths,
+               "Directions of beams from the centre of the face, in the x-z plane; or give lines.",
+               "Directions in the y-z plane, for probes that extend along y: one for all angles or one each.");
   aperture.fields(visit);
   frames_field(visit);
 }

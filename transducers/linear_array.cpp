@@ -20,12 +20,7 @@ void LinearArray::fields(FieldVisitor& visit) {
                 .unit = Unit::metre,
                 .min = 1e-7,
                 .max = 1});
-  visit(height, {.key = "height", .doc = "Height of an element along y.", .unit = Unit::metre, .min = 1e-7, .max = 1});
-  visit(elevation_focus, {.key = "elevation_focus",
-                          .doc = "Depth at which the lens focuses in elevation, or none.",
-                          .unit = Unit::metre,
-                          .min = 1e-6,
-                          .words = {{"none", std::numeric_limits<double>::infinity()}}});
+  elevation_fields(visit, height, elevation_focus);
   baffle_and_response_fields(visit);
 }
 

@@ -15,19 +15,9 @@ void MultiLine::fields(FieldVisitor& visit) {
                 .unit = Unit::metre,
                 .min = 0,
                 .max = 10});
-  visit(angles, {.key = "angles",
-                 .doc = "Directions of all beams from the centre of the face, in the x-z plane; or give foci.",
-                 .unit = Unit::radian,
-                 .min = -89_deg,
-                 .max = 89_deg,
-                 .max_items = 100'000});
-  visit(azimuths,
-        {.key = "azimuths",
-         .doc = "Directions in the y-z plane, for probes that extend along y: one for all angles or one each.",
-         .unit = Unit::radian,
-         .min = -89_deg,
-         .max = 89_deg,
-         .max_items = 100'000});
+  angle_fields(visit, angles, azimuths,
+               "Directions of all beams from the centre of the face, in the x-z plane; or give foci.",
+               "Directions in the y-z plane, for probes that extend along y: one for all angles or one each.");
   visit(beams, {.key = "beams", .doc = "How many beams are sent at once; by default all.", .min = 1, .max = 1000});
   aperture.fields(visit);
   frames_field(visit);

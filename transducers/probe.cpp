@@ -29,6 +29,16 @@ void CommonProbeConfig::name_and_frequency_fields(FieldVisitor& visit) {
                     .required = frequency == 0});
 }
 
+void CommonProbeConfig::elevation_fields(FieldVisitor& visit, double& height, double& focus,
+                                         std::string_view focus_doc) {
+  visit(height, {.key = "height", .doc = "Height of an element along y.", .unit = Unit::metre, .min = 1e-7, .max = 1});
+  visit(focus, {.key = "elevation_focus",
+                .doc = focus_doc,
+                .unit = Unit::metre,
+                .min = 1e-6,
+                .words = {{"none", std::numeric_limits<double>::infinity()}}});
+}
+
 void CommonProbeConfig::baffle_and_response_fields(FieldVisitor& visit) {
   visit(baffle,
         {.key = "baffle",
