@@ -1,6 +1,7 @@
 #include "ai/calibration.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 #include <numeric>
@@ -51,8 +52,22 @@ double logistic(double x) {
   return 1 / (1 + std::exp(-x));
 }
 
+/// Whether the likelihood has a maximum: both classes occur and, for a slope, they overlap by more than one value of x.
+bool has_maximum(const std::vector<double>& x, std::span<const std::uint8_t> truth, bool with_slope) {
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  std::array<double, 2> low{infinity, infinity}, high{-infinity, -infinity};  // of the negative and positive cases
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    const std::size_t group = truth[i] != 0 ? 1 : 0;
+    low[group] = std::min(low[group], x[i]);
+    high[group] = std::max(high[group], x[i]);
+  }
+  if (low[0] > high[0] || low[1] > high[1]) return false;
+  return !with_slope || (high[0] > low[1] && high[1] > low[0]);
+}
+
 /// Newton's method for intercept and slope, or for the intercept alone with the slope at 1.
 CalibrationLine fitted(const std::vector<double>& x, std::span<const std::uint8_t> truth, bool with_slope) {
+  if (!has_maximum(x, truth, with_slope)) return {nan, nan, nan, nan, nan};
   CalibrationLine line;
   for (int step = 0; step < 100; ++step) {
     double gradient0 = 0, gradient1 = 0, h00 = 0, h01 = 0, h11 = 0;

@@ -210,6 +210,10 @@ TEST(Calibration, LineRecoversAPlantedMiscalibration) {
   // A threshold separates the classes: the likelihood has no maximum.
   EXPECT_TRUE(std::isnan(calibration_line(std::vector<double>{0.1, 0.2, 0.8, 0.9}, Mask{0, 0, 1, 1}).slope));
   EXPECT_TRUE(std::isnan(calibration_line(std::vector<double>{0.1, 0.2}, Mask{1, 1}).slope));
+  // One shared value does not bring them together; two crossed ones do.
+  EXPECT_TRUE(std::isnan(calibration_line(std::vector<double>{0.1, 0.5, 0.5, 0.9}, Mask{0, 0, 1, 1}).slope));
+  EXPECT_TRUE(std::isfinite(calibration_line(std::vector<double>{0.1, 0.6, 0.4, 0.9}, Mask{0, 0, 1, 1}).slope));
+  EXPECT_TRUE(std::isnan(calibration_line(std::vector<double>{0.5, 0.5}, Mask{0, 1}).slope));
 }
 
 TEST(Calibration, BinsHoldTheirUpperEdge) {
