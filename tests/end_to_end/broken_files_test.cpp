@@ -295,6 +295,7 @@ TEST(BrokenFiles, FilesThatConfigsName) {
   EXPECT_FALSE(fs::exists(folder.path() / "out"));
 }
 
+#ifdef SONOFORGE_WITH_LIBTORCH
 TEST(BrokenFiles, DataSetsAndModels) {
   const TestFolder folder;
   folder.write("train.yaml", "sonoforge: 1\ndata: cysts\ntask: {type: segmentation, label: cyst}\nepochs: 1\n");
@@ -309,6 +310,13 @@ TEST(BrokenFiles, DataSetsAndModels) {
   expect_refusal(folder, "predict model.pt a.hdf5 -o out", "model.pt", {});
   EXPECT_FALSE(fs::exists(folder.path() / "out"));
 }
+#else
+TEST(BrokenFiles, TrainingWithoutLibTorchSaysWhatToInstall) {
+  const TestFolder folder;
+  folder.write("train.yaml", "sonoforge: 1\ndata: cysts\ntask: {type: segmentation, label: cyst}\nepochs: 1\n");
+  expect_refusal(folder, "train train.yaml -o out", "libtorch-dev", {"built without it"});
+}
+#endif
 
 }  // namespace
 }  // namespace sonoforge
