@@ -70,7 +70,6 @@ TEST_F(ImageMetrics, WidthOfAGaussianPoint) {
   // a slope of k (0.2 + 0.4) mm = 29 dB/mm makes 0.017 mm a side.
   EXPECT_NEAR(image_metric("lateral_width", image, {}, map, options), 2 * 0.3e-3 * std::sqrt(2 * std::log(2.0)),
               0.034e-3);
-}, map, options), 2 * 0.3e-3 * std::sqrt(2 * std::log(2.0)), 0.02e-3);
 }
 
 TEST_F(ImageMetrics, MissingClassesAreNotNumbers) {
