@@ -6,6 +6,7 @@
 #include <oneapi/tbb/task_arena.h>
 
 #include <algorithm>
+#include <atomic>
 #include <memory>
 #include <mutex>
 
@@ -20,9 +21,30 @@ static std::unique_ptr<oneapi::tbb::global_control> limit;
 static thread_local int depth = 0;
 
 namespace {
+/// oneTBB is not built for ThreadSanitizer, which then cannot see what its queues order. These two say it: the bodies of
+/// a loop run after what their caller did before, and the caller goes on after all of them. Bodies stay unordered.
+#ifdef __SANITIZE_THREAD__
+std::atomic<std::size_t> loops_begun{0}, bodies_ended{0};
+void loop_begins() { loops_begun.fetch_add(1, std::memory_order_release); }
+void loop_ended() { (void)bodies_ended.load(std::memory_order_acquire); }
+void body_begins() { (void)loops_begun.load(std::memory_order_acquire); }
+void body_ended() { bodies_ended.fetch_add(1, std::memory_order_release); }
+#else
+void loop_begins() {}
+void loop_ended() {}
+void body_begins() {}
+void body_ended() {}
+#endif
+
 struct Inside {
-  Inside() { ++depth; }
-  ~Inside() { --depth; }
+  Inside() {
+    body_begins();
+    ++depth;
+  }
+  ~Inside() {
+    --depth;
+    body_ended();
+  }
 };
 }  // namespace
 
@@ -70,8 +92,10 @@ void parallel_blocks(std::size_t n, std::size_t block, const std::function<void(
         },
         oneapi::tbb::simple_partitioner());
   };
+  loop_begins();
   if (depth > 0) run();
   else the_arena().execute(run);
+  loop_ended();
 }
 
 }  // namespace sonoforge
