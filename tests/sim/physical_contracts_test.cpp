@@ -331,7 +331,7 @@ TEST(PhysicalModel, RefusesWhatItCannotDo) {
   EXPECT_THROW(scene.simulate(short_pulse(), {.dimensions = 2}), UserError);
   Scene absurd = busy_scene();
   absurd.sequence.frames = 1'000'000'000;
-  EXPECT_THROW(absurd.simulate(short_pulse()), UserError);
+  EXPECT_THROW(absurd.simulate(short_pulse()), ConfigError);
   EXPECT_THROW(busy_scene().simulate(short_pulse(), {.tolerance = 0}), ConfigError);
   Scene vast = busy_scene();
   vast.probe.elements[0].width = vast.probe.elements[0].height = 10;
