@@ -210,7 +210,7 @@ TEST_F(Lab, DamagedRequestsNeverEndIt) {
   c.set_keep_alive(true);
   const std::string good = json{{"view", "image"}, {"config", scene_}, {"x", 0}, {"z", 0.01}}.dump();
   int answered = 0;
-  for (int i = 0; i < 300; ++i) {
+  for (int i = 0; i < 100; ++i) {
     std::string body = good;
     for (unsigned k = 0; k <= random() % 8; ++k) {
       const auto at = random() % body.size();
@@ -224,7 +224,7 @@ TEST_F(Lab, DamagedRequestsNeverEndIt) {
     const auto answer = c.Post("/api/compute?page=f&number=" + std::to_string(i + 1), body, "application/json");
     if (answer) ++answered;
   }
-  EXPECT_EQ(answered, 300);
+  EXPECT_EQ(answered, 100);
   EXPECT_TRUE(compute({{"view", "image"}, {"config", scene_}}, "f", 1000).contains("image"));
 }
 

@@ -131,7 +131,7 @@ TEST_F(SurvivalTest, AKnownLogisticHazardIsRecovered) {
     }
 }
 
-TEST_F(SurvivalTest, HistoryCountsWhereTheHazardFollowsTheChange) {
+TEST_F(SurvivalTest, LongHistoryCountsWhereTheHazardFollowsTheChange) {
   write_table(1000, [](double first, double second) { return -1.5 + 1.5 * (second - first); });
   train_on("model: {type: visits, width: 0}\noptimizer: {type: adam, learning_rate: 3e-2}\nepochs: 6\n", "last");
   train_on("model: {type: visits, width: 12}\noptimizer: {type: adam, learning_rate: 2e-2}\nepochs: 15\n", "history");
