@@ -91,18 +91,23 @@ typename EchoCells<T>::Arrivals EchoCells<T>::arrivals(const TreeCell& cell, con
   arrivals.shift = cell.inner.empty() ? sight.shift : 0;
   auto& ranges = arrivals.ranges;
   ranges.assign(senders_, 0);
-  std::vector<double> reach(senders_);
+  // How much nearer and farther than the centre the box's nearest place and farthest corner are. Of a box that is wide
+  // across the direction it is seen in, the corners lie farther off than half its size along that direction.
+  std::vector<double> nearer(senders_), farther(senders_);
   for (std::size_t n : nodes.elements) {
-    const Vec3 d = cell.box.centre - aperture_.frames()[n].position;
+    const Vec3 d = cell.box.centre - aperture_.frames()[n].position, half = cell.box.half;
+    const Vec3 size{std::abs(d.x), std::abs(d.y), std::abs(d.z)};
     ranges[n] = norm(d);
-    reach[n] = (std::abs(d.x) * cell.box.half.x + std::abs(d.y) * cell.box.half.y + std::abs(d.z) * cell.box.half.z) /
-               std::max(ranges[n], 1e-12);
-    reach[n] = std::min(std::max(reach[n], cell.box.radius() * 0.1), cell.box.radius());
+    nearer[n] = ranges[n] - norm(Vec3{std::max(size.x - half.x, 0.0), std::max(size.y - half.y, 0.0),
+                                      std::max(size.z - half.z, 0.0)});
+    farther[n] = norm(size + half) - ranges[n];
   }
   std::vector<bool> seen(senders_, false);
-  double receive_reach = 0, farthest = 0;
-  for (std::size_t n : nodes.elements)
-    seen[n] = true, receive_reach = std::max(receive_reach, reach[n]), farthest = std::max(farthest, ranges[n]);
+  double receive_nearer = 0, receive_farther = 0, farthest = 0;
+  for (std::size_t n : nodes.elements) {
+    seen[n] = true, farthest = std::max(farthest, ranges[n]);
+    receive_nearer = std::max(receive_nearer, nearer[n]), receive_farther = std::max(receive_farther, farther[n]);
+  }
   const double early = farthest * (model_.earliest_slowness - 1 / c),
                late = farthest * (model_.latest_slowness - 1 / c);
   std::vector<double> centres(transmits);
@@ -114,8 +119,8 @@ typename EchoCells<T>::Arrivals EchoCells<T>::arrivals(const TreeCell& cell, con
       for (std::size_t n = firing.element * strips; n < (firing.element + 1) * strips; ++n) {
         if (!seen[n]) continue;
         for (const auto& [delay, weight] : firing.delays_and_weights) {
-          first = std::min(first, delay + (ranges[n] - reach[n]) / c);
-          last = std::max(last, delay + (ranges[n] + reach[n]) / c);
+          first = std::min(first, delay + (ranges[n] - nearer[n]) / c);
+          last = std::max(last, delay + (ranges[n] + farther[n]) / c);
         }
       }
     }
@@ -123,8 +128,8 @@ typename EchoCells<T>::Arrivals EchoCells<T>::arrivals(const TreeCell& cell, con
       centres[t] = std::numeric_limits<double>::quiet_NaN();
       continue;
     }
-    first += (2 * sight.least_extra - receive_reach) / c + 2 * early;
-    last += (2 * sight.most_extra + receive_reach) / c + 2 * late;
+    first += (2 * sight.least_extra - receive_nearer) / c + 2 * early;
+    last += (2 * sight.most_extra + receive_farther) / c + 2 * late;
     centres[t] = (first + last) / 2;
     longest = std::max(longest, last - first + 2 * band_.reach);
   }
