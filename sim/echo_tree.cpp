@@ -47,6 +47,24 @@ void extend(Vec3& low, Vec3& high, Vec3 d, double square, Vec3 half) {
   high = {std::max(high.x, u.x + spread.x), std::max(high.y, u.y + spread.y), std::max(high.z, u.z + spread.z)};
 }
 
+/// Bounds of own - range over all places of a cell: own is the distance from a part of an element, range that from the
+/// element's centre, `apart` from the part. Its gradient is the difference of two directions, which is at most
+/// 2 apart / (own + range); where the cell is not small beside the distances, the directions at its centre tell little.
+struct PathBounds {
+  bool large;
+  double slope = 0;          // of the difference, largest in the cell
+  double low = 0, high = 0;  // [m]
+
+  PathBounds(double apart, double own, double range, double radius) : large(radius > (own + range) / 8) {
+    if (!large) return;
+    const double middle = (own + range) / 2, difference = own - range;
+    slope = middle - radius > apart / 2 ? apart / (middle - radius) : 2;
+    // The slope summed from the centre outwards; no difference exceeds what the places are apart.
+    const double change = middle > radius ? apart * std::log(middle / (middle - radius)) : 2 * apart;
+    low = std::max(difference - change, -apart), high = std::min(difference + change, apart);
+  }
+};
+
 /// What interpolation from 1, 2 .. Chebyshev nodes makes of k - i a beside the straight line over a band [1/m].
 std::vector<double> interpolation_errors(const WaveLaw& law, double low, double high) {
   constexpr std::size_t places = 65, most = 24;
@@ -206,7 +224,7 @@ CellSight EchoTree::sight(const Cell& box) const {
   Vec3 spreads{0, 0, 0};
   double closest = std::numeric_limits<double>::infinity(),
          shortest_difference = std::numeric_limits<double>::infinity(), longest_difference = -shortest_difference;
-  double least = 0, most = 0, span = 0;
+  double least = 0, most = 0, span = 0, steepest = 0;
   for (std::size_t kind = 0; kind < aperture_.kinds(); ++kind) {
     const auto &parts = response_.parts(kind), &frequency_parts = response_.frequency_parts(kind);
     std::vector<double> low(parts.size(), std::numeric_limits<double>::infinity()), high(parts.size(), -low[0]);
@@ -223,6 +241,14 @@ CellSight EchoTree::sight(const Cell& box) const {
         const Vec3 d = local - parts[p].position;
         const double own = norm(d), extra = own - parts[p].lead - range;
         closest = std::min(closest, own);
+        const PathBounds bounds(norm(parts[p].position), own, range, radius);
+        if (bounds.large) {
+          const double first = bounds.low - parts[p].lead, last = bounds.high - parts[p].lead;
+          steepest = std::max(steepest, bounds.slope);
+          least = std::min(least, first), most = std::max(most, last);
+          low[p] = std::min(low[p], first), high[p] = std::max(high[p], last);
+          continue;
+        }
         const Vec3 turned = d / std::max(own, 1e-12) - direction;
         most_spread = {std::max(most_spread.x, std::abs(turned.x)), std::max(most_spread.y, std::abs(turned.y)),
                        std::max(most_spread.z, std::abs(turned.z))};
@@ -230,9 +256,11 @@ CellSight EchoTree::sight(const Cell& box) const {
         low[p] = std::min(low[p], extra), high[p] = std::max(high[p], extra);
       }
       for (const auto& part : frequency_parts) {
-        const double difference = norm(local - part.position) - part.lead - range;
-        shortest_difference = std::min(shortest_difference, difference);
-        longest_difference = std::max(longest_difference, difference);
+        const double own = norm(local - part.position);
+        const PathBounds bounds(norm(part.position), own, range, radius);
+        const double first = bounds.large ? bounds.low : own - range, last = bounds.large ? bounds.high : own - range;
+        shortest_difference = std::min(shortest_difference, first - part.lead);
+        longest_difference = std::max(longest_difference, last - part.lead);
       }
       // From the element's axes to the world's.
       const auto world = [&](Vec3 lateral, Vec3 vertical, Vec3 normal) {
@@ -249,7 +277,7 @@ CellSight EchoTree::sight(const Cell& box) const {
       if (low[p] <= high[p]) span = std::max(span, (high[p] - low[p]) / 2);
   }
   const double tolerance = limits_.tolerance;
-  // A cell moves paths of parts and centre apart by no more than their directions differ.
+  // A small cell moves paths of parts and centre apart by no more than their directions differ.
   const double within = spreads.x * box.half.x + spreads.y * box.half.y + spreads.z * box.half.z;
   sight.least_extra = least - within, sight.most_extra = most + within;
   sight.extra_span = wavenumber_ * (span + within);
@@ -265,7 +293,7 @@ CellSight EchoTree::sight(const Cell& box) const {
   for (std::size_t axis = 0; axis < 3; ++axis) {
     const double size = component(box.half, axis);
     if (size <= 0) continue;
-    const int turns = oscillation_terms(wavenumber_ * size * component(spreads, axis), tolerance);
+    const int turns = oscillation_terms(wavenumber_ * size * std::max(component(spreads, axis), steepest), tolerance);
     const double ratio = std::max(away / size, 0.2), rho = ratio + std::sqrt(1 + ratio * ratio);
     const int falloff = static_cast<int>(std::ceil(std::max(0.0, std::log(1 / ratio / tolerance)) / std::log(rho)));
     sight.terms[axis] = static_cast<std::size_t>(std::max(turns, falloff) + 1);
