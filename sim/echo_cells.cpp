@@ -93,6 +93,7 @@ typename EchoCells<T>::Arrivals EchoCells<T>::arrivals(const TreeCell& cell, con
   ranges.assign(senders_, 0);
   // How much nearer and farther than the centre the box's nearest place and farthest corner are. Of a box that is wide
   // across the direction it is seen in, the corners lie farther off than half its size along that direction.
+  const double radius = cell.box.radius();
   std::vector<double> nearer(senders_), farther(senders_);
   for (std::size_t n : nodes.elements) {
     const Vec3 d = cell.box.centre - aperture_.frames()[n].position, half = cell.box.half;
@@ -101,6 +102,9 @@ typename EchoCells<T>::Arrivals EchoCells<T>::arrivals(const TreeCell& cell, con
     nearer[n] = ranges[n] - norm(Vec3{std::max(size.x - half.x, 0.0), std::max(size.y - half.y, 0.0),
                                       std::max(size.z - half.z, 0.0)});
     farther[n] = norm(size + half) - ranges[n];
+    // Where the record holds an echo's tails alone, no side is shorter than that half size.
+    const double along = std::clamp(dot(size, half) / std::max(ranges[n], 1e-12), 0.1 * radius, radius);
+    nearer[n] = std::max(nearer[n], along), farther[n] = std::max(farther[n], along);
   }
   std::vector<bool> seen(senders_, false);
   double receive_nearer = 0, receive_farther = 0, farthest = 0;

@@ -280,6 +280,7 @@ CellSight EchoTree::sight(const Cell& box) const {
   // A small cell moves paths of parts and centre apart by no more than their directions differ.
   const double within = spreads.x * box.half.x + spreads.y * box.half.y + spreads.z * box.half.z;
   sight.least_extra = least - within, sight.most_extra = most + within;
+  if (!sight.smooth) sight.most_extra += response_.longest_detour();
   sight.extra_span = wavenumber_ * (span + within);
   if (!sight.smooth) longest_difference += response_.longest_detour();
   const double difference = std::max((longest_difference - shortest_difference) / 2, 0.0);
