@@ -31,6 +31,8 @@ Dataset Dataset::open(const std::filesystem::path& folder) {
   const auto file = folder / "manifest.csv";
   std::error_code ignored;
   if (holds_image_pairs(folder) && !std::filesystem::exists(file, ignored)) return open_image_pairs(folder);
+  if (!std::filesystem::exists(folder, ignored))
+    throw UserError("'" + folder.string() + "' does not exist (the data are read from there). Make it with `sonoforge generate`, or name what stands elsewhere");
   if (!std::filesystem::is_directory(folder, ignored) || !std::filesystem::exists(file, ignored))
     throw UserError("'" + folder.string() + "' is not a data set (there is no manifest.csv in it). Give the folder that `sonoforge generate` wrote");
   Dataset data;

@@ -201,6 +201,11 @@ const GaussRule& gauss_rule(int n) {
 }
 
 int oscillation_terms(double half_span, double tolerance) {
+  // Long before the bounds below overflow, and at once: by Stirling half_span (half_span / 2)^n / n! is less than
+  // half_span exp(n (1 + ln(half_span / 2 n))), whose exponent is 0 at n = e half_span / 2 and falls by 1 or more a
+  // term.
+  if (half_span > 1000)
+    return static_cast<int>(std::min(1e9, std::numbers::e * half_span / 2 + std::log(half_span / tolerance) + 1));
   int n = 1;
   // The quotient of successive bounds is half_span / (2 n): they fall only beyond n = half_span / 2.
   for (double bound = half_span; bound > tolerance || n < half_span / 2; bound *= half_span / (2 * n)) ++n;

@@ -42,6 +42,15 @@ TEST(OscillationTerms, BoundTheTailOfTheSeries) {
     }
 }
 
+TEST(OscillationTerms, LargeSpansNeitherOverflowNorTakeTime) {
+  // Where the terms are no longer counted one by one they are a few more, and they grow as e / 2 times the span.
+  const int counted = oscillation_terms(999.9, 1e-6), estimated = oscillation_terms(1000.1, 1e-6);
+  EXPECT_GE(estimated, counted);
+  EXPECT_LE(estimated, counted + 30);
+  for (double span : {1430.0, 1e5, 1e8}) EXPECT_NEAR(oscillation_terms(span, 1e-6) / span, std::numbers::e / 2, 0.03);
+  EXPECT_EQ(oscillation_terms(1e300, 1e-6), 1'000'000'000);
+}
+
 TEST(PlaceNodes, WeightsSumToTheIntegralOfTheFallOff) {
   // Over a disc on its axis, the integral of 1/(2 pi r) is sqrt(z^2 + a^2) - z, from far away down to the face itself.
   Element disc;

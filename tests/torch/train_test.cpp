@@ -206,6 +206,9 @@ TEST_F(TrainTest, DivergenceStopsWithADiagnosis) {
 TEST_F(TrainTest, RefusesUnusableData) {
   auto c = config("epochs: 1\n");
   c.data = folder / "nothing";
+  EXPECT_NE(error_of([&] { train(c, folder / "out", false); }).find("does not exist"), std::string::npos);
+  std::filesystem::create_directory(folder / "empty");
+  c.data = folder / "empty";
   EXPECT_NE(error_of([&] { train(c, folder / "out", false); }).find("is not a data set"), std::string::npos);
   c.data = folder / "data";
   auto other = config("epochs: 1\n");
