@@ -32,7 +32,7 @@ labels: []
 
 struct Interruption {
   int code = -1;
-  double seconds = 0;  ///< of processor time, from the signal to the end: other work on the machine does not count
+  double seconds = 0;     ///< of processor time, from the signal to the end: other work on the machine does not count
   bool finished = false;  ///< before the signal came
 };
 
@@ -80,7 +80,9 @@ Interruption interrupt(const TestFolder& folder, const std::vector<std::string>&
       std::this_thread::sleep_for(std::chrono::milliseconds(5));
       if (Clock::now() - sent > std::chrono::seconds(120)) kill(process, SIGKILL);
     }
-    const auto seconds = [](timeval t) { return static_cast<double>(t.tv_sec) + 1e-6 * static_cast<double>(t.tv_usec); };
+    const auto seconds = [](timeval t) {
+      return static_cast<double>(t.tv_sec) + 1e-6 * static_cast<double>(t.tv_usec);
+    };
     result.seconds = seconds(used.ru_utime) + seconds(used.ru_stime) - before;
   }
   result.code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
@@ -92,8 +94,9 @@ struct Case {
   std::vector<std::string> sets;
 };
 
-/// Each of these works for a minute or more without one batch of scatterers done. A second on each of two threads, and one
-/// for what ends in any case (a transform, giving memory back); single cells took 2 to 70 s.
+/// Most of these work for a minute or more without one batch of scatterers done. A second on each of two threads, and
+/// one for what ends in any case (a transform, giving memory back); single cells took 2 to 70 s. A fast machine may be
+/// done with some before the signal comes, which must not be most of them.
 TEST(Interruption, EveryCommandStopsSoon) {
   constexpr double soon = 3;
   const TestFolder folder;
@@ -110,16 +113,23 @@ TEST(Interruption, EveryCommandStopsSoon) {
        {"phantom={type: points, positions: [[0 mm, 0 mm, 10 mm]]}", "image.x=[-5 m, 5 m, 1.3 mm]",
         "image.z=[-5 m, 5 m, 1.3 mm]"}},
   };
+  std::size_t interrupted = 0;
   for (const auto& one : cases)
-    for (const double after : {1.0, 4.0}) {
+    for (const double after : {0.7, 2.5}) {
+      std::filesystem::remove_all(folder.path() / "out");
       std::vector<std::string> arguments{"run", "scene.yaml", "-o", "out", "--threads", "2"};
       for (const auto& set : one.sets) arguments.insert(arguments.end(), {"--set", set});
       const Interruption result = interrupt(folder, arguments, after);
-      EXPECT_FALSE(result.finished) << one.name << ": " << folder.read("log");
+      if (result.finished) {
+        EXPECT_EQ(result.code, 0) << one.name << ": " << folder.read("log");
+        continue;
+      }
+      ++interrupted;
       EXPECT_EQ(result.code, 130) << one.name << ": " << folder.read("log");
       EXPECT_LT(result.seconds, soon) << one.name << ", after " << after << " s";
       EXPECT_FALSE(std::filesystem::exists(folder.path() / "out/acquisition.hdf5")) << one.name;
     }
+  EXPECT_GT(interrupted, cases.size());
 }
 
 /// With an address space of 2 GB a simulation may hold a third of that.
@@ -127,8 +137,8 @@ TEST(Interruption, MemoryIsRefusedBeforeItIsTaken) {
   const TestFolder folder;
   folder.write("scene.yaml", scene);
   const auto limited = [&](const std::string& arguments) {
-    folder.write("limited.sh",
-                 "ulimit -v 2000000\nexec '" SONOFORGE_BINARY_DIR "/sonoforge' " + arguments + " > .stdout 2> .stderr\n");
+    folder.write("limited.sh", "ulimit -v 2000000\nexec '" SONOFORGE_BINARY_DIR "/sonoforge' " + arguments +
+                                   " > .stdout 2> .stderr\n");
     const int status = std::system(("cd '" + folder.path().string() + "' && sh limited.sh").c_str());
     return CommandResult{WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), folder.read(".stdout"),
                          folder.read(".stderr")};
@@ -136,12 +146,14 @@ TEST(Interruption, MemoryIsRefusedBeforeItIsTaken) {
   // Its strips, spectra and weights for 1000 transmits would take several GB in a single cell.
   const auto many = limited(
       "simulate scene.yaml -o rf.hdf5 --threads 1 --set 'probe.elements=2000' "
-      "--set 'sequence.angles={from: -1 deg, to: 1 deg, count: 60}' --set 'receive.depth=15 mm' --set 'pulse.cycles=400'");
+      "--set 'sequence.angles={from: -1 deg, to: 1 deg, count: 60}' --set 'receive.depth=15 mm' --set "
+      "'pulse.cycles=400'");
   EXPECT_EQ(many.code, 2) << many.err;
   EXPECT_NE(many.err.find("scene.yaml"), std::string::npos) << many.err;
   EXPECT_NE(many.err.find(" GB (a simulation may hold 0.6 GB on this machine). "), std::string::npos) << many.err;
   EXPECT_FALSE(std::filesystem::exists(folder.path() / "rf.hdf5"));
-  EXPECT_EQ(limited("simulate scene.yaml -o rf.hdf5 --threads 1 --set probe.elements=16").code, 0) << folder.read(".stderr");
+  EXPECT_EQ(limited("simulate scene.yaml -o rf.hdf5 --threads 1 --set probe.elements=16").code, 0)
+      << folder.read(".stderr");
 }
 
 /// Elements so large that the fast sums would need thousands of frequencies go to engine exact, which says so.
@@ -157,7 +169,8 @@ labels: []
 )");
   const auto result = sonoforge_command(folder, "run points.yaml -o out");
   EXPECT_EQ(result.code, 0) << result.err;
-  EXPECT_NE(folder.read("out/report.json").find("Computed by engine exact: the elements are so large"), std::string::npos)
+  EXPECT_NE(folder.read("out/report.json").find("Computed by engine exact: the elements are so large"),
+            std::string::npos)
       << folder.read("out/report.json");
 }
 
