@@ -1,16 +1,10 @@
 #include "ai/losses.hpp"
 
+#include "ai/script_number.hpp"
 #include "ai/survival.hpp"
-#include "core/units.hpp"
 
 namespace sonoforge {
 namespace {
-
-// TorchScript reads "1" as an integer; every number is written as a real.
-std::string real(double value) {
-  std::string text = format_number(value);
-  return text.find_first_of(".en") == std::string::npos ? text + ".0" : text;
-}
 
 const std::string dice_function =
     "def dice_loss(logits, truth):\n"
@@ -21,7 +15,7 @@ const std::string dice_function =
 
 std::string cross_entropy_function(double positive_weight) {
   return "def cross_entropy_loss(logits, truth):\n"
-         "    weight = torch.full_like(truth, " + real(positive_weight) + ")\n"
+         "    weight = torch.full_like(truth, " + script_number(positive_weight) + ")\n"
          "    if logits.size(1) == 1:\n"
          "        value = torch.mean(torch.binary_cross_entropy_with_logits(logits, truth, None, weight, 0))\n"
          "    else:\n"
@@ -54,8 +48,8 @@ void DiceCrossEntropyLoss::check() const {
 }
 
 std::string DiceCrossEntropyLoss::script() const {
-  return dice_function + cross_entropy_function(1) + "def loss(logits, truth):\n    return " + real(dice_weight) +
-         " * dice_loss(logits, truth) + " + real(cross_entropy_weight) + " * cross_entropy_loss(logits, truth)\n";
+  return dice_function + cross_entropy_function(1) + "def loss(logits, truth):\n    return " + script_number(dice_weight) +
+         " * dice_loss(logits, truth) + " + script_number(cross_entropy_weight) + " * cross_entropy_loss(logits, truth)\n";
 }
 
 void FocalLoss::fields(FieldVisitor& visit) {
@@ -69,7 +63,7 @@ std::string FocalLoss::script() const {
          "        level = -torch.binary_cross_entropy_with_logits(logits, truth, None, None, 0)\n"
          "    else:\n"
          "        level = torch.sum(truth * torch.log_softmax(logits, 1), [1])\n"
-         "    return -torch.mean(torch.pow(torch.clamp(1.0 - torch.exp(level), 1e-6, 1.0), " + real(focus) + ") * level)\n";
+         "    return -torch.mean(torch.pow(torch.clamp(1.0 - torch.exp(level), 1e-6, 1.0), " + script_number(focus) + ") * level)\n";
 }
 
 std::string SquaredLoss::script() const {
@@ -88,7 +82,7 @@ std::string HuberLoss::script() const {
   // With a = min(|e|, d): a (|e| - a / 2) is e^2 / 2 below d and d (|e| - d / 2) beyond.
   return "def loss(logits, truth):\n"
          "    error = torch.abs(logits - truth)\n"
-         "    near = torch.clamp(error, 0.0, " + real(delta) + ")\n"
+         "    near = torch.clamp(error, 0.0, " + script_number(delta) + ")\n"
          "    return torch.mean(near * (error - 0.5 * near))\n";
 }
 
@@ -114,7 +108,7 @@ std::string CentreLoss::script() const {
          "    hit = torch.pow(1.0 - torch.sigmoid(heat), 2.0) * on * centre\n"
          "    miss = torch.pow(1.0 - target, 4.0) * torch.pow(torch.sigmoid(heat), 2.0) * off * (1.0 - centre)\n"
          "    size = torch.sum(torch.abs(logits[:, 1:3] - truth[:, 1:3]) * centre)\n"
-         "    return (-torch.sum(hit + miss) + " + real(size_weight) + " * size) / count\n";
+         "    return (-torch.sum(hit + miss) + " + script_number(size_weight) + " * size) / count\n";
 }
 
 const Catalog& loss_catalog() {

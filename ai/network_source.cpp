@@ -2,29 +2,24 @@
 
 #include <cmath>
 
+#include "ai/script_number.hpp"
 #include "ai/several.hpp"
 #include "ai/survival.hpp"
-#include "core/units.hpp"
 
 namespace sonoforge {
 namespace {
 
-std::string real(double value) {
-  std::string text = format_number(value);
-  return text.find_first_of(".en") == std::string::npos ? text + ".0" : text;
-}
-
 /// Method `features(self, x)` from the physical input, and its channels.
 std::int64_t add_features(const TrainConfig& config, const TruthScale& scale, NetworkSource& source) {
-  const std::string floor = real(config.dynamic_range);
+  const std::string floor = script_number(config.dynamic_range);
   std::string& script = source.script;
   if (const auto* survival = dynamic_cast<const SurvivalTask*>(config.task.value.get())) {
     const std::string first = std::to_string(survival->sees_images() ? survival->visits : 0);
     std::string mean, deviation;
     for (std::int64_t v = 0; v < survival->visits; ++v)
       for (std::size_t k = 0; k < scale.number_mean.size(); ++k) {
-        mean += (mean.empty() ? "" : ", ") + real(scale.number_mean[k]);
-        deviation += (deviation.empty() ? "" : ", ") + real(scale.number_deviation[k]);
+        mean += (mean.empty() ? "" : ", ") + script_number(scale.number_mean[k]);
+        deviation += (deviation.empty() ? "" : ", ") + script_number(scale.number_deviation[k]);
       }
     const std::string shape = ".reshape([1, " + std::to_string(survival->visits * survival->numbers()) + ", 1, 1])";
     script += "def features(self, x):\n    mean = torch.tensor([" + mean + "])" + shape + "\n    deviation = torch.tensor([" + deviation + "])" + shape + "\n" +
@@ -78,10 +73,6 @@ std::string replaced(std::string text, const std::string& what, const std::strin
   for (std::size_t at = 0; (at = text.find(what, at)) != std::string::npos; at += with.size()) text.replace(at, what.size(), with);
   return text;
 }
-
-}  // namespace
-
-namespace {
 
 /// Takes over a model; adds the methods from the input to raw outputs.
 void add_model(NetworkSource& source, const ModelSource& model, const std::string& raw) {

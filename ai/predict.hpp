@@ -66,8 +66,8 @@ struct PredictedFile {
   std::string summary = {};         ///< one line in words
 };
 
-/// The models of the heads of a model of several tasks, name and file; empty for a model of one task.
-std::vector<std::pair<std::string, std::filesystem::path>> head_models(const std::filesystem::path& model);
+/// The models of the heads of a model of several tasks, opened from `model`: name and file; empty for a model of one task.
+std::vector<std::pair<std::string, std::filesystem::path>> head_models(const Predictor& predictor, const std::filesystem::path& model);
 
 /// Applies a model to the first frame of each file. NAME is that of the file, with the names of its folders before it as
 /// far as files of one name need them. By task:
@@ -81,6 +81,8 @@ std::vector<std::pair<std::string, std::filesystem::path>> head_models(const std
 ///
 /// Throws `UserError` for files that do not hold what the model sees and for one given twice.
 std::vector<PredictedFile> predict_files(const std::filesystem::path& model, const std::vector<std::filesystem::path>& files,
+                                         const std::filesystem::path& folder);
+std::vector<PredictedFile> predict_files(const Predictor& predictor, const std::vector<std::filesystem::path>& files,
                                          const std::filesystem::path& folder);
 
 /// The same for samples of a data set, named by their ids, as `validate` reads them: masks as ID.hdf5 (`prediction`:

@@ -355,11 +355,10 @@ std::vector<ValidationCase> measure_cases(const ValidateConfig& config, const Da
       const bool image = label == "image";
       if (image && content.images.empty())
         throw UserError("'" + data.manifest.rows[row].file + "' has no image (nothing to compare with). Generate it with images stored");
-      const NdArray<float, 4>* map = image ? nullptr : &truth_map(content, label, data.manifest.rows[row].file).values;
-      const auto values = image ? content.images.front().values.flat() : map->flat();
-      const PixelGrid& grid = image ? content.images.front().grid : truth_map(content, label, data.manifest.rows[row].file).grid;
+      const LabelMap* const map = image ? nullptr : &truth_map(content, label, data.manifest.rows[row].file);
+      const auto values = image ? content.images.front().values.flat() : map->values.flat();
       const std::vector<double> truth(values.begin(), values.end());
-      const auto found = predictions->pixels(row, grid);
+      const auto found = predictions->pixels(row, image ? content.images.front().grid : map->grid);
       if (truth.size() != found.size())
         throw UserError("'" + data.manifest.rows[row].file + "': map '" + label +
                         "' has several channels or planes (one is compared). Name a map of one plane");

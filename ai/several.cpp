@@ -6,15 +6,10 @@
 #include <span>
 
 #include "ai/model_input.hpp"
-#include "core/units.hpp"
+#include "ai/script_number.hpp"
 
 namespace sonoforge {
 namespace {
-
-std::string real(double value) {
-  std::string text = format_number(value);
-  return text.find_first_of(".en") == std::string::npos ? text + ".0" : text;
-}
 
 /// A script whose functions have names of their own.
 std::string renamed(std::string script, const std::string& prefix) {
@@ -161,30 +156,24 @@ TruthScale SeveralTask::scale(const std::vector<std::vector<float>>& truths) con
   return all;
 }
 
-void SeveralTask::standardise(std::vector<float>& truth, const TruthScale& scale) const {
-  std::vector<float> all;
-  std::size_t first = 0;
+void SeveralTask::change_parts(std::vector<float>& truth,
+                               const std::function<void(std::size_t, std::vector<float>&)>& change) const {
+  auto at = truth.begin();
   for (std::size_t h = 0; h < heads.size(); ++h) {
-    const auto part = slice(truth, first, truth_shape(h).size());
-    std::vector<float> one(part.begin(), part.end());
-    heads[h].task->standardise(one, scale_of(scale, h));
-    all.insert(all.end(), one.begin(), one.end());
-    first += one.size();
+    std::vector<float> part(at, at + static_cast<std::ptrdiff_t>(truth_shape(h).size()));
+    change(h, part);
+    at = std::copy(part.begin(), part.end(), at);
   }
-  truth = std::move(all);
+}
+
+void SeveralTask::standardise(std::vector<float>& truth, const TruthScale& scale) const {
+  change_parts(truth,
+               [&](std::size_t h, std::vector<float>& part) { heads[h].task->standardise(part, scale_of(scale, h)); });
 }
 
 void SeveralTask::mirror_truth(std::vector<float>& truth, const TensorShape&) const {
-  std::vector<float> all;
-  std::size_t first = 0;
-  for (std::size_t h = 0; h < heads.size(); ++h) {
-    const auto part = slice(truth, first, truth_shape(h).size());
-    std::vector<float> one(part.begin(), part.end());
-    heads[h].task->mirror_truth(one, truth_shape(h));
-    all.insert(all.end(), one.begin(), one.end());
-    first += one.size();
-  }
-  truth = std::move(all);
+  change_parts(truth,
+               [&](std::size_t h, std::vector<float>& part) { heads[h].task->mirror_truth(part, truth_shape(h)); });
 }
 
 std::string SeveralTask::part(std::size_t h, const std::string& x) const {
@@ -222,10 +211,10 @@ std::string SeveralLoss::script() const {
     const auto& head = task_.heads[h];
     const TensorShape truth = task_.truth_shape(h);
     script += renamed(head.loss->script(), "h" + std::to_string(h) + "_");
-    sum += (h ? " + " : "") + real(head.weight) + " * h" + std::to_string(h) + "_loss(" + task_.part(h, "logits") +
-           ", truth[:, " + std::to_string(first) + ":" + std::to_string(first + truth.size()) +
-           "].reshape([truth.size(0), " + std::to_string(truth.channels) + ", " + std::to_string(truth.depth) + ", " +
-           std::to_string(truth.lateral) + "]))";
+    sum += (h ? " + " : "") + script_number(head.weight) + " * h" + std::to_string(h) + "_loss(" +
+           task_.part(h, "logits") + ", truth[:, " + std::to_string(first) + ":" +
+           std::to_string(first + truth.size()) + "].reshape([truth.size(0), " + std::to_string(truth.channels) + ", " +
+           std::to_string(truth.depth) + ", " + std::to_string(truth.lateral) + "]))";
     first += truth.size();
   }
   return script + "def loss(logits, truth):\n    return " + sum + "\n";

@@ -1,4 +1,6 @@
 #pragma once
+#include <functional>
+
 #include "ai/task.hpp"
 
 namespace sonoforge {
@@ -49,6 +51,9 @@ class SeveralTask : public TaskConfig {
   std::string part(std::size_t h, const std::string& x) const;
 
  private:
+  /// Changes each head's part of a truth in place; parts keep their sizes.
+  void change_parts(std::vector<float>& truth,
+                    const std::function<void(std::size_t h, std::vector<float>& part)>& change) const;
   TensorShape pixels_;
 };
 

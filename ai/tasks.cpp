@@ -8,6 +8,7 @@
 #include "ai/heat_map.hpp"
 #include "ai/model_input.hpp"
 #include "ai/resample.hpp"
+#include "ai/script_number.hpp"
 #include "ai/segmentation_metrics.hpp"
 #include "ai/several.hpp"
 #include "ai/survival.hpp"
@@ -77,14 +78,9 @@ double number_of(const SampleRecord& sample, const std::string& name) {
                      joined(sample.manifest.factor_names));
 }
 
-std::string real(double value) {
-  std::string text = format_number(value);
-  return text.find_first_of(".en") == std::string::npos ? text + ".0" : text;
-}
-
 std::string tensor_of(const std::vector<double>& values) {
   std::string text;
-  for (const double value : values) text += (text.empty() ? "" : ", ") + real(value);
+  for (const double value : values) text += (text.empty() ? "" : ", ") + script_number(value);
   return "torch.tensor([" + text + "]).reshape([1, " + std::to_string(values.size()) + ", 1, 1])";
 }
 
@@ -155,7 +151,7 @@ std::vector<float> SegmentationTask::truth(const SampleRecord& sample, const Ten
 }
 
 std::string SegmentationTask::activation(const TruthScale&, double temperature, std::int64_t) const {
-  return "    return torch.sigmoid(x / " + real(temperature) + ")\n";
+  return "    return torch.sigmoid(x / " + script_number(temperature) + ")\n";
 }
 
 double SegmentationTask::score(const std::vector<ScoredSample>& samples, const TensorShape&) const {
@@ -205,7 +201,7 @@ std::vector<float> ClassificationTask::truth(const SampleRecord& sample, const T
 }
 
 std::string ClassificationTask::activation(const TruthScale&, double temperature, std::int64_t outputs) const {
-  return std::string("    return torch.") + (outputs == 1 ? "sigmoid(x / " + real(temperature) + ")" : "softmax(x / " + real(temperature) + ", 1)") + "\n";
+  return std::string("    return torch.") + (outputs == 1 ? "sigmoid(x / " + script_number(temperature) + ")" : "softmax(x / " + script_number(temperature) + ", 1)") + "\n";
 }
 
 double ClassificationTask::score(const std::vector<ScoredSample>& samples, const TensorShape&) const {
@@ -347,7 +343,7 @@ std::vector<float> DetectionTask::truth(const SampleRecord& sample, const Tensor
 }
 
 std::string DetectionTask::activation(const TruthScale&, double temperature, std::int64_t) const {
-  return "    return torch.cat([torch.sigmoid(x[:, 0:1] / " + real(temperature) + "), torch.exp(torch.clamp(x[:, 1:3], -12.0, 2.0))], 1)\n";
+  return "    return torch.cat([torch.sigmoid(x[:, 0:1] / " + script_number(temperature) + "), torch.exp(torch.clamp(x[:, 1:3], -12.0, 2.0))], 1)\n";
 }
 
 double DetectionTask::score(const std::vector<ScoredSample>& samples, const TensorShape& shape) const {

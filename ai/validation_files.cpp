@@ -6,6 +6,7 @@
 #include "ai/groups.hpp"
 #include "ai/validation_report.hpp"
 #include "io/atomic_file.hpp"
+#include "io/json_text.hpp"
 
 namespace sonoforge {
 namespace {
@@ -137,7 +138,7 @@ std::string json_report(const ValidateConfig& config, const Manifest& manifest, 
                                {"passed", g.passed},
                                {"reason", g.reason}});
   report["config"] = origin.config;
-  return report.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+  return json_text(report) + "\n";
 }
 
 std::string with_unit(const std::string& name, const std::string& unit) {

@@ -16,6 +16,7 @@
 #include "io/atomic_file.hpp"
 #include "io/file_checks.hpp"
 #include "io/hdf5.hpp"
+#include "io/json_text.hpp"
 #include "io/png.hpp"
 #include "recon/envelope.hpp"
 #include "sim/mechanical_index.hpp"
@@ -107,7 +108,7 @@ void remove_stale_overlay(const std::filesystem::path& folder, const LabelMap* s
 }
 
 void report_json(const std::filesystem::path& file, const nlohmann::ordered_json& json, bool print) {
-  const std::string text = json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+  const std::string text = json_text(json) + "\n";
   write_file_atomically(file, text);
   if (print) std::cout << text;
 }
@@ -177,7 +178,7 @@ int simulate_command(const CommandLine& line) {
   if (line.json) {
     nlohmann::ordered_json warnings = nlohmann::ordered_json::array();
     if (!engine_error.warning.empty()) warnings.push_back(engine_error.warning);
-    std::cout << nlohmann::ordered_json{{"file", file.string()},
+    std::cout << json_text(nlohmann::ordered_json{{"file", file.string()},
                                         {"frames", rf.frames()},
                                         {"transmits", rf.transmits()},
                                         {"channels", rf.channels()},
@@ -185,8 +186,7 @@ int simulate_command(const CommandLine& line) {
                                         {"seconds", seconds},
                                         {"engine_relative_l2", engine_error.predicted},
                                         {"error_budget", engine_error.json()},
-                                        {"warnings", warnings}}
-                     .dump(2, ' ', false, nlohmann::json::error_handler_t::replace)
+                                        {"warnings", warnings}})
               << "\n";
   } else if (!line.quiet) {
     std::cout << "wrote " << file.string() << ": " << rf.frames() << " frames x " << rf.transmits() << " transmits x " << rf.channels() << " channels x "
@@ -319,7 +319,7 @@ int field_command(const CommandLine& line) {
   writer.write_text("sonoforge/config", e.resolved);
   writer.commit();
   if (field.movie_frames == 0 || field.points || request.frequency > 0) remove_old(folder / "field.apng");
-  if (line.json) std::cout << summary.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";
+  if (line.json) std::cout << json_text(summary) << "\n";
   else if (!line.quiet) std::cout << "wrote " << listing(folder, {"field.hdf5", "field.png", "field.apng"}) << "\n";
   return 0;
 }

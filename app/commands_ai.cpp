@@ -18,6 +18,7 @@
 #include "core/error.hpp"
 #include "core/parallel.hpp"
 #include "core/progress.hpp"
+#include "io/json_text.hpp"
 #include "io/memory_file.hpp"
 #include "recon/iq.hpp"
 
@@ -258,10 +259,10 @@ int generate_command(const CommandLine& line) {
     log_warning("the checks found patients in two splits, or images of different patients that are (nearly) equal; see 'Checks' in " +
                 (request.folder / "README.md").string());
   if (line.json) {
-    std::cout << nlohmann::ordered_json{{"folder", request.folder.string()}, {"dry_run", line.dry_run}, {"samples", result.samples}, {"made", result.made},
+    std::cout << json_text(nlohmann::ordered_json{{"folder", request.folder.string()}, {"dry_run", line.dry_run}, {"samples", result.samples}, {"made", result.made},
                                         {"kept", result.kept}, {"listed", result.listed}, {"bytes", result.bytes}, {"seconds", result.seconds},
                                         {"patients_in_two_splits", result.checks.patients_in_two_splits.size()},
-                                        {"equal_files", result.checks.equal_files}, {"near_duplicates", result.checks.pairs.count}}.dump(2, ' ', false, nlohmann::json::error_handler_t::replace)
+                                        {"equal_files", result.checks.equal_files}, {"near_duplicates", result.checks.pairs.count}})
               << "\n";
   } else if (line.dry_run) {
     std::cout << result.samples << " samples, about " << static_cast<double>(result.bytes) / 1e6 << " MB and " << result.seconds << " s\n";

@@ -20,6 +20,7 @@
 #include "formats/info.hpp"
 #include "io/config.hpp"
 #include "io/factor_keys.hpp"
+#include "io/json_text.hpp"
 
 namespace sonoforge {
 
@@ -133,7 +134,7 @@ std::vector<Json> catalog_lists() {
 }
 
 void show_keys(const Json& keys, bool json) {
-  if (json) std::cout << keys.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";
+  if (json) std::cout << json_text(keys) << "\n";
   else print_keys(keys, "  ");
 }
 
@@ -146,7 +147,7 @@ void show_row(const Json& catalog, const std::string& name, bool json) {
       names.push_back(row["name"]);
       if (row["name"] != name) continue;
       if (json) {
-        std::cout << row.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";
+        std::cout << json_text(row) << "\n";
         return;
       }
       std::cout << kind << "." << name << ": " << row["doc"].get<std::string>() << "\n";
@@ -162,7 +163,7 @@ void describe_all(bool as_json) {
     Json json;
     for (const auto& list : key_lists()) json[list.name] = list.keys;
     for (const auto& catalog : catalog_lists()) json[catalog["kind"].get<std::string>()] = catalog;
-    std::cout << json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";
+    std::cout << json_text(json) << "\n";
     return;
   }
   for (const auto& list : key_lists()) {
@@ -204,7 +205,7 @@ int describe_command(const CommandLine& line) {
     kinds.push_back(catalog["kind"]);
     if (catalog["kind"] != kind) continue;
     if (dot != std::string::npos) show_row(catalog, wanted.substr(dot + 1), line.json);
-    else if (line.json) std::cout << catalog.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";
+    else if (line.json) std::cout << json_text(catalog) << "\n";
     else print_catalog(catalog);
     return 0;
   }
@@ -214,7 +215,7 @@ int describe_command(const CommandLine& line) {
 int info_command(const CommandLine& line) {
   const Json json = describe_file(line.inputs[0]);
   if (line.json) {
-    std::cout << json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";
+    std::cout << json_text(json) << "\n";
     return 0;
   }
   const std::function<void(const Json&, int)> print = [&](const Json& object, int indent) {
@@ -237,7 +238,7 @@ int convert_command(const CommandLine& line) {
   const bool folder = std::filesystem::is_directory(line.inputs[0], error);
   if (folder && line.layout.empty() && std::filesystem::path(line.inputs[1]).extension() == ".png") {
     const std::size_t shown = write_contact_sheet(line.inputs[0], line.inputs[1], line.count.value_or(24));
-    if (line.json) std::cout << Json{{"file", line.inputs[1]}, {"samples", shown}}.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";
+    if (line.json) std::cout << json_text(Json{{"file", line.inputs[1]}, {"samples", shown}}) << "\n";
     else if (!line.quiet) std::cout << "wrote " << line.inputs[1] << ": " << shown << " samples\n";
     return 0;
   }
@@ -249,12 +250,12 @@ int convert_command(const CommandLine& line) {
                           ? "'" + line.inputs[0] + "' is a folder: say in which layout its data set is wanted. Write for example '--to nnunet'"
                           : "--to " + line.layout + " (known: nnunet, coco, webdataset, nifti, dicom for a data set; picmus for a file). Write one of them");
     const std::size_t samples = export_dataset(line.inputs[0], line.inputs[1], static_cast<ExportFormat>(found - names.begin()));
-    if (line.json) std::cout << Json{{"folder", line.inputs[1]}, {"samples", samples}}.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";
+    if (line.json) std::cout << json_text(Json{{"folder", line.inputs[1]}, {"samples", samples}}) << "\n";
     else if (!line.quiet) std::cout << "wrote " << samples << " samples to " << line.inputs[1] << "\n";
     return 0;
   }
   convert_file(line.inputs[0], line.inputs[1], line.layout);
-  if (line.json) std::cout << Json{{"file", line.inputs[1]}}.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";
+  if (line.json) std::cout << json_text(Json{{"file", line.inputs[1]}}) << "\n";
   else if (!line.quiet) std::cout << "wrote " << line.inputs[1] << "\n";
   return 0;
 }

@@ -12,6 +12,7 @@
 #include "app/commands.hpp"
 #include "app/figures.hpp"
 #include "io/config.hpp"
+#include "io/json_text.hpp"
 
 namespace sonoforge {
 
@@ -66,7 +67,7 @@ int train_command(const CommandLine& line) {
     json["best_score"] = std::isfinite(result.best_score) ? nlohmann::ordered_json(result.best_score) : nlohmann::ordered_json(nullptr);
     if (result.score_name == "dice") json["best_dice"] = json["best_score"];
     if (result.scores.size() > 1) json["scores"] = result.scores;
-    std::cout << json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";
+    std::cout << json_text(json) << "\n";
   } else if (!line.quiet) {
     std::cout << "wrote " << folder.string() << ": " << result.parameters << " parameters, best epoch " << result.best_epoch << ", validation " << result.score_name << " "
               << result.best_score << "\n";
@@ -74,13 +75,13 @@ int train_command(const CommandLine& line) {
   return 0;
 }
 
-static std::vector<PredictedFile> predicted_by(const std::filesystem::path& model, const std::vector<std::filesystem::path>& files, const std::filesystem::path& folder) {
+static std::vector<PredictedFile> predicted_by(const Predictor& predictor, const std::vector<std::filesystem::path>& files, const std::filesystem::path& folder) {
   std::error_code error;
-  if (files.size() != 1 || !std::filesystem::is_directory(files[0], error)) return predict_files(model, files, folder);
+  if (files.size() != 1 || !std::filesystem::is_directory(files[0], error)) return predict_files(predictor, files, folder);
   const Dataset data = Dataset::open(files[0]);
   std::vector<std::size_t> rows(data.manifest.rows.size());
   for (std::size_t i = 0; i < rows.size(); ++i) rows[i] = i;
-  return predict_set(Predictor(model), data, rows, folder);
+  return predict_set(predictor, data, rows, folder);
 }
 
 int predict_command(const CommandLine& line) {
@@ -88,10 +89,11 @@ int predict_command(const CommandLine& line) {
   const std::vector<std::filesystem::path> files(line.inputs.begin() + 1, line.inputs.end());
   const auto folder = line.output.empty() ? std::filesystem::path("out") / "predictions" : line.output;
   std::vector<PredictedFile> predicted;
-  const auto heads = head_models(model);
-  if (heads.empty()) predicted = predicted_by(model, files, folder);
+  const Predictor predictor(model);
+  const auto heads = head_models(predictor, model);
+  if (heads.empty()) predicted = predicted_by(predictor, files, folder);
   for (const auto& [name, file] : heads)
-    for (auto& one : predicted_by(file, files, folder / name)) predicted.push_back(std::move(one));
+    for (auto& one : predicted_by(Predictor(file), files, folder / name)) predicted.push_back(std::move(one));
   nlohmann::ordered_json json = nlohmann::ordered_json::array();
   for (const auto& p : predicted) {
     nlohmann::ordered_json one{{"input", p.input.string()}};
@@ -103,7 +105,7 @@ int predict_command(const CommandLine& line) {
     json.push_back(one);
     if (!line.json) std::cout << p.input.string() << ": " << p.summary << (p.mask.empty() ? "" : " -> " + p.mask.string()) << "\n";
   }
-  if (line.json) std::cout << json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";
+  if (line.json) std::cout << json_text(json) << "\n";
   return 0;
 }
 
@@ -122,11 +124,17 @@ int validate_command(const CommandLine& line) {
   auto [tree, config] = read_config<ValidateConfig>(line);
   const auto folder = output_folder(line);
   Evaluation result;
-  tree.locate("", [&, &config = config] { result = validate(config, folder, open_data); });
+  Manifest manifest;
+  tree.locate("", [&, &config = config] {
+    result = validate(config, folder, [&](const std::filesystem::path& path) {
+      Dataset data = open_data(path);
+      manifest = data.manifest;
+      return data;
+    });
+  });
   nlohmann::ordered_json json{{"folder", folder.string()}, {"passed", result.passed()}, {"groups", nlohmann::ordered_json::array()}, {"gates", nlohmann::ordered_json::array()}};
   const auto number = [](double value) { return std::isfinite(value) ? nlohmann::ordered_json(value) : nlohmann::ordered_json(nullptr); };
   // Numbers of the report are in SI; what is printed has its unit beside it.
-  const Manifest manifest = open_data(config.data).manifest;
   const auto unit = [&, &config = config](const std::string& metric) { return metric_unit(config, manifest, metric); };
   for (const auto& g : result.groups) {
     const auto& e = g.estimate;
@@ -144,7 +152,7 @@ int validate_command(const CommandLine& line) {
     if (!line.json)
       std::cout << "gate " << g.gate.metric << " of " << g.group << ", " << g.condition << ": " << metric_text(g.value, unit(g.gate.metric)) << (g.passed ? " passed" : " FAILED") << (g.reason.empty() ? "" : " (" + g.reason + ")") << "\n";
   }
-  if (line.json) std::cout << json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";
+  if (line.json) std::cout << json_text(json) << "\n";
   else if (!line.quiet) std::cout << "wrote " << folder.string() << "/{report.html, report.json, cases.csv" << (result.gates.empty() ? "" : ", junit.xml") << "}\n";
   return result.passed() ? 0 : 3;
 }

@@ -9,6 +9,7 @@
 #include "io/atomic_file.hpp"
 #include "io/csv.hpp"
 #include "io/hdf5.hpp"
+#include "io/json_text.hpp"
 #include "io/png.hpp"
 
 namespace sonoforge {
@@ -211,7 +212,7 @@ StudyOutcome write_detection(const std::filesystem::path& folder, const Detectio
   const Json json = report_json(study, result);
   write_cases(folder, result);
   write_file_atomically(folder / "report.html", page(folder, study, config, result));
-  StudyOutcome outcome{!result.alarm, {}, json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace)};
+  StudyOutcome outcome{!result.alarm, {}, json_text(json)};
   write_file_atomically(folder / "report.json", outcome.json + "\n");
   for (const auto& rung : result.rungs)
     outcome.summary += rung.name + ": area " + fixed_text(rung.area.value) + " [" + span(rung.area.interval) + "]" +

@@ -18,6 +18,7 @@
 #include "core/parallel.hpp"
 #include "core/printable.hpp"
 #include "core/progress.hpp"
+#include "io/json_text.hpp"
 
 using namespace sonoforge;
 
@@ -110,7 +111,7 @@ int fail(const std::vector<Problem>& problems, bool json) {
     nlohmann::ordered_json list = nlohmann::ordered_json::array();
     for (const auto& problem : problems)
       list.push_back({{"file", problem.where.file}, {"line", problem.where.line}, {"column", problem.where.column}, {"text", problem.text}});
-    std::cout << nlohmann::ordered_json{{"errors", list}}.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << std::endl;
+    std::cout << json_text(nlohmann::ordered_json{{"errors", list}}) << std::endl;
   }
   return 2;
 }

@@ -15,6 +15,7 @@
 #include "core/progress.hpp"
 #include "io/atomic_file.hpp"
 #include "io/csv.hpp"
+#include "io/json_text.hpp"
 
 namespace sonoforge {
 namespace {
@@ -339,7 +340,7 @@ StudyOutcome TrialStudy::run(const ConfigTree& acquisition, const std::string& t
   }
   write_file_atomically(folder / "cases.csv", cases);
   write_file_atomically(folder / "report.html", page(*this, result, protocol));
-  StudyOutcome outcome{result.passed, {}, json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace)};
+  StudyOutcome outcome{result.passed, {}, json_text(json)};
   write_file_atomically(folder / "report.json", outcome.json + "\n");
   for (std::size_t s = 0; s < 2; ++s)
     outcome.summary += scanners[s].name + ": mean area " + fixed_text(result.mean_area[s], 4) + ", standard error " +

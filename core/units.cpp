@@ -132,8 +132,7 @@ void refuse_program_number(std::string_view text) {
   }
   const auto underscore = digits.find('_');
   if (underscore == std::string_view::npos || underscore == 0 || underscore + 1 >= digits.size()) return;
-  const auto is_number = [](char c) { return c >= '0' && c <= '9'; };
-  if (!is_number(digits[underscore - 1]) || !is_number(digits[underscore + 1]) || !is_number(digits[0])) return;
+  if (!is_digit(digits[underscore - 1]) || !is_digit(digits[underscore + 1]) || !is_digit(digits[0])) return;
   std::string together(text);
   std::erase(together, '_');
   throw std::invalid_argument("'" + std::string(text) + "' has '_' between its digits (they stand together here). Write for example '" +

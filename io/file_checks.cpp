@@ -1,13 +1,12 @@
 #include "io/file_checks.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <cctype>
 #include <cstdio>
 #include <fstream>
 
 #include "core/error.hpp"
+#include "core/memory.hpp"
 
 namespace sonoforge {
 
@@ -27,7 +26,7 @@ void refuse_file(const std::filesystem::path& file, const std::string& text) {
 }
 
 void check_memory(const std::filesystem::path& file, const std::string& what, std::size_t bytes) {
-  const auto machine = static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGE_SIZE));
+  const auto machine = installed_memory();
   if (static_cast<double>(bytes) <= 0.75 * machine) return;
   char text[160];
   std::snprintf(text, sizeof text,

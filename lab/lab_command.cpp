@@ -7,6 +7,7 @@
 #include "core/error.hpp"
 #include "core/progress.hpp"
 #include "io/config.hpp"
+#include "io/json_text.hpp"
 #include "lab/lessons.hpp"
 #include "lab/server.hpp"
 #include "lab/worker.hpp"
@@ -46,7 +47,7 @@ int grade_command(const CommandLine& line) {
     throw UserError(Problem{{line.inputs[1], 0, 0}, error.problems().front().text});
   }
   if (line.json) {
-    std::cout << graded.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";
+    std::cout << json_text(graded) << "\n";
     return 0;
   }
   for (const auto& task : graded["tasks"])

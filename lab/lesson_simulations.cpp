@@ -90,12 +90,21 @@ std::vector<Peak> axis_echoes(const std::string& background, double sound_speed,
   return peaks;
 }
 
-/// Length of a wave in the medium: the burst of one element as it stands at one instant, phase over place.
-SimulatedCurve wavelength(const Factors& factors, const std::string& over, std::span<const double> x) {
+/// What an experiment measures at each value of the factor `over`.
+template <class Measure>
+SimulatedCurve at_each(const Factors& factors, const std::string& over, std::span<const double> x, const Measure& measure) {
   SimulatedCurve out{{x.begin(), x.end()}, {}, factors};
   for (double value : x) {
     Factors at = factors;
     at[over] = value;
+    out.y.push_back(measure(at));
+  }
+  return out;
+}
+
+/// Length of a wave in the medium: the burst of one element as it stands at one instant, phase over place.
+SimulatedCurve wavelength(const Factors& factors, const std::string& over, std::span<const double> x) {
+  return at_each(factors, over, x, [&](const Factors& at) {
     const double c = at.at("sound_speed"), f = at.at("frequency"), wave = c / f, middle = 40 * wave, step = wave / 16;
     const Experiment e = built(points_scene(medium(c), {0.02}, f, 24, 1, 0.03));
     FieldRequest request;
@@ -110,9 +119,8 @@ SimulatedCurve wavelength(const Factors& factors, const std::string& over, std::
     // Six waves about the middle: away from both ends of the burst.
     std::complex<double> turn = 0;
     for (std::size_t i = count / 2 - 48; i < count / 2 + 48; ++i) turn += std::conj(signal[i]) * signal[i + 1];
-    out.y.push_back(2 * pi * step / std::abs(std::arg(turn)));
-  }
-  return out;
+    return 2 * pi * step / std::abs(std::arg(turn));
+  });
 }
 
 /// A pulse on a line that meets a border: pressure and velocity on staggered points, stepped in time.
@@ -142,13 +150,9 @@ double reflected_energy(double density_1, double speed_1, double density_2, doub
 }
 
 SimulatedCurve border(const Factors& factors, const std::string& over, std::span<const double> x) {
-  SimulatedCurve out{{x.begin(), x.end()}, {}, factors};
-  for (double value : x) {
-    Factors at = factors;
-    at[over] = value;
-    out.y.push_back(reflected_energy(at.at("density_1"), at.at("speed_1"), at.at("density_2"), at.at("speed_2")));
-  }
-  return out;
+  return at_each(factors, over, x, [&](const Factors& at) {
+    return reflected_energy(at.at("density_1"), at.at("speed_1"), at.at("density_2"), at.at("speed_2"));
+  });
 }
 
 /// Echoes of points on the axis, with and without loss.
@@ -165,13 +169,10 @@ SimulatedCurve loss(const Factors& factors, const std::string&, std::span<const 
 
 /// A point in the image of one plane wave: its width at half the amplitude.
 SimulatedCurve point_width(const Factors& factors, const std::string& over, std::span<const double> x) {
-  SimulatedCurve out{{x.begin(), x.end()}, {}, factors};
   const double c = factors.at("sound_speed"), depth = 0.015;
   const Experiment e = built(points_scene(medium(c), {depth}, factors.at("frequency"), 8, 96, 0.02) + "sound_speed: " + number(c) + " m/s\n");
   const Acquisition rf = e.simulate();
-  for (double value : x) {
-    Factors at = factors;
-    at[over] = value;
+  return at_each(factors, over, x, [&](const Factors& at) {
     ExperimentConfig config = e.config;
     ConfigTree tree = ConfigTree::parse("beamformer: {type: delay_and_sum, f_number: " + number(at.at("f_number")) + ", window: none}\n", "lesson");
     tree.read(config);
@@ -182,9 +183,8 @@ SimulatedCurve point_width(const Factors& factors, const std::string& over, std:
     grid.z = {depth, step, 1};
     const RealMap levels = log_compress(envelope(beamform(config, rf, grid).front()));
     std::vector<double> profile(levels.values.flat().begin(), levels.values.flat().end());
-    out.y.push_back(width_at_drop(profile) * step);
-  }
-  return out;
+    return width_at_drop(profile) * step;
+  });
 }
 
 /// Continuous pressure of an aperture, over points.
@@ -202,10 +202,7 @@ std::vector<double> continuous(const std::string& probe, const std::string& sequ
 
 /// The beam's width at its focus.
 SimulatedCurve focus_width(const Factors& factors, const std::string& over, std::span<const double> x) {
-  SimulatedCurve out{{x.begin(), x.end()}, {}, factors};
-  for (double value : x) {
-    Factors at = factors;
-    at[over] = value;
+  return at_each(factors, over, x, [&](const Factors& at) {
     const double c = at.at("sound_speed"), f = at.at("frequency"), depth = at.at("depth"), step = c / f / 40;
     constexpr int half = 400;
     std::vector<Vec3> points;
@@ -214,17 +211,13 @@ SimulatedCurve focus_width(const Factors& factors, const std::string& over, std:
     const double pitch = c / f / 4, elements = 2 * std::round(depth / at.at("f_number") / pitch / 2);
     const auto levels = continuous("{type: linear_array, frequency: " + number(f / 1e6) + " MHz, elements: " + number(elements) + ", pitch: " + number(pitch * 1e3) + " mm, response: none}",
                                    "{type: focused_beams, focus: " + number(depth * 1e3) + " mm, angles: [0 deg]}", c, f, std::move(points));
-    out.y.push_back(width_at_drop(levels) * step);
-  }
-  return out;
+    return width_at_drop(levels) * step;
+  });
 }
 
 /// The loudest direction beside the beam of narrow elements, on an arc far away.
 SimulatedCurve grating_lobe(const Factors& factors, const std::string& over, std::span<const double> x) {
-  SimulatedCurve out{{x.begin(), x.end()}, {}, factors};
-  for (double value : x) {
-    Factors at = factors;
-    at[over] = value;
+  return at_each(factors, over, x, [&](const Factors& at) {
     const double c = at.at("sound_speed"), f = at.at("frequency"), pitch = at.at("pitch"), reach = 0.5;
     std::vector<Vec3> points;
     constexpr int count = 600;
@@ -232,9 +225,8 @@ SimulatedCurve grating_lobe(const Factors& factors, const std::string& over, std
     for (int i = 0; i < count; ++i) points.push_back({reach * std::sin(from + i * step), 0, reach * std::cos(from + i * step)});
     const auto levels = continuous("{type: linear_array, frequency: " + number(f / 1e6) + " MHz, elements: 32, pitch: " + number(pitch * 1e3) + " mm, width: 0.03 mm, response: none}",
                                    "{type: focused_beams, focus: " + number(reach * 1e3) + " mm, angles: [0 deg]}", c, f, std::move(points));
-    out.y.push_back(from + step * peak_of(levels, 0, levels.size()).place);
-  }
-  return out;
+    return from + step * peak_of(levels, 0, levels.size()).place;
+  });
 }
 
 /// Envelope of uniform liver, each row over its mean: without the slow fall in depth.
@@ -301,10 +293,7 @@ SimulatedCurve rate(const Factors& factors, const std::string&, std::span<const 
 
 /// Depth of a point in the image that a scanner makes with a sound speed of its own.
 SimulatedCurve shown_depth(const Factors& factors, const std::string& over, std::span<const double> x) {
-  SimulatedCurve out{{x.begin(), x.end()}, {}, factors};
-  for (double value : x) {
-    Factors at = factors;
-    at[over] = value;
+  return at_each(factors, over, x, [&](const Factors& at) {
     const double depth = at.at("depth"), assumed = at.at("assumed_speed"), expected = depth * assumed / at.at("true_speed");
     const Experiment e = built(points_scene(medium(at.at("true_speed")), {depth}, 5e6, 4, 32, depth * 1.4) + "sound_speed: " + number(assumed) + " m/s\n");
     PixelGrid grid;
@@ -313,17 +302,13 @@ SimulatedCurve shown_depth(const Factors& factors, const std::string& over, std:
     grid.z = {expected - half * 1e-5, 1e-5, 2 * half + 1};
     const RealMap levels = envelope(beamform(e.config, e.simulate(), grid).front());
     std::vector<double> profile(levels.values.flat().begin(), levels.values.flat().end());
-    out.y.push_back(grid.z.from + grid.z.step * peak_of(profile, 0, profile.size()).place);
-  }
-  return out;
+    return grid.z.from + grid.z.step * peak_of(profile, 0, profile.size()).place;
+  });
 }
 
 /// Blood through a vessel at some angle to the beam; the shift by autocorrelation in the gate, per speed of what is in the gate.
 SimulatedCurve doppler(const Factors& factors, const std::string& over, std::span<const double> x) {
-  SimulatedCurve out{{x.begin(), x.end()}, {}, factors};
-  for (double value : x) {
-    Factors at = factors;
-    at[over] = value;
+  return at_each(factors, over, x, [&](const Factors& at) {
     const double tilt = 90 - at.at("angle") * 180 / pi, f = at.at("frequency");
     DopplerBench bench;
     // Blood flows up the vessel, towards the probe: negative velocity along an axis that points down.
@@ -335,9 +320,8 @@ SimulatedCurve doppler(const Factors& factors, const std::string& over, std::spa
         " MHz, depth: 22 mm}\nengine: {type: scatterers, model: simus, dimensions: 2, accuracy: 0.01}\nbeamformer: {type: delay_and_sum, f_number: 2, window: hann}\n"
         "image: {x: [-2 mm, 2 mm, 0.5 mm], z: [13 mm, 17 mm, 0.5 mm]}\nlabels: []\n"}});
     const double speed = found.at("speed").get<double>();
-    out.y.push_back(2 * f * found.at("velocity").get<double>() / at.at("sound_speed") * at.at("velocity") / speed);
-  }
-  return out;
+    return 2 * f * found.at("velocity").get<double>() / at.at("sound_speed") * at.at("velocity") / speed;
+  });
 }
 
 /// Depth of one point read again and again under noise; the scatter of means of several readings.

@@ -12,6 +12,7 @@
 #include "app/experiment.hpp"
 #include "core/progress.hpp"
 #include "io/config.hpp"
+#include "io/json_text.hpp"
 #include "lab/lessons.hpp"
 #include "lab/models.hpp"
 #include "lab/page.hpp"
@@ -28,7 +29,7 @@ constexpr std::size_t most_body = 400'000;
 
 void answer_json(httplib::Response& response, const OrderedJson& json, int status = 200) {
   response.status = status;
-  response.set_content(json.dump(-1, ' ', false, OrderedJson::error_handler_t::replace), "application/json");
+  response.set_content(json_text(json, -1), "application/json");
 }
 
 void answer_problem(httplib::Response& response, int status, const std::string& text) {

@@ -20,6 +20,7 @@
 
 #include "core/error.hpp"
 #include "core/progress.hpp"
+#include "io/json_text.hpp"
 #include "lab/bench.hpp"
 #include "lab/request.hpp"
 
@@ -89,7 +90,7 @@ int run_worker(const SegmenterOpener& open) {
     } catch (const nlohmann::json::exception& error) {
       answer = {{"errors", {{{"line", 0}, {"column", 0}, {"text", std::string("the request is not understood: ") + error.what()}}}}};
     }
-    if (!send(answers, answer.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace))) break;
+    if (!send(answers, json_text(answer, -1))) break;
   }
   return 0;
 }

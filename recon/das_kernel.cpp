@@ -1,7 +1,5 @@
 #include "recon/das_kernel.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -10,6 +8,7 @@
 #include <numbers>
 
 #include "core/error.hpp"
+#include "core/memory.hpp"
 #include "core/parallel.hpp"
 
 namespace sonoforge {
@@ -449,7 +448,7 @@ FrameInterleaved<T>::FrameInterleaved(std::size_t transmits, std::size_t channel
     : transmits_(transmits), channels_(channels), samples_(samples), lanes_(rounded_lanes(frames)) {
   const double bytes = static_cast<double>(transmits) * static_cast<double>(channels) *
                        (static_cast<double>(samples) + 3) * 2 * static_cast<double>(lanes_ * sizeof(T));
-  const double machine = static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGE_SIZE));
+  const double machine = installed_memory();
   if (bytes > 0.75 * machine)
     throw UserError("the channel data are too large to beamform at once (prepared for it they take " +
                     std::to_string(static_cast<long long>(bytes / 1e9)) + " GB, three quarters of this machine are " +

@@ -1,12 +1,11 @@
 #include "recon/delay_and_sum.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <cmath>
 #include <numbers>
 
 #include "core/error.hpp"
+#include "core/memory.hpp"
 #include "core/parallel.hpp"
 #include "core/progress.hpp"
 #include "recon/iq.hpp"
@@ -50,7 +49,7 @@ void check_image_memory(const PixelGrid& grid, std::size_t frames) {
       static_cast<double>(grid.x.count) * static_cast<double>(grid.y.count) * static_cast<double>(grid.z.count);
   // Of each pixel the beamformed value, its envelope and its level.
   const double bytes = pixels * static_cast<double>(frames) * (sizeof(std::complex<float>) + 2 * sizeof(float));
-  const double machine = static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGE_SIZE));
+  const double machine = installed_memory();
   require(bytes <= 0.75 * machine, "an image of " + std::to_string(static_cast<long long>(pixels * 1e-6)) +
                                        " million pixels and " + std::to_string(frames) +
                                        " frames does not fit into memory. Choose larger steps of the image grid");

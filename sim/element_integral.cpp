@@ -12,7 +12,6 @@ namespace sonoforge {
 namespace {
 
 constexpr double pi = std::numbers::pi;
-constexpr std::size_t many_nodes = 4096;  // whose sum at one frequency takes tens of microseconds
 
 }  // namespace
 

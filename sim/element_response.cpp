@@ -11,8 +11,6 @@
 
 namespace sonoforge {
 
-static constexpr std::size_t many_nodes = 4096;  // of an integral, whose sum at one frequency takes tens of microseconds
-
 std::complex<double> scaled_hankel(std::complex<double> z) {
   using std::numbers::pi;
   constexpr std::complex<double> i(0, 1);

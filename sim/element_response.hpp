@@ -11,6 +11,9 @@ namespace sonoforge {
 /// H0^(2)(z) exp(+i z), the cylindrical wave without its oscillation; Re z > 0, |Im z| << |z|. Relative error 1e-10.
 std::complex<double> scaled_hankel(std::complex<double> z);
 
+/// Nodes of a surface from which on its sum at one frequency takes tens of microseconds: then each looks for an interruption.
+inline constexpr std::size_t many_nodes = 4096;
+
 /// The response G(x, f) of one element at one point, held as its values at a few frequencies once the phase of a mean
 /// path, the loss over it and, in two dimensions, the cylindrical wave's amplitude there are taken out: what remains is
 /// smooth.

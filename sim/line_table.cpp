@@ -33,6 +33,17 @@ void weighted_sum(const float* weights, std::size_t count, const float* rows, st
   for (; at < width; at += lanes) part(at, std::integral_constant<std::size_t, 1>());
 }
 
+/// Adds values at a brick's `n` frequencies, real parts then imaginary ones, brought to `count` other frequencies.
+inline void add_converted(const std::vector<float>& matrix, const float* own, std::size_t n, std::size_t count,
+                          float* __restrict re, float* __restrict im) {
+  for (std::size_t k = 0; k < n; ++k) {
+    const float x = own[k], y = own[n + k];
+    const float* __restrict row = matrix.data() + k * count;
+#pragma omp simd
+    for (std::size_t m = 0; m < count; ++m) re[m] += row[m] * x, im[m] += row[m] * y;
+  }
+}
+
 }  // namespace
 
 LineTable::LineTable(const Probe& probe, const Element& element, const WaveLaw& law, double low, double high,
@@ -154,12 +165,7 @@ const std::vector<float>& LineTable::at_frequencies(LineBrick& own_brick, const 
     float* __restrict re = changed.data() + r * padded(2 * count);
     float* __restrict im = re + count;
     const float* const own = brick.floats.data() + r * padded(2 * n);
-    for (std::size_t k = 0; k < n; ++k) {
-      const float x = own[k], y = own[n + k];
-      const float* __restrict row = matrix.data() + k * count;
-#pragma omp simd
-      for (std::size_t m = 0; m < count; ++m) re[m] += row[m] * x, im[m] += row[m] * y;
-    }
+    add_converted(matrix, own, n, count, re, im);
 #pragma omp simd
     for (std::size_t m = 0; m < count; ++m) {
       const float x = re[m] * c[m] - im[m] * s[m];
@@ -206,12 +212,7 @@ void LineTable::add_sum(const Brick& brick, const FrequencyNodes& nodes, TableWo
   out.assign(2 * count, 0);
   float* __restrict re = out.data();
   float* __restrict im = re + count;
-  for (std::size_t k = 0; k < n; ++k) {
-    const float x = workspace.line_sum[k], y = workspace.line_sum[n + k];
-    const float* __restrict row = matrix.data() + k * count;
-#pragma omp simd
-    for (std::size_t m = 0; m < count; ++m) re[m] += row[m] * x, im[m] += row[m] * y;
-  }
+  add_converted(matrix, workspace.line_sum.data(), n, count, re, im);
   const float* __restrict turns = workspace.turns.data();
   const float shift = static_cast<float>(brick.shift);
 #pragma omp simd

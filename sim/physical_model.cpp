@@ -27,11 +27,11 @@ namespace {
 using Complex = std::complex<double>;
 constexpr double two_pi = 2 * std::numbers::pi;
 
-constexpr std::size_t lanes = 32;             // frequencies of one block
-constexpr std::size_t pairs_in_batch = 8192;  // responses held at a time
-constexpr std::size_t pairs_in_chunk = 32;    // responses worked out in one go
+constexpr std::size_t lanes = 32;                // frequencies of one block
+constexpr std::size_t pairs_in_batch = 8192;     // responses held at a time
+constexpr std::size_t pairs_in_chunk = 32;       // responses worked out in one go
 constexpr std::size_t most_values = 16'000'000;  // of the responses held at a time, each at up to all frequencies
-constexpr std::size_t targets_together = 4;   // targets that share one pass over weights and echoes
+constexpr std::size_t targets_together = 4;      // targets that share one pass over weights and echoes
 constexpr double group_memory = 1e9;  // of weights and echo spectra of the transmits worked out together [bytes]
 
 /// Real and imaginary parts of one block of frequencies.
@@ -63,6 +63,13 @@ inline void scale(Lanes& a, const std::array<double, lanes>& factor, double ampl
     a.real[i] *= factor[i] * amplitude;
     a.imaginary[i] *= factor[i] * amplitude;
   }
+}
+
+/// Targets or points whose responses at so many elements are held together: responses of large elements hold many
+/// frequencies each.
+std::size_t places_together(const Band& band, std::size_t elements) {
+  const std::size_t most_pairs = std::min(pairs_in_batch, most_values / std::max<std::size_t>(1, band.size()));
+  return std::max<std::size_t>(1, most_pairs / elements);
 }
 
 void check_memory(double bytes, const char* what) {
@@ -461,9 +468,7 @@ class EchoSimulation {
     std::iota(all.begin(), all.end(), std::size_t{0});
     const MediumFactor factor(setup_, band);
     ResponseBatch batch(responses, factor, std::move(all));
-    // Responses of large elements hold many frequencies each: then fewer at a time.
-    const std::size_t most_pairs = std::min(pairs_in_batch, most_values / std::max<std::size_t>(1, band.size()));
-    const std::size_t step = std::max<std::size_t>(1, most_pairs / elements);
+    const std::size_t step = places_together(band, elements);
     for (std::size_t first = 0; first < targets.positions.size(); first += step) {
       const std::size_t count = std::min(step, targets.positions.size() - first);
       batch.evaluate(std::span(targets.positions).subspan(first, count));
@@ -508,7 +513,8 @@ class EchoSimulation {
     const auto& delays = input_.sequence.receive_delays;
     std::vector<Complex> common(frequency.size());
     parallel_for(frequency.size(), [&](std::size_t b) {
-      common[b] = setup_.probe.two_way_response(frequency[b]) * band_taper(frequency[b], setup_.highest_frequency(rate_));
+      common[b] =
+          setup_.probe.two_way_response(frequency[b]) * band_taper(frequency[b], setup_.highest_frequency(rate_));
       if (!setup_.pulse.per_element()) common[b] *= setup_.pulse.spectrum(frequency[b], 0);
     });
     parallel_for(transmits * elements, [&](std::size_t i) {
@@ -557,8 +563,7 @@ void transmitted_spectra(const Setup& setup, const std::vector<Firing>& firings,
   for (const Firing& firing : firings) active.push_back(firing.element);
   const MediumFactor factor(setup, band);
   ResponseBatch batch(responses, factor, active);
-  const std::size_t most_pairs = std::min(pairs_in_batch, most_values / std::max<std::size_t>(1, band.size()));
-  const std::size_t step = std::max<std::size_t>(1, most_pairs / active.size());
+  const std::size_t step = places_together(band, active.size());
   Progress progress("Field", points.size(), "points");
   for (std::size_t first = 0; first < points.size(); first += step) {
     const std::size_t count = std::min(step, points.size() - first);

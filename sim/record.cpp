@@ -1,11 +1,10 @@
 #include "sim/record.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
+#include "core/memory.hpp"
 #include "core/parallel.hpp"
 #include "sim/propagation.hpp"
 #include "transducers/transmit_laws.hpp"
@@ -15,8 +14,7 @@ namespace {
 /// Of one acquisition's samples: a third of this machine's memory, since the receive chain and the beamformer copy
 /// them.
 double max_bytes() {
-  const double installed = static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGESIZE));
-  return std::min(64e9, installed / 3);
+  return std::min(64e9, installed_memory() / 3);
 }
 
 bool any_moves(const Scatterers& scatterers) {
@@ -97,6 +95,12 @@ Bounds scatterer_bounds(const SimulationInput& input) {
       for (std::size_t t = 0; t <= last; ++t) include(frame, t);
   }
   return bounds_of(positions);
+}
+
+void add_notes(Acquisition& acquisition, const Acquisition& part) {
+  for (const auto& note : part.notes)
+    if (std::find(acquisition.notes.begin(), acquisition.notes.end(), note) == acquisition.notes.end())
+      acquisition.notes.push_back(note);
 }
 
 void check_record_size(const SimulationInput& input) {

@@ -27,6 +27,9 @@ Bounds scatterer_bounds(const SimulationInput& input);
 /// time t for which t = firing time + min over active elements (delay + |x - element| / c).
 std::vector<Vec3> positions_when_hit(const SimulationInput& input, std::size_t frame, std::size_t transmit);
 
+/// Adds to the notes of an acquisition those of a part of it, each once.
+void add_notes(Acquisition& acquisition, const Acquisition& part);
+
 /// Throws `ConfigError` where the samples would not fit into this machine's memory beside the copies that follow.
 void check_record_size(const SimulationInput& input);
 

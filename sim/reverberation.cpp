@@ -188,8 +188,7 @@ class ReverberationEchoes {
     const RepeatedPulse pulse(input_.pulse, n);
     const Phantom part = phantom_.with(chosen(phantom_.scatterers, scatterers));
     const Acquisition found = echoes_({part, images.probe, pulse, images.sequence, input_.receive});
-    for (const auto& note : found.notes)
-      if (std::find(sum_.notes.begin(), sum_.notes.end(), note) == sum_.notes.end()) sum_.notes.push_back(note);
+    add_notes(sum_, found);
     const std::size_t transmits = sum_.transmits();
     parallel_for(sum_.frames() * transmits * n, [&](std::size_t row) {
       const std::size_t frame = row / n / transmits, t = row / n % transmits, m = row % n;

@@ -116,12 +116,6 @@ Acquisition echoes_by_reflectors(const Engine& engine, const SimulationInput& in
                                 [&](const SimulationInput& images) { return straight_echoes(engine, images); });
 }
 
-void add_notes(Acquisition& acquisition, const Acquisition& part) {
-  for (const auto& note : part.notes)
-    if (std::find(acquisition.notes.begin(), acquisition.notes.end(), note) == acquisition.notes.end())
-      acquisition.notes.push_back(note);
-}
-
 }  // namespace
 
 Acquisition simulate_echoes(const Engine& engine, const SimulationInput& input,

@@ -283,8 +283,7 @@ class Writer {
 
 }  // namespace
 
-std::vector<std::pair<std::string, fs::path>> head_models(const fs::path& model) {
-  const Predictor predictor(model);
+std::vector<std::pair<std::string, fs::path>> head_models(const Predictor& predictor, const fs::path& model) {
   std::vector<std::pair<std::string, fs::path>> found;
   const auto* several = dynamic_cast<const SeveralTask*>(predictor.config().task.value.get());
   if (!several) return found;
@@ -299,7 +298,11 @@ std::vector<std::pair<std::string, fs::path>> head_models(const fs::path& model)
 
 std::vector<PredictedFile> predict_files(const std::filesystem::path& model, const std::vector<std::filesystem::path>& files,
                                          const std::filesystem::path& folder) {
-  const Predictor predictor(model);
+  return predict_files(Predictor(model), files, folder);
+}
+
+std::vector<PredictedFile> predict_files(const Predictor& predictor, const std::vector<std::filesystem::path>& files,
+                                         const std::filesystem::path& folder) {
   for (const auto& file : files) regular_file_size(file);
   const auto names = result_names(files);
   Writer writer(predictor, folder, false);

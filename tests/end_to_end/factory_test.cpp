@@ -21,6 +21,7 @@
 #include "io/nifti.hpp"
 #include "io/png.hpp"
 #include "tests/end_to_end/command.hpp"
+#include "tests/end_to_end/scenes.hpp"
 
 namespace sonoforge {
 namespace {
@@ -38,17 +39,7 @@ class FactoryTest : public ::testing::Test {
             more +
             "}}\n"
             "factors:\n  radius: {uniform: [1 mm, 2 mm]}\n  side: {choice: [left, right], weights: [1, 3]}\n" +
-            factors +
-            "phantom:\n  type: scene\n  background: liver\n  regions:\n"
-            "    - {shape: {type: cylinder, centre: [0 mm, 0 mm, 8 mm], radius: {factor: radius}}, tissue: cyst, "
-            "label: lesion}\n"
-            "  extent: {x: [-3 mm, 3 mm], y: [0 mm, 0 mm], z: [5 mm, 11 mm]}\n  scatterer_density: 5 /mm^3\n"
-            "probe: {type: linear_array, elements: 8, pitch: 0.3 mm, width: 0.27 mm, frequency: 5 MHz}\n"
-            "sequence: {type: plane_waves, angles: [0 deg]}\n"
-            "receive: {sampling_rate: 20 MHz, depth: 12 mm}\n"
-            "engine: {type: scatterers, model: simus, dimensions: 2}\n"
-            "beamformer: {type: delay_and_sum, f_number: 1}\n"
-            "image: {x: [-3 mm, 3 mm, 0.1 mm], z: [5 mm, 11 mm, 0.1 mm]}\n");
+            factors + cyst_scene);
   }
   CommandResult run(const std::string& arguments) const { return sonoforge_command(folder, arguments + " --quiet"); }
   /// All files but the journals.

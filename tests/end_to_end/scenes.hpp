@@ -30,4 +30,20 @@ inline std::string tiny_data_set(int patients) {
          ", split: {train: 50 %, validation: 25 %, test: 25 %}}\n";
 }
 
+/// The sections of a cyst that take a few milliseconds, with eight elements; its radius is the factor `radius`.
+inline const std::string cyst_scene = R"(phantom:
+  type: scene
+  background: liver
+  regions:
+    - {shape: {type: cylinder, centre: [0 mm, 0 mm, 8 mm], radius: {factor: radius}}, tissue: cyst, label: lesion}
+  extent: {x: [-3 mm, 3 mm], y: [0 mm, 0 mm], z: [5 mm, 11 mm]}
+  scatterer_density: 5 /mm^3
+probe: {type: linear_array, elements: 8, pitch: 0.3 mm, width: 0.27 mm, frequency: 5 MHz}
+sequence: {type: plane_waves, angles: [0 deg]}
+receive: {sampling_rate: 20 MHz, depth: 12 mm}
+engine: {type: scatterers, model: simus, dimensions: 2}
+beamformer: {type: delay_and_sum, f_number: 1}
+image: {x: [-3 mm, 3 mm, 0.1 mm], z: [5 mm, 11 mm, 0.1 mm]}
+)";
+
 }  // namespace sonoforge

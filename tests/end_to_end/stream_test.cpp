@@ -4,24 +4,14 @@
 #include "app/commands.hpp"
 #include "core/progress.hpp"
 #include "tests/end_to_end/command.hpp"
+#include "tests/end_to_end/scenes.hpp"
 
 namespace sonoforge {
 namespace {
 
 std::string small_set(const std::string& store) {
   return "sonoforge: 1\nseed: 4\ndataset: {patients: 12, split: {train: 60 %, validation: 20 %, test: 20 %}}\n" +
-         store +
-         "factors:\n  radius: {uniform: [1 mm, 2 mm]}\n"
-         "phantom:\n  type: scene\n  background: liver\n  regions:\n"
-         "    - {shape: {type: cylinder, centre: [0 mm, 0 mm, 8 mm], radius: {factor: radius}}, tissue: cyst, label: "
-         "lesion}\n"
-         "  extent: {x: [-3 mm, 3 mm], y: [0 mm, 0 mm], z: [5 mm, 11 mm]}\n  scatterer_density: 5 /mm^3\n"
-         "probe: {type: linear_array, elements: 8, pitch: 0.3 mm, width: 0.27 mm, frequency: 5 MHz}\n"
-         "sequence: {type: plane_waves, angles: [0 deg]}\n"
-         "receive: {sampling_rate: 20 MHz, depth: 12 mm}\n"
-         "engine: {type: scatterers, model: simus, dimensions: 2}\n"
-         "beamformer: {type: delay_and_sum, f_number: 1}\n"
-         "image: {x: [-3 mm, 3 mm, 0.1 mm], z: [5 mm, 11 mm, 0.1 mm]}\nlabels: [segmentation, sound_speed]\n";
+         store + "factors:\n  radius: {uniform: [1 mm, 2 mm]}\n" + cyst_scene + "labels: [segmentation, sound_speed]\n";
 }
 
 bool same(std::span<const float> a, std::span<const float> b) {

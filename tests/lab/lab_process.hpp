@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <regex>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -18,7 +19,7 @@ class LabProcess {
     for (auto& one : arguments) list.push_back(one.data());
     list.push_back(nullptr);
     int out[2];
-    if (pipe(out) != 0) return;
+    if (pipe(out) != 0) throw std::runtime_error("no pipe can be had");
     process_ = fork();
     if (process_ == 0) {
       dup2(out[1], STDOUT_FILENO);

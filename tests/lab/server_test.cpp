@@ -1,15 +1,15 @@
 #include <gtest/gtest.h>
 #include <httplib.h>
 #include <signal.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <chrono>
+#include <optional>
 #include <random>
-#include <regex>
 #include <thread>
 
 #include <nlohmann/json.hpp>
+
+#include "tests/lab/lab_process.hpp"
 
 namespace {
 
@@ -20,39 +20,15 @@ class Lab : public ::testing::Test {
  protected:
   void SetUp() override {
     signal(SIGPIPE, SIG_IGN);  // a refused body may be cut off
-    int out[2];
-    ASSERT_EQ(pipe(out), 0);
-    process_ = fork();
-    if (process_ == 0) {
-      dup2(out[1], STDOUT_FILENO);
-      close(out[0]), close(out[1]);
-      execl(SONOFORGE_BINARY_DIR "/sonoforge", "sonoforge", "lab", nullptr);
-      _exit(127);
-    }
-    close(out[1]);
-    std::string said;
-    char letter = 0;
-    while (read(out[0], &letter, 1) == 1 && letter != '\n') said += letter;
-    close(out[0]);
-    std::smatch found;
-    if (!std::regex_search(said, found, std::regex("http://127\\.0\\.0\\.1:(\\d+)/"))) {
-      stop();
-      GTEST_SKIP() << "this build has no page (node was missing): " << said;
-    }
-    port_ = std::stoi(found[1]);
+    lab_.emplace();
+    if (lab_->port() == 0) GTEST_SKIP() << "this build has no page (node was missing): " << lab_->said();
   }
   void TearDown() override {
-    if (port_ == 0) return;
-    EXPECT_EQ(stop(), 130);
-  }
-  int stop() {
-    kill(process_, SIGINT);
-    int status = 0;
-    waitpid(process_, &status, 0);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    if (lab_->port() == 0) return;
+    EXPECT_EQ(lab_->stop(), 130);
   }
   httplib::Client client() const {
-    httplib::Client c("127.0.0.1", port_);
+    httplib::Client c("127.0.0.1", lab_->port());
     c.set_read_timeout(60);
     return c;
   }
@@ -67,8 +43,7 @@ class Lab : public ::testing::Test {
       "probe: {type: L11-5v, elements: 16}\nsequence: {type: plane_waves, angles: [0 deg]}\n"
       "receive: {sampling_rate: 30.4 MHz, depth: 14 mm}\nengine: {type: scatterers, model: simus, dimensions: 2, accuracy: 0.01}\n"
       "image: {x: [-3 mm, 3 mm, 0.2 mm], z: [5 mm, 14 mm, 0.1 mm]}\n";
-  pid_t process_ = -1;
-  int port_ = 0;
+  std::optional<sonoforge::LabProcess> lab_;
 };
 
 TEST_F(Lab, ServesItsPageAndEveryView) {
@@ -135,8 +110,8 @@ TEST_F(Lab, DopplerMeasuresWhatIsThere) {
 
 TEST_F(Lab, AnswersItsOwnPageOnly) {
   auto c = client();
-  const std::string own = "127.0.0.1:" + std::to_string(port_);
-  EXPECT_EQ(c.Get("/", {{"Host", "evil.example:" + std::to_string(port_)}})->status, 403);
+  const std::string own = "127.0.0.1:" + std::to_string(lab_->port());
+  EXPECT_EQ(c.Get("/", {{"Host", "evil.example:" + std::to_string(lab_->port())}})->status, 403);
   EXPECT_EQ(c.Get("/", {{"Host", own}, {"Origin", "http://evil.example"}})->status, 403);
   EXPECT_EQ(c.Get("/", {{"Host", own}, {"Sec-Fetch-Site", "cross-site"}})->status, 403);
   EXPECT_EQ(c.Get("/", {{"Host", own}, {"Origin", "http://" + own}})->status, 200);

@@ -71,7 +71,7 @@ TEST_F(SeveralTest, EveryHeadLearnsIsWrittenAndJudged) {
   EXPECT_LT(judged("speed", "task: map\nlabel: sound_speed\nmetrics: [rmse]\n", "rmse"), 25);
   // The whole model has the heads' answers one after the other.
   const Predictor whole(folder / "both" / "model.pt");
-  const auto heads = head_models(folder / "both" / "model.pt");
+  const auto heads = head_models(Predictor(folder / "both" / "model.pt"), folder / "both" / "model.pt");
   ASSERT_EQ(heads.size(), 3u);
   const Dataset data = Dataset::open(folder / "data");
   const auto content = data.content(3);
@@ -85,7 +85,7 @@ TEST_F(SeveralTest, EveryHeadLearnsIsWrittenAndJudged) {
 
 TEST_F(SeveralTest, EnsemblesHaveHeadsToo) {
   train_on(outline, "both", "epochs: 1\nmembers: 2\n");
-  const auto heads = head_models(folder / "both" / "model.pt");
+  const auto heads = head_models(Predictor(folder / "both" / "model.pt"), folder / "both" / "model.pt");
   ASSERT_EQ(heads.size(), 1u);
   const auto content = Dataset::open(folder / "data").content(0);
   EXPECT_FALSE(Predictor(heads[0].second).answer(content, "sample").deviation.empty());

@@ -1,5 +1,5 @@
 import {render} from 'preact';
-import {useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState} from 'preact/hooks';
+import {useCallback, useEffect, useLayoutEffect, useMemo, useState} from 'preact/hooks';
 import 'uplot/dist/uPlot.min.css';
 import './app.css';
 import {bytes, compute, image as computeImage, job, start as loadStart} from './api.js';
@@ -9,6 +9,7 @@ import {Doppler} from './doppler.jsx';
 import {Drawn} from './drawn.jsx';
 import {Lessons} from './lessons.jsx';
 import {Network} from './network.jsx';
+import {useNewest} from './newest.js';
 import {Picture, labelColour} from './picture.jsx';
 import {mm, numberOf, put, read, start as startScene, text} from './scene.js';
 import {Twin} from './twin.jsx';
@@ -96,8 +97,6 @@ function App() {
   const [scene, setScene] = useState(startScene);
   const [past, setPast] = useState([]);
   const [result, setResult] = useState(null);
-  const [error, setError] = useState('');
-  const [busy, setBusy] = useState(false);
   const [gain, setGain] = useState(0);
   const [tgc, setTgc] = useState([0, 0, 0, 0, 0]);
   const [settled, setSettled] = useState(null);
@@ -113,8 +112,13 @@ function App() {
   const [full, setFull] = useState(null);
   const [showText, setShowText] = useState(false);
   const config = useMemo(() => text(scene), [scene]);
-  const wanted = useRef(null);
-  const running = useRef(false);
+  // The views beside the image ask once it stands still.
+  const {ask, busy, error, setError} = useNewest(async ({config: now, began}) => {
+    const shown = {...(await computeImage(now)), config: now};
+    setResult(shown);
+    requestAnimationFrame(() => setTimeout(() => setLatency((l) => [...l.slice(-49), performance.now() - began])));
+    return shown;
+  }, setSettled);
 
   useEffect(() => void loadStart().then(setStart).catch((e) => setError(e.message)), []);
 
@@ -124,32 +128,8 @@ function App() {
     setFull(null);
   }, [scene]);
 
-  // One request at a time; while it runs, only the newest setting waits. The views beside the image ask once it stands still.
-  const pump = useCallback(async () => {
-    if (running.current) return;
-    running.current = true;
-    setBusy(true);
-    let last = null;
-    while (wanted.current) {
-      const {config: now, began} = wanted.current;
-      wanted.current = null;
-      try {
-        const data = await computeImage(now);
-        last = {...data, config: now};
-        setResult(last);
-        setError('');
-        requestAnimationFrame(() => setTimeout(() => setLatency((l) => [...l.slice(-49), performance.now() - began])));
-      } catch (e) {
-        if (!e.replaced) setError(e.message);
-      }
-    }
-    running.current = false;
-    setBusy(false);
-    if (last) setSettled(last);
-  }, []);
   useLayoutEffect(() => {
-    wanted.current = {config, began: performance.now()};
-    pump();
+    ask({config, began: performance.now()});
   }, [config]);
 
   const click = async (p) => {

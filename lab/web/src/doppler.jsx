@@ -1,6 +1,7 @@
 // Pulsed Doppler: blood that flows, a gate, a wall filter; the sonogram, its sound, and the truth beside what was measured.
-import {useEffect, useMemo, useRef, useState} from 'preact/hooks';
+import {useEffect, useMemo, useState} from 'preact/hooks';
 import {bytes, compute} from './api.js';
+import {useNewest} from './newest.js';
 import {Picture} from './picture.jsx';
 import {mm, text} from './scene.js';
 
@@ -89,33 +90,12 @@ export function Doppler() {
   const [s, setS] = useState(usual);
   const [gate, setGate] = useState({x: 0, z: usual.depth * 1e-3, side: 1});
   const [data, setData] = useState(null);
-  const [error, setError] = useState('');
-  const [busy, setBusy] = useState(false);
-  const wanted = useRef(null);
-  const running = useRef(false);
+  const {ask, busy, error} = useNewest(async (request) => setData(await compute('doppler', request)));
   const config = useMemo(() => text(sceneOf(s)), [s.velocity, s.tilt, s.radius, s.steering, s.rate, s.frequency, s.cycles, s.pulses, s.pulsatile, s.depth]);
   const knob = (key) => ({value: s[key], set: (v) => setS({...s, [key]: v})});
 
   useEffect(() => {
-    wanted.current = {view: 'doppler', config, x: gate.x, z: gate.z, gate: gate.side * 1e-3, wall_filter: s.wall};
-    const pump = async () => {
-      if (running.current) return;
-      running.current = true;
-      setBusy(true);
-      while (wanted.current) {
-        const now = wanted.current;
-        wanted.current = null;
-        try {
-          setData(await compute('doppler', now));
-          setError('');
-        } catch (e) {
-          if (!e.replaced) setError(e.message);
-        }
-      }
-      running.current = false;
-      setBusy(false);
-    };
-    pump();
+    ask({view: 'doppler', config, x: gate.x, z: gate.z, gate: gate.side * 1e-3, wall_filter: s.wall});
   }, [config, gate, s.wall]);
 
   const sonogram = useMemo(() => {

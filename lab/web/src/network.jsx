@@ -1,6 +1,7 @@
 // A trained segmenter on the drawn phantom: its mask beside the exact one, Dice, and what a layer of fat does to it.
 import {useEffect, useMemo, useRef, useState} from 'preact/hooks';
 import {bytes, network} from './api.js';
+import {useNewest} from './newest.js';
 import {Picture, outline} from './picture.jsx';
 import {Plot} from './plot.jsx';
 import {fatOf, networkScene, text, withFat, withPropagation} from './scene.js';
@@ -70,33 +71,17 @@ export function Network({scene, config, networks, onScene}) {
   const chosen = names.includes(model) ? model : names[0];
   const [truth, setTruth] = useState('');
   const [data, setData] = useState(null);
-  const [error, setError] = useState('');
-  const [busy, setBusy] = useState(false);
-  const wanted = useRef(null);
-  const running = useRef(false);
+  const {ask, busy, error} = useNewest(async (request) => {
+    try {
+      setData(await network('live', request));
+    } catch (e) {
+      if (!e.replaced && request.truth) setTruth('');  // the class was erased
+      throw e;
+    }
+  });
   useEffect(() => {
     if (!chosen) return;
-    wanted.current = {view: 'network', config, model: chosen, ...(truth ? {truth} : {})};
-    const pump = async () => {
-      if (running.current) return;
-      running.current = true;
-      setBusy(true);
-      while (wanted.current) {
-        const now = wanted.current;
-        wanted.current = null;
-        try {
-          setData(await network('live', now));
-          setError('');
-        } catch (e) {
-          if (e.replaced) continue;
-          if (now.truth) setTruth('');  // the class was erased
-          setError(e.message);
-        }
-      }
-      running.current = false;
-      setBusy(false);
-    };
-    pump();
+    ask({view: 'network', config, model: chosen, ...(truth ? {truth} : {})});
   }, [config, chosen, truth]);
   const outlines = useMemo(() => data && [
     {path: outline(bytes(data.truth), data.image.x, data.image.z), colour: trueColour},
