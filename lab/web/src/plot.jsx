@@ -8,7 +8,8 @@ export function Plot({x, series, xLabel, yLabel, title, range, height = 220}) {
     const dark = matchMedia('(prefers-color-scheme: dark)').matches;
     const ink = dark ? '#ddd' : '#222';
     const lines = dark ? '#444' : '#ddd';
-    const axis = (label) => ({label, stroke: ink, grid: {stroke: lines, width: 1}, ticks: {stroke: lines}, labelSize: 22, font: '12px sans-serif', labelFont: '12px sans-serif'});
+    const figures = (_, splits) => splits.map((v) => (v == null ? '' : String(Number(v.toPrecision(6))))); // uPlot's own would round 0.0005 to 0.001
+    const axis = (label) => ({label, values: figures, stroke: ink, grid: {stroke: lines, width: 1}, ticks: {stroke: lines}, labelSize: 22, font: '12px sans-serif', labelFont: '12px sans-serif'});
     const plot = new uPlot(
       {
         width: place.current.clientWidth || 480,
