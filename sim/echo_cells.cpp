@@ -175,7 +175,7 @@ typename EchoCells<T>::Arrivals EchoCells<T>::arrivals(const TreeCell& cell, con
 
 template <class T>
 void EchoCells<T>::wave(double range, double shift, double weight, std::size_t bins, T* out, std::size_t stride,
-                        std::vector<T>& row) {
+                        AlignedVector<T>& row) {
   constexpr std::size_t lanes = EchoCell<T>::lanes, pair = EchoCell<T>::pair;
   const double time = (range + shift) / model_.law.sound_speed, df = grid_.width / static_cast<double>(bins);
   phasor_row<T>(-grid_.low * time, -df * time, bins / lanes, out, stride, weight);
@@ -238,7 +238,7 @@ void EchoCells<T>::drive_nodes(const Arrivals& arrivals, const ApertureNodes& no
   struct Sending {
     std::vector<std::size_t> firings, places;  // among the firings, and among the cell's elements
     std::vector<float> weights;
-    std::vector<T> spectrum;  // [block][2][lane], with the time that counts from the arrival
+    AlignedVector<T> spectrum;  // [block][2][lane], with the time that counts from the arrival
   };
   std::vector<Sending> all(arrivals.heard.size());
   for (std::size_t h = 0; h < all.size(); ++h) {

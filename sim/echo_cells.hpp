@@ -42,7 +42,7 @@ class EchoCells {
     std::unique_ptr<SmoothResponse::Workspace> response;
     EchoWorkspace<T> echoes;
     EchoCell<T> cell;
-    std::vector<T> waves, heard_waves, sent, drive, echo, matrix, outer_matrix, inner_drive, inner_echo, inner_waves,
+    AlignedVector<T> waves, heard_waves, sent, drive, echo, matrix, outer_matrix, inner_drive, inner_echo, inner_waves,
         received, summed, basis, row, element_weights;
     std::vector<std::complex<T>> spectra;
     std::vector<EchoPoint<T>> points;
@@ -63,7 +63,7 @@ class EchoCells {
   /// exp(-i k range - a range + ...) over a block's bins, `stride` values from block to block; counts from `shift` [m].
   /// Times a weight.
   void wave(double range, double shift, double weight, std::size_t bins, T* out, std::size_t stride,
-            std::vector<T>& row);
+            AlignedVector<T>& row);
   /// Where elements are many strips and transmits many, one block of the whole elements' weights, waves included:
   /// [element][node][2][lane].
   bool by_elements(const Arrivals& arrivals, const ApertureNodes& nodes) const;

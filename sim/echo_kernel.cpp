@@ -3,17 +3,17 @@
 #include <algorithm>
 #include <cmath>
 #include <numbers>
-#include <type_traits>
 
 #include "core/progress.hpp"
+#include "sim/echo_sums.hpp"
 #include "sim/lanes.hpp"
 
 namespace sonoforge {
 namespace {
 
-constexpr std::size_t together = 4;       // scatterers that share loads and stores
+constexpr std::size_t together = EchoSums<float>::together;
 constexpr std::size_t large_block = 8192;  // complex products of a block that take tens of microseconds
-constexpr std::size_t matrix_chunk = 16;  // scatterers added to a block of the matrix while that is at hand
+constexpr std::size_t matrix_chunk = 16;   // scatterers added to a block of the matrix while that is at hand
 
 /// exp(x) for |x| < 1 or so: what a cell's size leaves of the loss.
 template <class T>
@@ -199,44 +199,6 @@ class Responses {
   const T* amplitude_;  // [scatterer][width]
 };
 
-/// One block of bins of a transmit: P of `count` scatterers, then their part of E. `on`: psi turns on to the next
-/// block, by the factors `steps`: [scatterer][re, im][padded node].
-template <class T, std::size_t count, bool on>
-void echo_block(std::size_t nodes, std::conditional_t<on, T, const T>* psi, const EchoPoint<T>* points, const T* drive,
-                T* echo, [[maybe_unused]] const T* steps, [[maybe_unused]] std::size_t padded) {
-  constexpr std::size_t lanes = EchoCell<T>::lanes, pair = EchoCell<T>::pair;
-  const std::size_t each = nodes * pair;
-  V<T> pressure_re[count], pressure_im[count];
-  for (std::size_t g = 0; g < count; ++g) pressure_re[g] = V<T>{}, pressure_im[g] = V<T>{};
-  for (std::size_t j = 0; j < each; j += pair) {
-    const V<T> d_re = load(drive + j), d_im = load(drive + j + lanes);
-    for (std::size_t g = 0; g < count; ++g) {
-      const V<T> p_re = load(psi + g * each + j), p_im = load(psi + g * each + j + lanes);
-      multiply_add<T>(d_re, d_im, p_re, p_im, pressure_re[g], pressure_im[g]);
-    }
-  }
-  for (std::size_t g = 0; g < count; ++g) {
-    const V<T> turned = pressure_re[g] * points[g].real - pressure_im[g] * points[g].imaginary;
-    pressure_im[g] = pressure_re[g] * points[g].imaginary + pressure_im[g] * points[g].real;
-    pressure_re[g] = turned;
-  }
-  for (std::size_t j = 0; j < each; j += pair) {
-    V<T> e_re = load(echo + j), e_im = load(echo + j + lanes);
-    for (std::size_t g = 0; g < count; ++g) {
-      const V<T> p_re = load(psi + g * each + j), p_im = load(psi + g * each + j + lanes);
-      multiply_add<T>(pressure_re[g], pressure_im[g], p_re, p_im, e_re, e_im);
-      if constexpr (on) {
-        // To the next block.
-        const T c = steps[g * 2 * padded + j / pair], s = steps[(g * 2 + 1) * padded + j / pair];
-        store(psi + g * each + j, p_re * c - p_im * s);
-        store(psi + g * each + j + lanes, p_re * s + p_im * c);
-      }
-    }
-    store(echo + j, e_re);
-    store(echo + j + lanes, e_im);
-  }
-}
-
 /// One block of the matrix: K += sum over `count` scatterers.
 template <class T, std::size_t count>
 void matrix_block(std::size_t nodes, const T* psi, const EchoPoint<T>* points, T* matrix) {
@@ -267,24 +229,18 @@ void matrix_block(std::size_t nodes, const T* psi, const EchoPoint<T>* points, T
 template <class T>
 void add_echoes(const EchoCell<T>& cell, std::span<const EchoPoint<T>> points, const T* basis, std::size_t transmits,
                 const T* drive, T* echo, EchoWorkspace<T>& w) {
+  const EchoSums<T>& sums = echo_sums<T>();
   const std::size_t slab = cell.nodes * EchoCell<T>::pair;
   for (std::size_t first = 0; first < points.size(); first += together) {
     const std::size_t count = std::min(together, points.size() - first);
     check_interrupted();
     Responses<T> responses(cell, points, first, count, basis, w);
     const EchoPoint<T>* const some = points.data() + first;
-    const auto add = count == 4   ? echo_block<T, 4, false>
-                     : count == 3 ? echo_block<T, 3, false>
-                     : count == 2 ? echo_block<T, 2, false>
-                                  : echo_block<T, 1, false>;
     if (cell.frequencies == 1 && transmits == 1) {
       // Responses are the states themselves.
-      const auto add_on = count == 4   ? echo_block<T, 4, true>
-                          : count == 3 ? echo_block<T, 3, true>
-                          : count == 2 ? echo_block<T, 2, true>
-                                       : echo_block<T, 1, true>;
       for (std::size_t b = 0; b < cell.blocks(); ++b)
-        add_on(cell.nodes, w.state.data(), some, drive + b * slab, echo + b * slab, w.steps.data(), cell.padded);
+        sums.block_on[count - 1](cell.nodes, w.state.data(), some, drive + b * slab, echo + b * slab, w.steps.data(),
+                                 cell.padded);
       continue;
     }
     const bool large = cell.nodes * (transmits + cell.frequencies) > large_block;
@@ -293,7 +249,7 @@ void add_echoes(const EchoCell<T>& cell, std::span<const EchoPoint<T>> points, c
       const T* const psi = responses.block(b);
       for (std::size_t t = 0; t < transmits; ++t) {
         const std::size_t at = t * cell.size() + b * slab;
-        add(cell.nodes, psi, some, drive + at, echo + at, nullptr, 0);
+        sums.block[count - 1](cell.nodes, psi, some, drive + at, echo + at, nullptr, 0);
       }
       if (b + 1 < cell.blocks()) responses.advance();
     }

@@ -1,9 +1,9 @@
 #pragma once
 #include <cstddef>
 #include <span>
-#include <vector>
 
 #include "core/vec3.hpp"
+#include "sim/aligned_vector.hpp"
 
 namespace sonoforge {
 
@@ -22,14 +22,14 @@ struct EchoCell {
   static constexpr std::size_t pair = 2 * lanes;     ///< of real and imaginary parts of a block
   std::size_t nodes = 0, bins = 0, frequencies = 1;  ///< bins: a multiple of lanes
   std::size_t padded = 0;                            ///< nodes, rounded up to a multiple of lanes
-  std::vector<T> dx, dy, dz, range;                  ///< [padded] from the node to the cell's centre [m]
+  AlignedVector<T> dx, dy, dz, range;                  ///< [padded] from the node to the cell's centre [m]
   T turns0 = 0, turns1 = 0;                          ///< k0 / 2 pi, k1 / 2 pi [1/m]
   T loss0 = 0, loss1 = 0;                            ///< a0, a1 [Np/m]
   bool lossy = false;
   const T* interpolation = nullptr;      ///< [frequency][bin]
-  std::vector<T> rest_turns, rest_loss;  ///< [frequency] of k and a beside the straight line; may be empty
+  AlignedVector<T> rest_turns, rest_loss;  ///< [frequency] of k and a beside the straight line; may be empty
   std::size_t terms = 0;                 ///< spatial basis functions; 0: amplitudes are given per scatterer
-  std::vector<T> amplitudes;             ///< [term or scatterer][width()]: [node][frequency][2]
+  AlignedVector<T> amplitudes;             ///< [term or scatterer][width()]: [node][frequency][2]
 
   std::size_t blocks() const { return bins / lanes; }
   std::size_t size() const { return 2 * nodes * bins; }  ///< of the spectra of all nodes
@@ -46,7 +46,7 @@ struct EchoPoint {
 /// Buffers of one thread.
 template <class T>
 struct EchoWorkspace {
-  std::vector<T> psi, state, steps, amplitude, difference, square, product;
+  AlignedVector<T> psi, state, steps, amplitude, difference, square, product;
 };
 
 /// E_j(b) += sum_s strength_s P_s(b) psi_j(s, b), P_s(b) = sum_j drive_j(b) psi_j(s, b), for each transmit.

@@ -25,7 +25,7 @@ double EchoTree::blocks(const CellSight& sight) const {
 double EchoTree::sums(const CellSight& sight, double n, double j, double b, bool by_matrix) const {
   const double m = static_cast<double>(sight.frequencies), t = static_cast<double>(transmit_count_);
   const double terms = sight.smooth ? static_cast<double>(sight.terms[0] * sight.terms[1] * sight.terms[2]) : n;
-  const double responses = 4 + (m > 1 ? 3 + 1.2 * m : 0), pairs = by_matrix ? (j + 1) / 2 * 2.4 : 4.6 * t;
+  const double responses = 3 + (m > 1 ? 3 + 1.2 * m : 0), pairs = by_matrix ? (j + 1) / 2 * 2.4 : 3.2 * t;
   return std::min(terms, n) * j * response_.cycles(sight.frequencies) + n * j * (25 + b * (responses + pairs)) +
          (terms < n ? n * (100 + 3 * terms + 0.3 * terms * m * j) : 0);
 }
@@ -47,7 +47,7 @@ double EchoTree::channels(const CellSight& sight) const {
   const double strips = static_cast<double>(aperture_.strips()), elements = senders / strips;
   const double j = static_cast<double>(sight.count.nodes), b = blocks(sight), bins = 8 * b;
   const double loss = model_.law.lossless ? 0 : 40 * 8, transform = 1.2 * bins * std::log2(bins) + 300;
-  const double mixed = j < senders ? std::min(2.3 * t * senders * j, 2.2 * senders * j + 4.6 * t * elements * j) : 0;
+  const double mixed = j < senders ? std::min(1.0 * t * senders * j, 2.2 * senders * j + 4.6 * t * elements * j) : 0;
   return 5000 + senders * (300 + b * (16 + loss)) + b * mixed +
          t * elements * (b * 20 * std::min(strips, 2.0) + transform) + t * j * b * 6;
 }
@@ -66,7 +66,7 @@ EchoTree::Cost EchoTree::cost_inside(const CellSight& sight, double n, const Out
   const double step = 6000 + 8 * p * j + p * (100 + b * 6);
   if (outer.by_matrix)
     return with_points(sight, n, j, b, true, step + b * (j * j * 6 + p * j * (j + p / 2) * 1.2 + p * p * 3));
-  const double apart = step + t * b * p * (16 + 2.3 * j);
+  const double apart = step + t * b * p * (14 + 1.0 * j);
   const Cost one_by_one = with_points(sight, n, j, b, false, apart);
   const Cost matrix = with_points(sight, n, j, b, true, apart + b * j * j * (2.4 * t + 4));
   return one_by_one.cycles <= matrix.cycles ? one_by_one : matrix;

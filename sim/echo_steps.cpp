@@ -2,6 +2,7 @@
 
 #include "core/progress.hpp"
 #include "sim/echo_kernel.hpp"
+#include "sim/echo_sums.hpp"
 #include "sim/lanes.hpp"
 #include "sim/vector_math.hpp"
 
@@ -11,24 +12,6 @@ namespace sonoforge {
 namespace {
 
 constexpr std::size_t many_products = 4096;  // of one row of a matrix, which take tens of microseconds
-
-template <class T, std::size_t count>
-void mix_columns(const T* in, std::size_t rows, std::size_t in_step, const float* weights, std::size_t row_step,
-                 std::size_t column_step, T* out, std::size_t out_step) {
-  constexpr std::size_t lanes = EchoCell<T>::lanes;
-  V<T> re[count] = {}, im[count] = {};
-  for (std::size_t r = 0; r < rows; ++r, in += in_step, weights += row_step) {
-    const V<T> x = load(in), y = load(in + lanes);
-    for (std::size_t c = 0; c < count; ++c) {
-      const T weight = static_cast<T>(weights[c * column_step]);
-      re[c] += weight * x, im[c] += weight * y;
-    }
-  }
-  for (std::size_t c = 0; c < count; ++c) {
-    store(out + c * out_step, re[c]);
-    store(out + c * out_step + lanes, im[c]);
-  }
-}
 
 template <class T, std::size_t count>
 void mix_wave_columns(const T* in, std::size_t rows, const T* weights, std::size_t row_step, std::size_t column_step,
@@ -89,33 +72,7 @@ void whole_matrix(std::size_t nodes, const T* lower, T* whole) {
 template <class T>
 void mix(const T* in, std::size_t rows, std::size_t in_step, const float* weights, std::size_t row_step,
          std::size_t column_step, T* out, std::size_t columns, std::size_t out_step) {
-  constexpr std::size_t tile = 6;
-  std::size_t c = 0;
-  const auto part = [&](auto count) {
-    mix_columns<T, decltype(count)::value>(in, rows, in_step, weights + c * column_step, row_step, column_step,
-                                           out + c * out_step, out_step);
-    c += count;
-  };
-  while (c + tile <= columns) part(std::integral_constant<std::size_t, tile>());
-  switch (columns - c) {
-    case 5:
-      part(std::integral_constant<std::size_t, 5>());
-      break;
-    case 4:
-      part(std::integral_constant<std::size_t, 4>());
-      break;
-    case 3:
-      part(std::integral_constant<std::size_t, 3>());
-      break;
-    case 2:
-      part(std::integral_constant<std::size_t, 2>());
-      break;
-    case 1:
-      part(std::integral_constant<std::size_t, 1>());
-      break;
-    default:
-      break;
-  }
+  echo_sums<T>().mix(in, rows, in_step, weights, row_step, column_step, out, columns, out_step);
 }
 
 template <class T>

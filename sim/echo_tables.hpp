@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "sim/aligned_vector.hpp"
+
 #include "core/progress.hpp"
 #include "sim/echo_band.hpp"
 #include "sim/echo_kernel.hpp"
@@ -33,10 +35,10 @@ class EchoTables {
   /// [frequency][bin]
   const T* interpolation(std::size_t count, std::size_t bins) {
     const std::lock_guard lock(mutex_);
-    std::vector<T>& matrix = interpolations_[{count, bins}];
+    AlignedVector<T>& matrix = interpolations_[{count, bins}];
     if (matrix.empty()) {
       memory_.take(static_cast<double>(count) * static_cast<double>(bins) * sizeof(T));
-      std::vector<T> made(count * bins);
+      AlignedVector<T> made(count * bins);
       std::vector<double> weights(count);
       for (std::size_t b = 0; b < bins; ++b) {
         check_interrupted();
@@ -49,7 +51,7 @@ class EchoTables {
   }
   /// sum over laws of weight exp(-i 2 pi f delay), times the element's own drive: [transmit], each
   /// [block][firing][2][lane].
-  const std::vector<std::vector<T>>& drives(std::size_t bins) {
+  const std::vector<AlignedVector<T>>& drives(std::size_t bins) {
     Drives* drives;
     {
       const std::lock_guard lock(mutex_);
@@ -62,9 +64,9 @@ class EchoTables {
       for (const auto& firings : firings_) senders += static_cast<double>(firings.size());
       memory_.take(senders * 2 * static_cast<double>(bins) * sizeof(T));
       drives->tables.clear();  // of an attempt that was interrupted
-      std::vector<T> wave(2 * bins);
+      AlignedVector<T> wave(2 * bins);
       for (const auto& firings : firings_) {
-        std::vector<T> table(firings.size() * 2 * bins);
+        AlignedVector<T> table(firings.size() * 2 * bins);
         const std::size_t stride = firings.size() * pair;
         for (std::size_t i = 0; i < firings.size(); ++i) {
           check_interrupted();
@@ -118,7 +120,7 @@ class EchoTables {
  private:
   struct Drives {
     std::once_flag once;
-    std::vector<std::vector<T>> tables;
+    std::vector<AlignedVector<T>> tables;
   };
   const EchoModel& model_;
   const std::vector<std::vector<Firing>>& firings_;
@@ -128,7 +130,7 @@ class EchoTables {
                         "Use fewer elements or transmits, a shorter pulse, or 'engine: {type: exact}'"};
   std::mutex mutex_;
   std::map<std::size_t, FrequencyNodes> nodes_;
-  std::map<std::pair<std::size_t, std::size_t>, std::vector<T>> interpolations_;
+  std::map<std::pair<std::size_t, std::size_t>, AlignedVector<T>> interpolations_;
   std::map<std::size_t, Drives> drives_;
   std::map<std::pair<std::size_t, double>, Bins> bins_;
 };
