@@ -63,6 +63,15 @@ double Scene::speckle_snr(const LabelMap& classes) const {
   if (grid.kind != PixelGrid::Kind::cartesian || classes.grid.size() != grid.size()) return NAN;
   const auto side = [](const Axis& a) { return static_cast<std::size_t>(std::max(1L, std::lround(2e-3 / a.step))); };
   const std::size_t wide = side(grid.x), deep = side(grid.z), pixels = grid.size();
+  // Only where there is speckle: of a wire in water the ratio means nothing.
+  constexpr std::size_t fewest = 10;
+  const std::size_t across = grid.x.count / wide, down = grid.z.count / deep;
+  std::vector<std::size_t> scatterers(across * down);
+  for (const Vec3& at : experiment.phantom.scatterers.positions) {
+    const double i = (at.x - grid.x.from) / grid.x.step / static_cast<double>(wide), k = (at.z - grid.z.from) / grid.z.step / static_cast<double>(deep);
+    if (i >= 0 && i < static_cast<double>(across) && k >= 0 && k < static_cast<double>(down))
+      ++scatterers[static_cast<std::size_t>(k) * across + static_cast<std::size_t>(i)];
+  }
   std::vector<double> ratios;
   for (std::size_t z0 = 0; z0 + deep <= grid.z.count; z0 += deep)
     for (std::size_t x0 = 0; x0 + wide <= grid.x.count; x0 += wide) {
@@ -75,7 +84,7 @@ double Scene::speckle_snr(const LabelMap& classes) const {
           sum += level, squares += level * level;
         }
       const double n = static_cast<double>(wide * deep), variance = squares / n - (sum / n) * (sum / n);
-      if (!marked && variance > 0) ratios.push_back(sum / n / std::sqrt(variance));
+      if (!marked && variance > 0 && scatterers[z0 / deep * across + x0 / wide] >= fewest) ratios.push_back(sum / n / std::sqrt(variance));
     }
   if (ratios.size() < 5) return NAN;
   std::nth_element(ratios.begin(), ratios.begin() + static_cast<std::ptrdiff_t>(ratios.size() / 2), ratios.end());

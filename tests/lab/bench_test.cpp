@@ -54,5 +54,17 @@ TEST(LabBench, TheFirstSceneHasFullSpeckle) {
   }
 }
 
+// Of wires without tissue around them there is nothing to say.
+TEST(LabBench, WiresAloneHaveNoSpeckle) {
+  std::string scene = start;
+  scene.erase(scene.find("  regions:"), scene.find("  extent:") - scene.find("  regions:"));
+  scene.erase(scene.find("  scatterer_density:"), scene.find("  wires:") - scene.find("  scatterer_density:"));
+  scene.replace(scene.find("background: liver"), 17, "background: water");
+  const nlohmann::json facts = Bench().answer({{"view", "image"}, {"config", scene}})["facts"];
+  ASSERT_TRUE(facts.is_object());
+  EXPECT_EQ(facts["scatterers"], 2);
+  EXPECT_TRUE(facts["speckle_snr"].is_null()) << facts;
+}
+
 }  // namespace
 }  // namespace sonoforge::lab
