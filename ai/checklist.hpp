@@ -6,20 +6,20 @@
 
 namespace sonoforge {
 
-/// What a report on a model must say, in our words, after CLAIM 2024, TRIPOD+AI and STARD-AI [tejani2024, collins2024,
-/// sounderajah2025], and whether this one says it. A report of simulated images can meet some, and never those on
+/// An item of CLAIM 2024, TRIPOD+AI or STARD-AI [tejani2024, collins2024, sounderajah2025] by its published number, in
+/// our words, and whether this report meets it. A report of simulated images can meet some, and never those on
 /// patients.
 struct ChecklistItem {
+  std::string list, number;
   std::string topic;
-  std::string lists;  ///< those that ask for it
   enum class Status { met, partly, missing };
   Status status = Status::missing;
   std::string where;  ///< chapter, or why it is missing
 };
-std::vector<ChecklistItem> checklist(const ValidateConfig& config, const Manifest& manifest,
-                                     const Evaluation& evaluation, const ReportOrigin& origin);
-ReportSection checklist_section(const ValidateConfig& config, const Manifest& manifest, const Evaluation& evaluation,
-                                const ReportOrigin& origin);
+/// All items, list after list, in the order of their numbers.
+std::vector<ChecklistItem> checklist(const ValidateConfig& config, const Evaluation& evaluation,
+                                     const ReportOrigin& origin);
+ReportSection checklist_section(const ValidateConfig& config, const Evaluation& evaluation, const ReportOrigin& origin);
 
 /// What a user of the model must know, on a few lines: what it does, what it learned from, how well and for whom worst,
 /// and what it is not for [mitchell2019].

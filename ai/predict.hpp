@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "ai/dataset.hpp"
+#include "ai/foreign_model.hpp"
 #include "ai/train.hpp"
 #include "core/image.hpp"
 
@@ -31,6 +32,9 @@ class Predictor {
  public:
   /// Throws `UserError` for anything but a model.pt of `train`.
   explicit Predictor(const std::filesystem::path& model);
+  /// Any TorchScript file, used as it is described. Throws `ConfigError`, with keys from the top of the config, where the
+  /// file does not take or give what is described, here and at each answer.
+  explicit Predictor(const ForeignModel& model);
   ~Predictor();
   Predictor(Predictor&&) noexcept;
 

@@ -8,6 +8,7 @@
 
 #include "ai/dataset.hpp"
 #include "ai/disparity.hpp"
+#include "ai/foreign_model.hpp"
 #include "ai/manifest.hpp"
 #include "ai/validation_metrics.hpp"
 #include "core/fields.hpp"
@@ -64,7 +65,8 @@ struct PlanConfig : Configurable {
 struct ValidateConfig : Configurable {
   std::int64_t format = 1;
   std::filesystem::path data;         ///< folder of `generate`
-  std::filesystem::path model;        ///< model.pt of `train`, or
+  std::filesystem::path model;        ///< model.pt of `train`, or any TorchScript file with `torchscript`, or
+  std::optional<ForeignDescription> torchscript;
   std::filesystem::path predictions;  ///< folder of predictions made elsewhere, or
   std::vector<std::string> program;   ///< a command that is run for each case (ai/external_program.hpp)
   double time_limit = 60;             ///< of one run [s]
@@ -91,6 +93,8 @@ struct ValidateConfig : Configurable {
 
   void fields(FieldVisitor& visit) override;
   void check() const override;
+  /// The described TorchScript file.
+  ForeignModel foreign() const;
   /// The metrics asked for, or the usual ones.
   std::vector<std::string> measured_metrics() const;
 };

@@ -17,9 +17,6 @@ std::string suggestion(const std::string& word, const std::vector<std::string>& 
   return near.empty() ? "Known: " + joined(known) : "Did you mean '" + near + "'?";
 }
 
-const std::vector<std::string_view> task_names{"segmentation", "classification", "measurement",
-                                               "map",          "detection",      "survival"};
-
 }  // namespace
 
 void SubgroupConfig::fields(FieldVisitor& visit) {
@@ -87,7 +84,8 @@ void DriftConfig::fields(FieldVisitor& visit) {
 void ValidateConfig::fields(FieldVisitor& visit) {
   visit(format, {.key = "sonoforge", .doc = "Version of the config format.", .min = 1, .max = 1});
   visit(data, {.key = "data", .doc = "Folder that `generate` wrote, or a config of `generate`: its samples are then made in memory, as they are needed.", .required = true});
-  visit(model, {.key = "model", .doc = "The model.pt that `train` wrote."});
+  visit(model, {.key = "model", .doc = "The model.pt that `train` wrote, or any TorchScript file that `torchscript` describes."});
+  visit(torchscript, {.key = "torchscript", .doc = "For a TorchScript file made elsewhere: what goes into it and what comes out."});
   visit(predictions,
         {.key = "predictions",
          .doc = "Instead of a model: a folder with ID.png, ID.nii, ID.nii.gz or ID.hdf5 a case, or predictions.csv."});
@@ -99,7 +97,7 @@ void ValidateConfig::fields(FieldVisitor& visit) {
   visit(time_limit, {.key = "time_limit", .doc = "Of one run of the program.", .unit = Unit::second, .min = 0.01, .max = 86400});
   visit.choice(split, {"train", "validation", "test"}, {.key = "split", .doc = "Which patients."});
   visit.choice(
-      task, task_names,
+      task, validation_task_names,
       {.key = "task",
        .doc = "What is judged: masks, scores of disease, true numbers, maps, marks on lesions, or risks of an event."});
   visit(label,
@@ -159,6 +157,17 @@ std::vector<std::string> ValidateConfig::measured_metrics() const {
   return {};
 }
 
+ForeignModel ValidateConfig::foreign() const {
+  ForeignModel one;
+  one.model = model;
+  if (torchscript) one.torchscript = *torchscript;
+  one.task = task;
+  one.label = label;
+  one.truth = truth;
+  one.positive = positive;
+  return one;
+}
+
 void ValidateConfig::check() const {
   const int judged = !model.empty() + !predictions.empty() + !program.empty();
   if (judged != 1)
@@ -186,11 +195,16 @@ void ValidateConfig::check() const {
     throw ConfigError(
         "positive", "no value counts as diseased (nothing could be found). Write for example 'positive: [malignant]'");
 
+  if (torchscript) {
+    if (model.empty()) throw ConfigError("torchscript", "there is no model that it would describe (predictions and programs need no description). Name the TorchScript file in 'model'");
+    foreign().check();
+  }
+
   const auto known = metric_names(task), measured = measured_metrics();
   for (const auto& metric : measured)
     if (!find_metric(task, metric))
       throw ConfigError("metrics", "unknown metric '" + metric + "' (task " +
-                                       std::string(task_names[static_cast<std::size_t>(task)]) +
+                                       std::string(validation_task_names[static_cast<std::size_t>(task)]) +
                                        " has: " + joined(known) + "). " + suggestion(metric, known));
   if (std::set<std::string>(measured.begin(), measured.end()).size() != measured.size())
     throw ConfigError("metrics", "a metric is named twice (once is enough). Remove one");

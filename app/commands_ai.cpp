@@ -189,7 +189,7 @@ int check_command(const CommandLine& line) {
   const auto has_one_of = [&](const std::vector<std::string>& keys) { return std::any_of(keys.begin(), keys.end(), [&](const auto& key) { return root.find(key) != nullptr; }); };
   const bool learns = root.find("data") && !root.find("phantom") && has_one_of({"model", "predictions", "task", "optimizer", "loss", "epochs"});
   const ConfigNode* model = root.find("model");
-  const bool judges = has_one_of({"predictions", "gates", "metrics", "subgroups", "split", "threshold", "truth"}) ||
+  const bool judges = has_one_of({"predictions", "torchscript", "gates", "metrics", "subgroups", "split", "threshold", "truth"}) ||
                       (model && model->kind == ConfigNode::Kind::scalar && model->scalar.ends_with(".pt"));
   if (root.find("study")) {
     const auto study = take_study(tree);

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <iostream>
 
@@ -84,16 +85,40 @@ static std::vector<PredictedFile> predicted_by(const Predictor& predictor, const
   return predict_set(predictor, data, rows, folder);
 }
 
+/// What `predict` reads as MODEL where that is a config: model, torchscript and what the module is for; its other keys are `validate`'s.
+static bool is_config(const std::filesystem::path& file) { return file.extension() == ".yaml" || file.extension() == ".yml"; }
+static ConfigTree read_foreign(const std::filesystem::path& file, ForeignModel& model) {
+  ConfigTree tree = ConfigTree::load(file);
+  std::vector<std::string> others;
+  const std::vector<std::string> own{"model", "torchscript", "task", "label", "truth", "positive"};
+  for (const auto& entry : tree.root().entries)
+    if (std::find(own.begin(), own.end(), entry.key) == own.end()) others.push_back(entry.key);
+  tree.read(model, others);
+  return tree;
+}
+
+static std::vector<PredictedFile> predicted_by_model(const std::filesystem::path& model, const std::vector<std::filesystem::path>& files, const std::filesystem::path& folder) {
+  if (is_config(model)) {
+    ForeignModel described;
+    const ConfigTree tree = read_foreign(model, described);
+    std::vector<PredictedFile> predicted;
+    tree.locate("", [&] { predicted = predicted_by(Predictor(described), files, folder); });
+    return predicted;
+  }
+  const Predictor predictor(model);
+  const auto heads = head_models(predictor, model);
+  if (heads.empty()) return predicted_by(predictor, files, folder);
+  std::vector<PredictedFile> predicted;
+  for (const auto& [name, file] : heads)
+    for (auto& one : predicted_by(Predictor(file), files, folder / name)) predicted.push_back(std::move(one));
+  return predicted;
+}
+
 int predict_command(const CommandLine& line) {
   const std::filesystem::path model = line.inputs[0];
   const std::vector<std::filesystem::path> files(line.inputs.begin() + 1, line.inputs.end());
   const auto folder = line.output.empty() ? std::filesystem::path("out") / "predictions" : line.output;
-  std::vector<PredictedFile> predicted;
-  const Predictor predictor(model);
-  const auto heads = head_models(predictor, model);
-  if (heads.empty()) predicted = predicted_by(predictor, files, folder);
-  for (const auto& [name, file] : heads)
-    for (auto& one : predicted_by(Predictor(file), files, folder / name)) predicted.push_back(std::move(one));
+  const std::vector<PredictedFile> predicted = predicted_by_model(model, files, folder);
   nlohmann::ordered_json json = nlohmann::ordered_json::array();
   for (const auto& p : predicted) {
     nlohmann::ordered_json one{{"input", p.input.string()}};

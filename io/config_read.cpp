@@ -342,9 +342,17 @@ class Reader : public FieldVisitor {
     try {
       object.check();
     } catch (const ConfigError& error) {
-      const ConfigNode* at = error.key().empty() ? nullptr : node.find(error.key());
+      // A key of a part, as 'output.classes': as far down as the file has it.
+      const ConfigNode* at = &node;
+      for (std::size_t begin = 0; begin <= error.key().size() && !error.key().empty();) {
+        const std::size_t end = std::min(error.key().find('.', begin), error.key().size());
+        const ConfigNode* next = at->find(error.key().substr(begin, end - begin));
+        if (!next) break;
+        at = next;
+        begin = end + 1;
+      }
       const std::string prefix = error.key().empty() ? what : error.key();
-      note(at ? at->where : node.where, prefix.empty() ? error.what() : prefix + ": " + error.what());
+      note(at->where, prefix.empty() ? error.what() : prefix + ": " + error.what());
     } catch (const UserError& error) {
       for (const auto& problem : error.problems()) note(problem.where.file.empty() ? node.where : problem.where, problem.text);
     }

@@ -3,11 +3,9 @@
 // Only the parts of LibTorch that are used: its umbrella header takes a minute to compile.
 #include <ATen/Context.h>
 #include <ATen/Functions.h>
-#include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/jit/api/module.h>
-#include <torch/csrc/jit/runtime/graph_executor.h>
 #include <torch/csrc/jit/serialization/import.h>
 #include <torch/jit.h>
 
@@ -15,6 +13,7 @@
 #include <mutex>
 #include <sstream>
 
+#include "ai/torch/execution.hpp"
 #include "core/error.hpp"
 #include "core/parallel.hpp"
 #include "io/atomic_file.hpp"
@@ -22,6 +21,13 @@
 
 namespace sonoforge {
 namespace {
+
+const std::vector<std::string>& metadata_names() {
+  static const std::vector<std::string> names{"sonoforge.json", "train.yaml"};
+  return names;
+}
+
+}  // namespace
 
 void set_up_torch() {
   static std::once_flag once;
@@ -32,27 +38,6 @@ void set_up_torch() {
     at::globalContext().setDeterministicAlgorithms(true, false);
   });
 }
-
-// While it lives, this thread runs the script as it is written and with no further threads: torch splits its sums by
-// thread, and it would derive its own gradients for a part of the script, which round differently. Both settings
-// belong to the thread.
-class PlainExecution {
- public:
-  PlainExecution() {
-    at::init_num_threads();
-    at::set_num_threads(1);
-  }
-
- private:
-  torch::jit::GraphOptimizerEnabledGuard unchanged_{false};
-};
-
-const std::vector<std::string>& metadata_names() {
-  static const std::vector<std::string> names{"sonoforge.json", "train.yaml"};
-  return names;
-}
-
-}  // namespace
 
 struct Network::Impl {
   torch::jit::Module module;
@@ -171,7 +156,7 @@ Network Network::load(const std::filesystem::path& file, std::map<std::string, s
   } catch (const std::exception&) {
     // Torch's own text is a stack trace of its internals; what the user can do about it is the same in every case.
   }
-  refuse_file(file, "this is not a model of Sonoforge (TorchScript with its metadata). Give the model.pt that `sonoforge train` wrote");
+  refuse_file(file, "this is not a model of Sonoforge (TorchScript with its metadata). Give the model.pt that `sonoforge train` wrote, or say in 'torchscript' of a config what goes into the file and what comes out");
 }
 
 std::size_t Network::parameter_count() const {

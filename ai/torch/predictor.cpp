@@ -1,12 +1,14 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <optional>
 
 #include <nlohmann/json.hpp>
 
 #include "ai/predict.hpp"
 #include "ai/resample.hpp"
 #include "ai/survival.hpp"
+#include "ai/torch/foreign_network.hpp"
 #include "ai/torch/network.hpp"
 #include "io/config.hpp"
 #include "io/file_checks.hpp"
@@ -14,12 +16,15 @@
 namespace sonoforge {
 
 struct Predictor::Impl {
-  Network network;
+  std::optional<Network> network;
   std::string metadata, data_hash, unit;
   TrainConfig config;
   TensorShape input;
   double dropout = 0;
   std::size_t features = 0;  ///< that dropout may switch off
+  // Or a file made elsewhere.
+  std::optional<ForeignNetwork> foreign = {};
+  ForeignModel description = {};
 };
 
 Predictor::Predictor(const std::filesystem::path& model) {
@@ -44,6 +49,21 @@ Predictor::Predictor(const std::filesystem::path& model) {
     refuse_file(model, "its metadata and its training config do not agree. Give the model.pt that `sonoforge train` wrote");
   }
 }
+
+Predictor::Predictor(const ForeignModel& model) {
+  model.check();
+  impl_ = std::make_unique<Impl>();
+  impl_->foreign.emplace(model.model, model.torchscript.output.item);
+  impl_->description = model;
+  impl_->metadata = model.metadata();
+  impl_->unit = model.unit();
+  impl_->config = model.as_trained();
+  impl_->config.resolve();
+  impl_->input = impl_->config.input_shape();
+  // Black all over: whether shapes fit shows before the first case.
+  answer_to(std::vector<float>(impl_->input.size(), model.torchscript.input.kind == ForeignInput::Kind::image ? static_cast<float>(-model.torchscript.input.dynamic_range) : 0.0F));
+}
+
 Predictor::~Predictor() = default;
 Predictor::Predictor(Predictor&&) noexcept = default;
 
@@ -84,13 +104,19 @@ Answer Predictor::answer(const Dataset& data, std::size_t row, const ZeaFile& co
 }
 
 Answer Predictor::answer_to(std::vector<float> seen) const {
-  const SampleArrays input{std::move(seen)};
   Answer answer;
-  answer.values = impl_->network.outputs(input, impl_->input, &answer.shape).front();
+  if (impl_->foreign) {
+    std::vector<std::int64_t> sides;
+    const auto given = impl_->foreign->run(impl_->description.tensor(seen), impl_->description.tensor_sides(), sides);
+    answer.values = impl_->description.answer(given, sides, answer.shape);
+    return answer;
+  }
+  const SampleArrays input{std::move(seen)};
+  answer.values = impl_->network->outputs(input, impl_->input, &answer.shape).front();
   std::vector<std::vector<float>> drawn;
   const auto size = static_cast<std::ptrdiff_t>(answer.values.size());
-  if (impl_->network.is_ensemble()) {
-    const auto all = impl_->network.members(input, impl_->input).front();
+  if (impl_->network->is_ensemble()) {
+    const auto all = impl_->network->members(input, impl_->input).front();
     for (auto one = all.begin(); one + size <= all.end(); one += size) drawn.emplace_back(one, one + size);
   } else if (impl_->config.dropout_samples > 0 && impl_->dropout > 0) {
     const auto count = static_cast<std::size_t>(impl_->config.dropout_samples);
@@ -99,7 +125,7 @@ Answer Predictor::answer_to(std::vector<float> seen) const {
     for (std::size_t k = 0; k < count; ++k)
       for (std::size_t i = 0; i < impl_->features; ++i)
         keeps[k][i] = random.child("sample", k).uniform_at(i) < impl_->dropout ? 0.0F : static_cast<float>(1 / (1 - impl_->dropout));
-    drawn = impl_->network.sampled(SampleArrays(count, input.front()), impl_->input, keeps);
+    drawn = impl_->network->sampled(SampleArrays(count, input.front()), impl_->input, keeps);
   }
   if (drawn.size() < 2) return answer;
   answer.deviation.resize(answer.values.size());

@@ -77,6 +77,22 @@ void check_task(const ValidateConfig& config, const Predictor& predictor) {
                                        : " (this validation judges another). Write the task of the model, or give another model"));
 }
 
+/// Answers of a module made elsewhere are compared with the truth in SI units: both must measure the same.
+void check_unit(const ValidateConfig& config, const Dataset& data, const Predictor& predictor) {
+  std::string truth = config.truth_unit;
+  if (config.task == ValidationTask::map) {
+    if (data.manifest.rows.empty()) return;
+    const ZeaFile content = data.content(0);
+    for (const auto& map : content.labels)
+      if (map.name == config.label) truth = map.unit;
+  } else if (config.task != ValidationTask::measurement) {
+    return;
+  }
+  if (predictor.unit() != truth && !config.torchscript->output.unit.empty())
+    throw ConfigError("torchscript.output.unit", "the module's answers are in " + (predictor.unit().empty() ? "no unit" : predictor.unit()) + " in SI, and the truth is in " + (truth.empty() ? "none" : truth) +
+                                                     " (they measure different things). Write the unit of the module's answers");
+}
+
 }  // namespace
 
 Evaluation validate(ValidateConfig& config, const std::filesystem::path& folder, const std::function<Dataset(const std::filesystem::path&)>& open) {
@@ -92,7 +108,12 @@ Evaluation validate(ValidateConfig& config, const std::filesystem::path& folder,
   std::optional<Predictions> predictions;
   MaskSource mask_of;
   if (!config.model.empty()) {
-    predictor.emplace(config.model);
+    if (config.torchscript) {
+      predictor.emplace(config.foreign());
+      check_unit(config, data, *predictor);
+    } else {
+      predictor.emplace(config.model);
+    }
     check_task(config, *predictor);
     if (config.label.empty()) config.label = predictor->label();
     origin.label = config.truth.empty() ? config.label : config.truth;
@@ -133,7 +154,7 @@ Evaluation validate(ValidateConfig& config, const std::filesystem::path& folder,
   origin.sections = {plan_section(config, data.manifest, evaluation), robustness_section(config, data.manifest, evaluation.cases), drift_section(config, data.manifest, evaluation.cases),
                      out_of_distribution_section(config, data, evaluation), privacy_section(config, data, evaluation, training_values)};
   origin.sections.push_back(model_card_section(config, data.manifest, evaluation, origin));
-  origin.sections.push_back(checklist_section(config, data.manifest, evaluation, origin));
+  origin.sections.push_back(checklist_section(config, evaluation, origin));
   origin.models_judged = count_use(config.data, split, origin.model_sha256);
   write_validation(folder, config, data.manifest, evaluation, origin);
   return evaluation;

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
+#include <set>
+
 #include <cmath>
 #include <nlohmann/json.hpp>
 
@@ -105,19 +108,35 @@ TEST_F(RobustnessTest, PlanAndChecklistSayWhatIsThere) {
   // Deviation 0.02 over 40 patients, known within 1 / sqrt(80) = 11 %.
   EXPECT_NEAR(json["reached_standard_error"].get<double>(), 0.02 / std::sqrt(40.0), 0.4 * 0.00316);
   ReportOrigin origin;
-  const auto status = [&](const ValidateConfig& c, const std::string& topic) {
-    for (const auto& item : checklist(c, manifest, evaluation, origin))
-      if (item.topic.find(topic) == 0) return item.status;
-    ADD_FAILURE() << topic;
-    return ChecklistItem::Status::missing;
+  const auto item = [&](const ValidateConfig& c, const std::string& list, const std::string& number) {
+    for (const auto& one : checklist(c, evaluation, origin))
+      if (one.list == list && one.number == number) return one;
+    ADD_FAILURE() << list << " " << number;
+    return ChecklistItem{};
   };
-  EXPECT_EQ(status(plan, "Sample size"), ChecklistItem::Status::partly);
-  EXPECT_EQ(status(plan, "Subgroups"), ChecklistItem::Status::missing);
-  EXPECT_EQ(status(plan, "Test on data from elsewhere"), ChecklistItem::Status::missing);
-  EXPECT_EQ(status(plan, "Number of cases"), ChecklistItem::Status::partly);  // 40 patients
+  using Status = ChecklistItem::Status;
+  // Size, fairness and tests elsewhere, in all three lists.
+  EXPECT_EQ(item(plan, "CLAIM 2024", "21").status, Status::partly);
+  EXPECT_EQ(item(plan, "STARD-AI", "23").status, Status::missing);
+  EXPECT_EQ(item(plan, "TRIPOD+AI", "14").status, Status::missing);
+  EXPECT_EQ(item(plan, "CLAIM 2024", "33").status, Status::missing);
+  EXPECT_NE(item(plan, "TRIPOD+AI", "10").where.find("add 'plan:'"), std::string::npos);
   origin.sections.push_back(plan_section(plan, manifest, evaluation));
-  EXPECT_EQ(status(plan, "Sample size"), ChecklistItem::Status::met);
-  EXPECT_EQ(status(config("subgroups: [{factor: speed}]\n"), "Subgroups"), ChecklistItem::Status::met);
+  EXPECT_EQ(item(plan, "TRIPOD+AI", "10").where.find("Plan"), 0u);
+  EXPECT_EQ(item(plan, "TRIPOD+AI", "10").status, Status::partly);  // 40 patients
+  EXPECT_EQ(item(config("subgroups: [{factor: speed}]\n"), "STARD-AI", "23").status, Status::met);
+  // Every number of each list once: 44, 27 and 40 items, some in parts.
+  std::map<std::string, std::set<int>> numbers;
+  std::set<std::pair<std::string, std::string>> seen;
+  for (const auto& one : checklist(plan, evaluation, origin)) {
+    EXPECT_TRUE(seen.emplace(one.list, one.number).second) << one.list << one.number;
+    EXPECT_FALSE(one.topic.empty() || one.where.empty()) << one.list << one.number;
+    numbers[one.list].insert(std::stoi(one.number));
+  }
+  for (const auto& [list, count] : {std::pair{"CLAIM 2024", 44}, {"TRIPOD+AI", 27}, {"STARD-AI", 40}}) {
+    EXPECT_EQ(numbers[list].size(), static_cast<std::size_t>(count));
+    EXPECT_EQ(*numbers[list].rbegin(), count);
+  }
   EXPECT_NE(model_card_section(plan, manifest, evaluation, origin).html.find("simulated images only"),
             std::string::npos);
 }
