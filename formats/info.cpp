@@ -92,6 +92,23 @@ json describe_png(const std::filesystem::path& file, const std::string& start) {
           {"bit_depth", static_cast<int>(static_cast<unsigned char>(start[24]))}, {"kind", kind == kinds.end() ? "unknown" : kind->second}};
 }
 
+/// What command `field` writes.
+bool holds_field(const Hdf5Reader& reader) {
+  return reader.has("sonoforge/config") && !reader.has("tracks") &&
+         (reader.has("pressure") || reader.has("rms_pressure") || reader.has("waveforms"));
+}
+json describe_field(const Hdf5Reader& reader) {
+  json described{{"file", reader.file().string()}, {"format", "field"}, {"has_config", true}};
+  for (const std::string& name : reader.children("/")) {
+    if (reader.is_group(name)) continue;
+    json& entry = described["data"][name];
+    entry["shape"] = reader.shape(name), entry["type"] = reader.type_name(name);
+    for (const char* text : {"unit", "description"})
+      if (reader.has_attribute(name, text)) entry[text] = reader.text_attribute(name, text);
+  }
+  return described;
+}
+
 }  // namespace
 
 json describe_file(const std::filesystem::path& file) {
@@ -99,6 +116,8 @@ json describe_file(const std::filesystem::path& file) {
   const std::string start = read_file_start(file, 33);
   if (start.starts_with("\x89PNG\r\n\x1a\n")) return describe_png(file, start);
   if (const std::string ending = ending_of(file); ending == ".nii" || ending == ".nii.gz") return describe_volume(file);
+  if (start.starts_with("\x89HDF"))
+    if (const Hdf5Reader reader(file); holds_field(reader)) return describe_field(reader);
   const std::string format = detect_format(file);
   const ZeaFile content = read_any(file);
   const Acquisition& acquisition = content.acquisition;

@@ -365,6 +365,19 @@ TEST_F(Foreign, ChangedFilesAreReadAsTheyStand) {
     EXPECT_EQ(after.sequence.transmits[t].wave, before.sequence.transmits[t].wave) << t;
 }
 
+TEST_F(Foreign, DescriptionsSayWhatAFieldHolds) {
+  Hdf5Writer writer(folder / "field.hdf5");
+  writer.write<double>("rms_pressure", std::vector<double>(6, 1.5), {2, 3}, {.unit = "Pa", .description = "root mean square"});
+  writer.write<double>("x", std::vector<double>{0, 1, 2}, {3}, {.unit = "m", .description = "lateral position"});
+  writer.write_text("sonoforge/config", "sonoforge: 1\n");
+  writer.commit();
+  const auto info = describe_file(folder / "field.hdf5");
+  EXPECT_EQ(info.at("format"), "field");
+  EXPECT_EQ(info.at("data").at("rms_pressure").at("shape"), (std::vector<std::size_t>{2, 3}));
+  EXPECT_EQ(info.at("data").at("rms_pressure").at("unit"), "Pa");
+  EXPECT_EQ(info.at("data").at("x").at("type"), "float64");
+}
+
 TEST_F(Foreign, DescriptionsSayWhatIsInAFile) {
   write_zea(folder / "a.hdf5", test::everything());
   const auto info = describe_file(folder / "a.hdf5");
