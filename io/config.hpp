@@ -75,7 +75,7 @@ class ConfigTree {
   static ConfigTree parse(const std::string& text, const std::string& name = "config");
 
   /// Applies one `--set a.b.c=VALUE` (VALUE is YAML; list items by index: `phantom.regions.0.label=x`). On a mapping it replaces the whole
-  /// mapping; missing intermediate mappings are made. Throws `UserError` naming the assignment.
+  /// mapping; missing intermediate mappings are made. `null` removes the key. Throws `UserError` naming the assignment.
   void set(const std::string& assignment);
 
   /// For configs from strangers: from now on every key that names a file is a mistake, told by `read` and `draw`.

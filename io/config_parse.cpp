@@ -425,7 +425,9 @@ void ConfigTree::set(const std::string& assignment) {
   if (equals == std::string::npos)
     throw UserError(Problem{{name, 0, 0}, "has no '=' (needs KEY=VALUE). Write for example '--set seed=7'"});
   const std::string path = assignment.substr(0, equals);
-  ConfigNode value = parse_tree(assignment.substr(equals + 1), name);
+  const std::string text = assignment.substr(equals + 1);
+  const bool removes = text == "null" || text == "~";
+  ConfigNode value = parse_tree(text, name);
 
   const auto parts = split_path(path);
   ConfigNode* node = &root_;
@@ -448,6 +450,12 @@ void ConfigTree::set(const std::string& assignment) {
     }
     if (node->kind == ConfigNode::Kind::null) node->kind = ConfigNode::Kind::mapping;
     ConfigNode* next = node->find(part);
+    if (removes && (!next || i + 1 == parts.size())) {
+      if (!next)
+        throw UserError(Problem{{name, 0, 0}, "there is no key '" + path + "' to remove. Write one that the config has, or leave the flag out"});
+      std::erase_if(node->entries, [&](const auto& entry) { return &entry.value == next; });
+      return;
+    }
     if (!next) {
       node->entries.push_back({part, {name, 0, 0}, {ConfigNode::Kind::null, {}, false, {}, {}, {name, 0, 0}}});
       next = &node->entries.back().value;

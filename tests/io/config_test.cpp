@@ -172,6 +172,20 @@ TEST(Config, SetReplacesValues) {
   EXPECT_THROW(tree.set("count"), UserError);
 }
 
+TEST(Config, SetNullRemovesAKey) {
+  ConfigTree tree = ConfigTree::parse("single: {type: coin, radius: 3 mm}\ncount: 2\ndepth: 2 cm");
+  const auto usual = Everything().depth;
+  tree.set("single.radius=null");
+  tree.set("depth=~");
+  Everything e;
+  tree.read(e);
+  EXPECT_EQ(e.count, 2);
+  EXPECT_EQ(e.depth, usual);
+  EXPECT_EQ(dynamic_cast<Round&>(*e.single).radius, 11.6e-3);  // a coin's
+  for (const char* absent : {"depth=null", "single.side=null", "nothing.at.all=null"}) EXPECT_THROW(tree.set(absent), UserError) << absent;
+  EXPECT_EQ(dump_config(e).find("nothing"), std::string::npos);
+}
+
 TEST(Config, DrawsAreIndependentOfEachOther) {
   const std::string text = "focus: {uniform: [2 mm, 6 mm], factor: focus}\nname: {choice: [a, b, c], weights: [1, 0, 1], factor: kind}\n"
                            "depth: {normal: [15 mm, 4 mm], min: 14 mm, max: 16 mm}\n";
