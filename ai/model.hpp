@@ -58,7 +58,7 @@ class ModelConfig : public Configurable {
   /// Image sides must be multiples of this.
   virtual std::size_t side_multiple() const { return 1; }
 };
-/// unet, encoder, detector, visits, torchscript.
+/// unet, encoder, detector, energy, visits, torchscript.
 const Catalog& model_catalog();
 
 /// What the values of a truth are; a loss fits some of them.

@@ -120,6 +120,23 @@ ModelSource Encoder::build(TensorShape input, std::int64_t outputs) const {
   return std::move(net).finish();
 }
 
+void EnergyModel::fields(FieldVisitor& visit) {
+  visit(features, {.key = "features", .doc = "Filters whose outputs are squared.", .min = 1, .max = 512});
+  visit(kernel, {.key = "kernel", .doc = "Pixels a side of each filter.", .min = 1, .max = 31});
+}
+
+void EnergyModel::check() const {
+  if (kernel % 2 == 0) throw ConfigError("kernel", "a filter has a pixel in its middle (" + std::to_string(kernel) + " is even). Write for example " + std::to_string(kernel + 1));
+}
+
+ModelSource EnergyModel::build(TensorShape input, std::int64_t outputs) const {
+  NetworkBuilder net(input);
+  net.convolve("filter", features, kernel, false, false);
+  net.square();
+  net.weigh_all("energy", outputs);
+  return std::move(net).finish();
+}
+
 void ScriptedModel::fields(FieldVisitor& visit) {
   visit(file, {.key = "file", .doc = "TorchScript file, as torch.jit.save writes it.", .required = true});
   visit(output_stride, {.key = "stride",
@@ -144,6 +161,7 @@ const Catalog& model_catalog() {
       {row_of<UNet>("unet", "U-Net: an answer at every pixel from several resolutions."),
        row_of<Encoder>("encoder", "Convolutions and halvings, then one answer for the whole image."),
        row_of<Detector>("detector", "U-Net that ends at a quarter of the resolution, for centres of objects."),
+       row_of<EnergyModel>("energy", "Squares of filtered pixels, weighted and added up: one answer for the whole image."),
        row_of<VisitsModel>("visits", "Recurrent: reads the visits of a patient one after the other."),
        row_of<ScriptedModel>("torchscript", "A module of your own, from a TorchScript file.")},
       {},

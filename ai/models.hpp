@@ -58,6 +58,18 @@ class Encoder : public ModelConfig {
   std::size_t side_multiple() const override { return std::size_t{1} << depth; }
 };
 
+/// Energies of learned filters: one convolution, squares, and a weighted sum over pixels and features, with weights of
+/// their own everywhere: one answer for the whole image. Speckle of a known place differs in its variance alone, and what
+/// tells best then is quadratic in the data [abbey2006].
+class EnergyModel : public ModelConfig {
+ public:
+  std::int64_t features = 8, kernel = 5;
+  void fields(FieldVisitor& visit) override;
+  void check() const override;
+  ModelSource build(TensorShape input, std::int64_t outputs) const override;
+  std::int64_t stride() const override { return 0; }
+};
+
 /// Any TorchScript module: from [batch, channel, depth, lateral] to [batch, output, depth / stride, lateral / stride], or
 /// to [batch, output, 1, 1] with stride 0. Its parameters are trained from the values they have in the file. It runs as
 /// in use (`eval`): batch normalisation keeps its stored averages, and its own dropout is off.

@@ -3,6 +3,8 @@
 #include <cmath>
 #include <numeric>
 
+#include "ai/script_number.hpp"
+
 namespace sonoforge {
 
 NetworkBuilder::NetworkBuilder(TensorShape input, double dropout) : shape_(input) {
@@ -87,6 +89,16 @@ void NetworkBuilder::widen(const std::string& name, std::int64_t outputs) {
 void NetworkBuilder::pool_all() {
   line("x = torch.cat([torch.mean(x, [2, 3], True), torch.amax(x, [2, 3], True)], 1)");
   shape_ = {2 * shape_.channels, 1, 1};
+}
+
+void NetworkBuilder::weigh_all(const std::string& name, std::int64_t outputs) {
+  const double terms = static_cast<double>(shape_.size());
+  parameter(name + "_weight", {outputs, shape_.channels, shape_.depth, shape_.lateral}, 0, 0);
+  parameter(name + "_bias", {outputs}, 0, 0);
+  source_.multiply_adds += terms * static_cast<double>(outputs);
+  // Divided by the root of their number, so that a step of the optimizer has the same effect for any size.
+  line("x = torch.conv2d(x, self." + name + "_weight, None, [1, 1], [0, 0], [1, 1], 1) / " + script_number(std::sqrt(terms)) + " + self." + name + "_bias.reshape([1, -1, 1, 1])");
+  shape_ = {outputs, 1, 1};
 }
 
 void NetworkBuilder::add_coordinates() {

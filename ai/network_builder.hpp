@@ -17,6 +17,7 @@ class NetworkBuilder {
   /// Group normalisation [wu2018] in up to eight groups.
   void normalise(const std::string& name);
   void rectify() { line("x = torch.relu(x)"); }
+  void square() { line("x = x * x"); }
   /// Two 3 x 3 convolutions, each normalised and rectified.
   void block(const std::string& name, std::int64_t outputs);
   /// The same, and its input (through 1 x 1 where the features differ) added before the last rectifier [he2016].
@@ -29,6 +30,8 @@ class NetworkBuilder {
   void widen(const std::string& name, std::int64_t outputs);
   /// Mean and largest value of every feature over all pixels, one after the other.
   void pool_all();
+  /// Sums over all pixels and features, each with a weight of its own that starts at zero, and a constant.
+  void weigh_all(const std::string& name, std::int64_t outputs);
   /// Two more channels: lateral and depth position from -1 to 1.
   void add_coordinates();
 

@@ -34,11 +34,12 @@ Segmenter open_segmenter(const std::filesystem::path&) { throw UserError("networ
 int train_command(const CommandLine&) { hand_over(); }
 int predict_command(const CommandLine&) { hand_over(); }
 int validate_command(const CommandLine& line) {
-  // Studies need no LibTorch.
+  // Studies need no LibTorch, but for those that train a network.
   ConfigTree tree = ConfigTree::load(line.inputs[0]);
   for (const auto& assignment : line.sets) tree.set(assignment);
   if (line.seed) tree.set("seed=" + std::to_string(*line.seed));
-  if (!tree.root().find("study")) hand_over();
+  const ConfigNode* study = tree.root().find("study");
+  if (!study || study->find("train")) hand_over();
   return study_command(tree, line);
 }
 

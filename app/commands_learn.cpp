@@ -11,6 +11,7 @@
 #include "ai/train.hpp"
 #include "ai/validate.hpp"
 #include "app/commands.hpp"
+#include "app/detection_study.hpp"
 #include "app/figures.hpp"
 #include "io/config.hpp"
 #include "io/json_text.hpp"
@@ -146,6 +147,15 @@ Segmenter open_segmenter(const std::filesystem::path& model) {
 }
 
 int validate_command(const CommandLine& line) {
+  {
+    ConfigTree tree = ConfigTree::load(line.inputs[0]);
+    for (const auto& assignment : line.sets) tree.set(assignment);
+    if (line.seed) tree.set("seed=" + std::to_string(*line.seed));
+    if (tree.root().find("study")) {
+      observer_trainer() = train_observer;
+      return study_command(tree, line);
+    }
+  }
   auto [tree, config] = read_config<ValidateConfig>(line);
   const auto folder = output_folder(line);
   Evaluation result;

@@ -7,6 +7,7 @@
 
 #include "ai/classification_metrics.hpp"
 #include "ai/cramer_rao.hpp"
+#include "app/observer_data.hpp"
 #include "core/parallel.hpp"
 #include "io/atomic_file.hpp"
 #include "io/csv.hpp"
@@ -232,6 +233,7 @@ void DetectionStudy::fields(FieldVisitor& visit) {
   visit(network,
         {.key = "network",
          .doc = "Scores of a network for the cases of an earlier run of this config: CSV with id, prediction."});
+  visit(train, {.key = "train", .doc = "Train a network on beamformed data of cases drawn for it alone, and let it read the same cases."});
   visit(radii, {.key = "radii",
                 .doc = "Radii of a contrast-detail curve of the ideal observer.",
                 .unit = Unit::metre,
@@ -253,6 +255,8 @@ void DetectionStudy::check() const {
     throw ConfigError(
         "cases",
         "there are no more training cases a class than channels (their covariance is needed). Ask for more cases");
+  if (train && !network.empty())
+    throw ConfigError("train", "a network is trained, and scores of another are given (one is judged). Remove 'train' or 'network'");
   for (const double r : radii)
     if (r > radius + margin)
       throw ConfigError("radii", "a radius reaches beyond the lattice (radius + margin). Enlarge the margin");
@@ -278,6 +282,11 @@ std::vector<std::size_t> DetectionStudy::inside(const std::vector<Vec3>& places,
   for (std::size_t i = 0; i < places.size(); ++i)
     if (std::hypot(places[i].x - centre.x, places[i].z - centre.z) <= lesion_radius * (1 + 1e-9)) chosen.push_back(i);
   return chosen;
+}
+
+ObserverTrainer& observer_trainer() {
+  static ObserverTrainer trainer;
+  return trainer;
 }
 
 std::string case_name(std::size_t number) {
@@ -359,6 +368,16 @@ DetectionResult study_detection(const DetectionStudy& study, const Experiment& e
     add("network", "Scores read from " + study.network.filename().string() + ".", nan,
         network_scores(study.network, cases));
     result.alarm = result.rungs.back().area.interval.low > ideal;
+  }
+  if (study.train) {
+    if (!observer_trainer())
+      throw UserError("study.train needs LibTorch, and this program was built without it. Install libtorch-dev and build again");
+    const ObserverData data = observer_data(*study.train, scanner, beamformed, contrast, cases.pixels);
+    const double own = ideal_area(of_pixels.information, contrast);
+    add("network", "Model " + study.train->model.type + " on whitened beamformed data, trained on " + std::to_string(study.train->samples) + " cases of its own.", nan,
+        observer_trainer()(*study.train, data.shape, data.training, data.truth, data.judged));
+    // What it sees are the beamformed data: their ideal observer is the bound.
+    result.alarm = result.rungs.back().area.interval.low > own;
   }
 
   for (const double radius : study.radii) {

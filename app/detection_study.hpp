@@ -3,6 +3,7 @@
 #include <optional>
 #include <vector>
 
+#include "ai/observer_network.hpp"
 #include "ai/observers.hpp"
 #include "ai/statistics.hpp"
 #include "app/linear_scanner.hpp"
@@ -21,7 +22,8 @@ struct DetectionStudy : StudyConfig {
       axial_spacing;          ///< of scatterers [m]; default: a half and a sixth of the wavelength
   std::int64_t cases = 1000;  ///< half of them with the lesion; odd pairs train, even ones test
   std::int64_t channels = 6;
-  std::filesystem::path network;  ///< predictions.csv of a network
+  std::filesystem::path network;  ///< predictions.csv of a network, or
+  std::optional<ObserverTrainingConfig> train;  ///< one that is trained here, on beamformed data
   std::vector<double> radii;      ///< of the contrast-detail curve
   double detectability = 0.5;     ///< d' of its threshold
 
@@ -66,6 +68,9 @@ struct DetectionResult {
   std::vector<Bound> bounds;
   std::vector<std::vector<std::uint8_t>> images;  ///< [case][pixel], grey levels
 };
+
+/// Who trains the network; none until a program that links LibTorch sets it.
+ObserverTrainer& observer_trainer();
 
 /// "case_00012".
 std::string case_name(std::size_t number);

@@ -94,6 +94,33 @@ TEST(DetectionStudy, SameBitsForAnyNumberOfThreads) {
   EXPECT_EQ(folder.read("one/cases.csv"), folder.read("two/cases.csv"));
 }
 
+#ifdef SONOFORGE_WITH_LIBTORCH
+TEST(DetectionStudy, TrainedNetworkReadsBeamformedDataAndNeverBeatsThem) {
+  const TestFolder folder;
+  folder.write("study.yaml", small_study);
+  const std::string rest =
+      " --set study.radii=[] --set 'study.train={samples: 4000, epochs: 3, optimizer: {type: adam, learning_rate: "
+      "5e-3}}'";
+  const auto run = sonoforge_command(folder, "validate study.yaml -o one --json --threads 1" + rest);
+  ASSERT_EQ(run.code, 0) << run.err;
+  const auto report = Json::parse(run.out);
+  const auto found = observers(report);
+  const auto network = found.at("network");
+  EXPECT_EQ(report["alarm"], false);
+  // It sees what the ideal observer of the pixels sees: no better than its exact area, to four standard errors.
+  EXPECT_LT(network["auc"].get<double>(),
+            found.at("beamformed")["exact_auc"].get<double>() + 4 * network["standard_error"].get<double>());
+  // Phases are worth something: better than readers of 8 bit of the same cases.
+  EXPECT_GT(network["auc"].get<double>(), found.at("channelised Hotelling")["auc"].get<double>());
+  ASSERT_EQ(sonoforge_command(folder, "validate study.yaml -o two --threads 3" + rest).code, 0);
+  EXPECT_EQ(folder.read("one/cases.csv"), folder.read("two/cases.csv"));
+  const auto both = sonoforge_command(folder, "validate study.yaml -o three --set study.network=x.csv" + rest);
+  EXPECT_EQ(both.code, 2);
+  EXPECT_NE(both.err.find("one is judged"), std::string::npos) << both.err;
+  EXPECT_EQ(sonoforge_command(folder, "validate study.yaml -o three --set 'study.train={model: unet}'").code, 2);
+}
+#endif
+
 TEST(DetectionStudy, TellsWhatItCannotDo) {
   const TestFolder folder;
   folder.write("study.yaml", small_study);
