@@ -6,6 +6,7 @@
 #include <set>
 
 #include "ai/croissant.hpp"
+#include "ai/labels.hpp"
 #include "ai/sha256.hpp"
 
 namespace sonoforge {
@@ -44,6 +45,22 @@ std::string strata_table(const GenerateRequest& request, const Manifest& manifes
   return text + "\n";
 }
 
+/// What the config asks to be known of each image.
+std::string label_table(const GenerateRequest& request) {
+  if (!request.store.holds("labels")) return "";
+  const ConfigTree tree = ConfigTree::parse(request.text, "dataset.yaml");
+  std::vector<std::string> names{"segmentation"};
+  if (const ConfigNode* labels = tree.root().find("labels")) {
+    names.clear();
+    for (const ConfigNode& item : labels->items) names.push_back(item.scalar);
+  }
+  std::string rows;
+  for (const auto& label : label_docs())
+    if (std::find(names.begin(), names.end(), label.name) != names.end())
+      rows += "| " + plain(std::string(label.name)) + " | " + std::string(label.unit) + " | " + plain(std::string(label.doc)) + " |\n";
+  return rows.empty() ? "" : "## Labels\n\n| label | unit | what it is |\n|---|---|---|\n" + rows + "\n";
+}
+
 }  // namespace
 
 std::string data_card(const GenerateRequest& request, const Manifest& manifest, const DatasetChecks& checks,
@@ -79,6 +96,7 @@ std::string data_card(const GenerateRequest& request, const Manifest& manifest, 
   text += ", not from the number of patients.\n";
   for (const auto& [name, hash] : request.inputs) text += "- Made with `" + name + "`, SHA-256 `" + hash + "`.\n";
   text += "\n" + strata_table(request, manifest, splits);
+  text += label_table(request);
   text += "## Checks\n\n" + checks.text(manifest.rows) + "\n";
   text += "## Factors\n\n";
   if (manifest.factor_names.empty())

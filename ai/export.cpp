@@ -51,14 +51,27 @@ namespace {
 constexpr float shown_range = 60;  // of 8-bit pictures [dB]
 constexpr std::size_t samples_in_a_tar = 500;
 
-/// One sample as all layouts need it: the middle plane.
+/// One frame of a sample, a case of its own in most layouts: the middle plane.
+struct Frame {
+  std::string id;  ///< of the sample; with "_frame_N", N from 0, where it has several
+  std::vector<float> image;        ///< [z, x] dB
+  std::vector<std::uint8_t> mask;  ///< [z, x] 0, or 1 + class
+};
+
+/// One sample as all layouts need it.
 struct Sample {
   const ManifestRow* row = nullptr;
   std::string id;  ///< without dots, which end names in tar files
   PixelGrid grid;
-  std::vector<float> image;        ///< [z, x] dB
-  std::vector<std::uint8_t> mask;  ///< [z, x] 0, or 1 + class
+  std::vector<Frame> frames;
   ZeaFile content;
+
+  /// Values of a label at a frame; those of labels at rest are alike in all.
+  const NdArray<float, 4>& values_of(const LabelMap& label, std::size_t frame) const {
+    const auto later = content.later_labels.find(label.name);
+    const bool own = frame > 0 && later != content.later_labels.end() && frame <= later->second.size();
+    return own ? later->second[frame - 1] : label.values;
+  }
 };
 
 std::string without_dots(std::string id) {
@@ -131,16 +144,21 @@ class Exporter {
       throw UserError("'" + (folder_ / row.file).string() +
                       "': image and masks lie on different grids. Generate the set again");
     const std::size_t height = sample.grid.z.count, width = sample.grid.x.count, middle = sample.grid.y.count / 2;
-    sample.image.resize(height * width);
-    sample.mask.assign(height * width, 0);
-    for (std::size_t z = 0; z < height; ++z)
-      for (std::size_t x = 0; x < width; ++x) sample.image[z * width + x] = image.values(z, middle, x);
-    for (std::size_t c = 0; c < labels->channels.size(); ++c) {
-      const auto number = static_cast<std::uint8_t>(
-          1 + (std::find(classes_.begin(), classes_.end(), labels->channels[c]) - classes_.begin()));
+    for (std::size_t f = 0; f < sample.content.images.size(); ++f) {
+      Frame frame{sample.id, std::vector<float>(height * width), std::vector<std::uint8_t>(height * width)};
+      if (sample.content.images.size() > 1) frame.id += "_frame_" + std::to_string(f);
+      const RealMap& picture = sample.content.images[f];
       for (std::size_t z = 0; z < height; ++z)
-        for (std::size_t x = 0; x < width; ++x)
-          if (labels->values(c, z, middle, x) > 0.5F) sample.mask[z * width + x] = number;
+        for (std::size_t x = 0; x < width; ++x) frame.image[z * width + x] = picture.values(z, middle, x);
+      const NdArray<float, 4>& masks = sample.values_of(*labels, f);
+      for (std::size_t c = 0; c < labels->channels.size(); ++c) {
+        const auto number = static_cast<std::uint8_t>(
+            1 + (std::find(classes_.begin(), classes_.end(), labels->channels[c]) - classes_.begin()));
+        for (std::size_t z = 0; z < height; ++z)
+          for (std::size_t x = 0; x < width; ++x)
+            if (masks(c, z, middle, x) > 0.5F) frame.mask[z * width + x] = number;
+      }
+      sample.frames.push_back(std::move(frame));
     }
     return sample;
   }
@@ -169,18 +187,24 @@ class Exporter {
 
   void nnunet() {
     for (const char* name : {"imagesTr", "labelsTr", "imagesTs", "labelsTs"}) make_folder(out_ / name);
-    each([&](const Sample& sample, std::size_t) {
+    std::vector<std::vector<std::string>> cases(manifest_.rows.size());
+    each([&](const Sample& sample, std::size_t i) {
       const std::string part = sample.row->split == "test" ? "Ts" : "Tr";
-      write_volume(out_ / ("images" + part) / (sample.id + "_0000.nii.gz"), sample.grid, finite(sample.image));
-      write_volume(out_ / ("labels" + part) / (sample.id + ".nii.gz"), sample.grid, sample.mask);
+      for (const Frame& frame : sample.frames) {
+        write_volume(out_ / ("images" + part) / (frame.id + "_0000.nii.gz"), sample.grid, finite(frame.image));
+        write_volume(out_ / ("labels" + part) / (frame.id + ".nii.gz"), sample.grid, frame.mask);
+        cases[i].push_back(frame.id);
+      }
     });
     ordered_json data, split;
     data["channel_names"] = {{"0", "ultrasound"}};
     data["labels"]["background"] = 0;
     for (std::size_t c = 0; c < classes_.size(); ++c) data["labels"][classes_[c]] = c + 1;
     split["train"] = split["val"] = ordered_json::array();
-    for (const auto& row : manifest_.rows) {
-      if (row.split != "test") split[row.split == "train" ? "train" : "val"].push_back(without_dots(row.id));
+    for (std::size_t i = 0; i < cases.size(); ++i) {
+      const std::string& part = manifest_.rows[i].split;
+      if (part != "test")
+        for (const auto& id : cases[i]) split[part == "train" ? "train" : "val"].push_back(id);
     }
     data["numTraining"] = split["train"].size() + split["val"].size();
     data["file_ending"] = ".nii.gz";
@@ -210,7 +234,6 @@ class Exporter {
       write_dicom(out_ / (sample.id + ".dcm"), image);
 
       const LabelMap& classes = *std::find_if(sample.content.labels.begin(), sample.content.labels.end(), [](const auto& l) { return l.name == "segmentation"; });
-      const auto later = sample.content.later_labels.find("segmentation");
       DicomSegmentation truth;
       truth.patient_id = sample.row->patient;
       truth.description = "Exact truth of " + sample.id;
@@ -221,8 +244,7 @@ class Exporter {
       for (std::size_t c = 0; c < classes.channels.size(); ++c) {
         truth.masks.emplace_back();
         for (std::size_t f = 0; f < image.frames; ++f) {
-          const bool own = f > 0 && later != sample.content.later_labels.end();
-          const NdArray<float, 4>& values = own ? later->second[f - 1] : classes.values;
+          const NdArray<float, 4>& values = sample.values_of(classes, f);
           std::vector<std::uint8_t> mask;
           for (std::size_t z = 0; z < height; ++z)
             for (std::size_t x = 0; x < width; ++x) mask.push_back(values(c, z, middle, x) != 0);
@@ -236,15 +258,21 @@ class Exporter {
   void nifti() {
     for (const char* name : {"images", "masks", "maps"}) make_folder(out_ / name);
     each([&](const Sample& sample, std::size_t) {
-      write_volume(out_ / "images" / (sample.id + ".nii.gz"), sample.grid, sample.image);
-      write_volume(out_ / "masks" / (sample.id + ".nii.gz"), sample.grid, sample.mask);
-      for (const auto& label : sample.content.labels) {
-        if (!label.channels.empty()) continue;
-        std::vector<float> values;
-        for (std::size_t z = 0; z < label.grid.z.count; ++z)
-          for (std::size_t x = 0; x < label.grid.x.count; ++x)
-            values.push_back(label.values(0, z, label.grid.y.count / 2, x));
-        write_volume(out_ / "maps" / (sample.id + "_" + label.name + ".nii.gz"), label.grid, values);
+      for (std::size_t f = 0; f < sample.frames.size(); ++f) {
+        const Frame& frame = sample.frames[f];
+        write_volume(out_ / "images" / (frame.id + ".nii.gz"), sample.grid, frame.image);
+        write_volume(out_ / "masks" / (frame.id + ".nii.gz"), sample.grid, frame.mask);
+        for (const auto& label : sample.content.labels) {
+          if (label.name == "segmentation") continue;
+          for (std::size_t c = 0; c < label.values.extent(0); ++c) {
+            std::vector<float> values;
+            for (std::size_t z = 0; z < label.grid.z.count; ++z)
+              for (std::size_t x = 0; x < label.grid.x.count; ++x)
+                values.push_back(sample.values_of(label, f)(c, z, label.grid.y.count / 2, x));
+            const std::string channel = label.channels.empty() ? "" : "_" + label.channels[c];
+            write_volume(out_ / "maps" / (frame.id + "_" + label.name + channel + ".nii.gz"), label.grid, values);
+          }
+        }
       }
     });
     ordered_json classes;
@@ -255,33 +283,48 @@ class Exporter {
 
   void coco() {
     make_folder(out_ / "images");
-    std::vector<ordered_json> images(manifest_.rows.size()), annotations(manifest_.rows.size());
+    struct Image {
+      ordered_json entry;
+      std::vector<ordered_json> annotations;
+    };
+    std::vector<std::vector<Image>> images(manifest_.rows.size());
     each([&](const Sample& sample, std::size_t i) {
       const std::size_t height = sample.grid.z.count, width = sample.grid.x.count;
-      Picture picture{width, height, 1, {}};
-      for (float v : sample.image)
-        picture.values.push_back(
-            static_cast<std::uint8_t>(std::lround(255 * std::clamp(1 + v / shown_range, 0.0F, 1.0F))));
-      write_png(out_ / "images" / (sample.id + ".png"), picture);
-      images[i] = {{"id", i + 1}, {"file_name", sample.id + ".png"}, {"width", width}, {"height", height}};
-      annotations[i] = ordered_json::array();
-      for (const auto& [value, pixels] : connected(sample.mask, height, width)) {
-        std::vector<bool> mask(height * width);
-        std::size_t x0 = width, x1 = 0, z0 = height, z1 = 0;
-        for (const std::size_t p : pixels) {
-          mask[p] = true;
-          x0 = std::min(x0, p % width), x1 = std::max(x1, p % width);
-          z0 = std::min(z0, p / width), z1 = std::max(z1, p / width);
+      for (std::size_t f = 0; f < sample.frames.size(); ++f) {
+        const Frame& frame = sample.frames[f];
+        Picture picture{width, height, 1, {}};
+        for (float v : frame.image)
+          picture.values.push_back(
+              static_cast<std::uint8_t>(std::lround(255 * std::clamp(1 + v / shown_range, 0.0F, 1.0F))));
+        write_png(out_ / "images" / (frame.id + ".png"), picture);
+        Image& image = images[i].emplace_back();
+        image.entry = {{"id", 0}, {"file_name", frame.id + ".png"}, {"width", width}, {"height", height}};
+        image.entry["patient"] = sample.row->patient;
+        if (sample.frames.size() > 1) image.entry["frame_id"] = f;
+        for (const auto& [value, pixels] : connected(frame.mask, height, width)) {
+          std::vector<bool> mask(height * width);
+          std::size_t x0 = width, x1 = 0, z0 = height, z1 = 0;
+          for (const std::size_t p : pixels) {
+            mask[p] = true;
+            x0 = std::min(x0, p % width), x1 = std::max(x1, p % width);
+            z0 = std::min(z0, p / width), z1 = std::max(z1, p / width);
+          }
+          image.annotations.push_back(
+              {{"image_id", 0},
+               {"category_id", value},
+               {"bbox", {x0, z0, x1 - x0 + 1, z1 - z0 + 1}},
+               {"area", pixels.size()},
+               {"iscrowd", 0},
+               {"segmentation", {{"size", {height, width}}, {"counts", run_lengths(mask, height, width)}}}});
         }
-        annotations[i].push_back(
-            {{"image_id", i + 1},
-             {"category_id", value},
-             {"bbox", {x0, z0, x1 - x0 + 1, z1 - z0 + 1}},
-             {"area", pixels.size()},
-             {"iscrowd", 0},
-             {"segmentation", {{"size", {height, width}}, {"counts", run_lengths(mask, height, width)}}}});
       }
     });
+    std::size_t number = 0;
+    for (auto& sample : images)
+      for (auto& image : sample) {
+        image.entry["id"] = ++number;
+        for (auto& annotation : image.annotations) annotation["image_id"] = number;
+      }
     ordered_json categories = ordered_json::array();
     for (std::size_t c = 0; c < classes_.size(); ++c) categories.push_back({{"id", c + 1}, {"name", classes_[c]}});
     for (const std::string name : {"train", "validation", "test"}) {
@@ -290,10 +333,12 @@ class Exporter {
       split["images"] = split["annotations"] = ordered_json::array();
       for (std::size_t i = 0; i < images.size(); ++i) {
         if (manifest_.rows[i].split != name) continue;
-        split["images"].push_back(images[i]);
-        for (auto& annotation : annotations[i]) {
-          annotation["id"] = split["annotations"].size() + 1;
-          split["annotations"].push_back(annotation);
+        for (auto& image : images[i]) {
+          split["images"].push_back(image.entry);
+          for (auto& annotation : image.annotations) {
+            annotation["id"] = split["annotations"].size() + 1;
+            split["annotations"].push_back(annotation);
+          }
         }
       }
       write_file_atomically(out_ / ("instances_" + name + ".json"), split.dump() + "\n");
@@ -314,9 +359,16 @@ class Exporter {
           check_interrupted();
           const Sample sample = load(*rows[i]);
           const std::size_t height = sample.grid.z.count, width = sample.grid.x.count;
-          add(tar, sample.id + ".image.npy", npy("<f4", height, width, sample.image));
-          add(tar, sample.id + ".json", describe(sample).dump() + "\n");
-          add(tar, sample.id + ".mask.npy", npy("|u1", height, width, sample.mask));
+          ordered_json about = describe(sample);
+          const double rate = sample.content.acquisition.sequence.frame_rate;
+          for (std::size_t f = 0; f < sample.frames.size(); ++f) {
+            const Frame& frame = sample.frames[f];
+            if (sample.frames.size() > 1) about["frame"] = {{"number", f}, {"of", sample.frames.size()}};
+            if (sample.frames.size() > 1 && rate > 0) about["frame"]["time"] = {{"value", static_cast<double>(f) / rate}, {"unit", "s"}};
+            add(tar, frame.id + ".image.npy", npy("<f4", height, width, frame.image));
+            add(tar, frame.id + ".json", about.dump() + "\n");
+            add(tar, frame.id + ".mask.npy", npy("|u1", height, width, frame.mask));
+          }
           progress.advance();
         }
         tar.append(std::string(1024, '\0'));

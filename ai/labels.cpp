@@ -41,18 +41,42 @@ std::size_t nearest(const Axis& axis, double value, bool& inside) {
 
 }  // namespace
 
+const std::vector<LabelDoc>& label_docs() {
+  static const std::vector<LabelDoc> docs{
+      {"segmentation", "", "A mask a class; a later region covers an earlier one.", true},
+      {"instances", "", "0, or 1 + the index of the labelled region at the pixel.", true},
+      {"boxes", "m", "Measurements of each class: the smallest rectangle about its pixels (CLASS.box_left, ...).", true},
+      {"sound_speed", "m/s", "True sound speed (sos_map in the file).", true},
+      {"attenuation", "dB/cm", "True attenuation at 1 MHz.", true},
+      {"density", "kg/m^3", "True mass density.", true},
+      {"echogenicity", "dB", "Scatterer density times mean squared amplitude.", true},
+      {"velocity", "m/s", "Velocity of what is at the pixel: x, y, z.", true},
+      {"displacement", "m", "Its way since the first frame: x, y, z.", true},
+      {"strain", "", "Green's strain since the first frame: xx, zz, xz.", true},
+      {"snr", "dB", "Power of the clean beamformed samples over that of the noise, means over 2 mm x 2 mm.", false},
+      {"clean_image", "dB", "The image without noise.", false},
+      {"visibility", "", "Measurements of each class: the gCNR that losses and noise leave it by theory (CLASS.visibility), contrast, loss and SNR.", false},
+      {"gcnr", "", "Measured in the image: each class against what lies within 2 mm of it (CLASS.gcnr), and a map of each labelled region's own.", false},
+      {"resolution", "m", "-6 dB widths of the image of a point, lateral and axial, from simulated points.", false},
+      {"shift", "m", "How much deeper than its place the tissue of a pixel shows, since the scanner assumes one sound speed.", false},
+      {"aberration", "s", "One-way travel time beyond the background's: mean over the elements within an f-number of 1, and rms about it.", false}};
+  return docs;
+}
+
+static std::vector<std::string> names_of_labels(bool phantom_alone) {
+  std::vector<std::string> names;
+  for (const auto& label : label_docs())
+    if (label.of_phantom || !phantom_alone) names.emplace_back(label.name);
+  return names;
+}
+
 const std::vector<std::string>& phantom_label_names() {
-  static const std::vector<std::string> names{"segmentation", "instances", "sound_speed", "attenuation", "density", "echogenicity",
-                                              "velocity", "displacement", "strain", "boxes"};
+  static const std::vector<std::string> names = names_of_labels(true);
   return names;
 }
 
 const std::vector<std::string>& label_names() {
-  static const std::vector<std::string> names = [] {
-    std::vector<std::string> all = phantom_label_names();
-    for (const char* name : {"snr", "clean_image", "visibility", "shift", "aberration"}) all.emplace_back(name);
-    return all;
-  }();
+  static const std::vector<std::string> names = names_of_labels(false);
   return names;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/image.hpp"
@@ -8,10 +9,17 @@
 
 namespace sonoforge {
 
-/// Truths that follow from the phantom alone, which `rasterize_labels` knows: segmentation, instances, sound_speed,
-/// attenuation, density, echogenicity, velocity, displacement, strain, boxes.
+/// What may stand in `labels:`, and what it is.
+struct LabelDoc {
+  std::string_view name;
+  std::string_view unit;  ///< "" for ratios, masks, and labels of several units
+  std::string_view doc;   ///< one sentence
+  bool of_phantom;        ///< follows from the phantom alone: `rasterize_labels` knows it; others: app/image_truth.hpp
+};
+const std::vector<LabelDoc>& label_docs();
+/// The names of those that follow from the phantom alone.
 const std::vector<std::string>& phantom_label_names();
-/// These, and the truths about an image (app/image_truth.hpp): snr, clean_image, visibility, shift, aberration.
+/// All names.
 const std::vector<std::string>& label_names();
 /// Throws `ConfigError("", ...)` for a name that is none of `label_names`, with the nearest one.
 void check_label_names(const std::vector<std::string>& names);

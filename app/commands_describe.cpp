@@ -9,6 +9,7 @@
 #include "ai/cohort.hpp"
 #include "ai/export.hpp"
 #include "ai/generate.hpp"
+#include "ai/labels.hpp"
 #include "ai/train.hpp"
 #include "ai/validate.hpp"
 #include "app/catalogs.hpp"
@@ -125,6 +126,11 @@ std::vector<Json> catalog_lists() {
   std::vector<Json> lists;
   for (const Catalog* catalog : all_catalogs()) lists.push_back(describe_catalog(*catalog));
   lists.push_back(describe_mappings("distribution", "What may stand in place of any scalar of a config.", distribution_docs()));
+  std::vector<std::string> examples;  // MappingDoc looks at them
+  for (const auto& label : label_docs()) examples.push_back("labels: [" + std::string(label.name) + "]");
+  std::vector<MappingDoc> labels;
+  for (std::size_t i = 0; i < examples.size(); ++i) labels.push_back({label_docs()[i].name, label_docs()[i].doc, examples[i], {}});
+  lists.push_back(describe_mappings("label", "What 'labels:' of a config may name: truths about the pixels of the image.", labels));
   return lists;
 }
 

@@ -14,6 +14,7 @@
 #include "ai/labels.hpp"
 #include "app/image_truth.hpp"
 #include "core/progress.hpp"
+#include "io/factor_keys.hpp"
 #include "recon/envelope.hpp"
 #include "recon/pulse_compression.hpp"
 #include "sim/receive_chain.hpp"
@@ -95,6 +96,7 @@ ExperimentConfig::ExperimentConfig()
       beamformer(Typed<Beamformer>::make(beamformer_catalog(), "delay_and_sum")) {}
 
 void ExperimentConfig::fields(FieldVisitor& visit) {
+  static const std::string labels_doc = "Truths about the pixels of the image ('describe label' tells what each is): " + listed(label_names()) + ".";
   visit(format, {.key = "sonoforge", .doc = "Version of the config format.", .min = 1, .max = 1});
   visit(seed, {.key = "seed", .doc = "Start of every random stream.", .min = 0, .max = 9.2e18});
   visit(description, {.key = "description", .doc = "Words of your own, stored in the file."});
@@ -112,8 +114,7 @@ void ExperimentConfig::fields(FieldVisitor& visit) {
   visit.typed(beamformer, beamformer_catalog(), {.key = "beamformer", .doc = "How channel data become an image."});
   visit.object(image, {.key = "image", .doc = "Where the pixels stand, and how they are shown."});
   visit(components, {.key = "components", .doc = "Parts of the samples stored beside the whole: labels, background, reverberation, noise."});
-  visit(labels, {.key = "labels", .doc = "Truths about the pixels of the image: segmentation, instances, boxes, sound_speed, attenuation, density, echogenicity, velocity, "
-                                           "displacement, strain, snr, clean_image, visibility, shift, aberration."});
+  visit(labels, {.key = "labels", .doc = labels_doc});
   visit(annotator, {.key = "annotator", .doc = "A simulated reader who draws outlines with errors, beside the truth."});
   visit.list(metrics, metric_catalog(), {.key = "metrics", .doc = "What is measured in the image."});
   visit(field, {.key = "field", .doc = "Where the command 'field' computes the transmitted pressure."});
@@ -254,16 +255,19 @@ void Experiment::check_image() const {
   located("receive", [&] { config.beamformer->check_signal(config.receive->sampling_rate, pulse->frequency()); });
 }
 
-Acquisition Experiment::simulate() const {
+RandomStream Experiment::noise_stream() const {
   const RandomStream random(static_cast<std::uint64_t>(config.seed), static_cast<std::uint64_t>(config.patient), "noise");
+  return config.visit_number == 0 ? random : random.child("visit", static_cast<std::uint64_t>(config.visit_number));
+}
+
+Acquisition Experiment::simulate() const {
   std::vector<std::string> components = config.components;
   const bool noisy = std::isfinite(config.receive->noise.snr) || config.receive->noise.figure || config.receive->adc;
   if (noisy && needs_clean_image(config.labels) && std::find(components.begin(), components.end(), noise_component) == components.end())
     components.emplace_back(noise_component);
   Acquisition acquisition;
   located("engine", [&] {
-    acquisition = scan(*config.engine, {phantom, probe, *pulse, sequence, *config.receive}, components,
-                       config.visit_number == 0 ? random : random.child("visit", static_cast<std::uint64_t>(config.visit_number)), reverberation);
+    acquisition = scan(*config.engine, {phantom, probe, *pulse, sequence, *config.receive}, components, noise_stream(), reverberation);
   });
   if (!config.description.empty()) acquisition.description = config.description;
   acquisition.sound_speed = config.sound_speed.value_or(phantom.background.sound_speed);

@@ -110,6 +110,8 @@ struct Experiment {
   void located(const std::string& section, const std::function<void()>& work) const;
 
   Acquisition simulate() const;
+  /// Of the receive chain and its noise; another one at each visit.
+  RandomStream noise_stream() const;
   /// Throws `UserError` where the record could not become an image: told before the simulation instead of after it.
   void check_image() const;
   /// How far the engine's echoes are from those without shortcuts: of a sample that the seed draws.

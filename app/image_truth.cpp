@@ -2,10 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
+#include <set>
 
 #include "ai/labels.hpp"
+#include "app/resolution_truth.hpp"
 #include "core/parallel.hpp"
 #include "recon/envelope.hpp"
+#include "recon/metrics.hpp"
 #include "sim/exact.hpp"
 #include "sim/propagation.hpp"
 #include "sim/scan.hpp"
@@ -182,6 +186,53 @@ void add_visibility(ImageTruth& truth, const Experiment& e, const PixelGrid& gri
   }
 }
 
+/// gCNR of the pixels of a mask against the others within 2 mm; missing where one side has none.
+std::optional<double> gcnr_of(const RealMap& envelope, const std::vector<bool>& mask) {
+  LabelMap map = scalar_map(envelope.grid, "", "", "");
+  map.channels = {"structure"};
+  for (std::size_t i = 0; i < mask.size(); ++i) map.values.flat()[i] = mask[i];
+  const auto levels = [&](const RegionQuery& query) {
+    std::vector<double> values;
+    for (const std::size_t i : region_pixels(map, query)) values.push_back(envelope.values.flat()[i]);
+    return values;
+  };
+  try {
+    const auto target = levels({.label = "structure"});
+    const auto around = levels({.label = "background", .near = "structure", .within = 2e-3});
+    const auto n = static_cast<double>(std::min(target.size(), around.size()));
+    return generalised_contrast_to_noise(target, around, static_cast<std::size_t>(std::lround(std::clamp(2 * std::cbrt(n), 10.0, 100.0))));
+  } catch (const UserError&) {
+    return {};  // no pixel in the image, or none about it
+  }
+}
+
+void add_gcnr(ImageTruth& truth, const Experiment& e, const ComplexMap& noisy) {
+  const RealMap envelope = std::move(detect({noisy}, e.config.image).front());
+  const std::vector<LabelMap> maps = rasterize_labels(e.phantom, noisy.grid, {"segmentation", "instances"});
+  const std::size_t pixels = noisy.grid.size();
+  const auto masked = [&](std::size_t map, std::size_t channel, float value) {
+    std::vector<bool> mask(pixels);
+    for (std::size_t i = 0; i < pixels; ++i) mask[i] = maps[map].values.flat()[channel * pixels + i] == value;
+    return mask;
+  };
+  const auto& classes = maps[0].channels;
+  std::vector<std::optional<double>> of_class(classes.size());
+  parallel_for(classes.size(), [&](std::size_t c) { of_class[c] = gcnr_of(envelope, masked(0, c, 1)); });
+  for (std::size_t c = 0; c < classes.size(); ++c)
+    if (of_class[c]) truth.measurements.push_back({classes[c] + ".gcnr", *of_class[c], ""});
+
+  const auto& instances = maps[1].values.flat();
+  const std::set<float> numbers(instances.begin(), instances.end());
+  LabelMap map = scalar_map(noisy.grid, "gcnr", "", "of each labelled region in the image against what lies within 2 mm of it; 0 elsewhere");
+  for (const float number : numbers) {
+    if (number == 0) continue;
+    const double value = gcnr_of(envelope, masked(1, 0, number)).value_or(0);
+    for (std::size_t i = 0; i < pixels; ++i)
+      if (instances[i] == number) map.values.flat()[i] = static_cast<float>(value);
+  }
+  truth.labels.push_back(std::move(map));
+}
+
 }  // namespace
 
 bool needs_clean_image(const std::vector<std::string>& labels) {
@@ -279,6 +330,8 @@ ImageTruth image_truth(const Experiment& e, const Acquisition& acquisition, cons
     }
     if (asks(labels, "visibility")) add_visibility(truth, e, grid, clean_power, noise_power);
   }
+  if (asks(labels, "gcnr")) add_gcnr(truth, e, noisy);
+  if (asks(labels, "resolution")) truth.labels.push_back(resolution_map(e, grid));
   if (asks(labels, "shift") || asks(labels, "aberration")) {
     const Delays delays = excess_delays(e, grid);
     const double speed = e.phantom.background.sound_speed, assumed = acquisition.sound_speed;

@@ -157,6 +157,7 @@ TEST_F(FactoryTest, PartsMadeApartUniteToTheSameSet) {
   EXPECT_NE(result.out.find("\"made\": 0,"), std::string::npos) << result.out << result.err;
   EXPECT_EQ(hashes("part1"), hashes("whole"));
   const std::string card = folder.read("whole/README.md");
+  EXPECT_NE(card.find("| segmentation |  | A mask a class"), std::string::npos) << card;
   EXPECT_NE(card.find("| side = left, radius below"), std::string::npos) << card;
   EXPECT_NE(card.find("Patients in more than one split: 0 of 30."), std::string::npos) << card;
   EXPECT_NE(card.find("all pairs of 30 images compared: 0."), std::string::npos) << card;
@@ -272,6 +273,92 @@ std::map<std::string, std::string> entries_of(const std::string& tar) {
     at += 512 + (size + 511) / 512 * 512;
   }
   return entries;
+}
+
+/// Of moving phantoms every frame is a case of its own, with its own mask, in its patient's split.
+TEST_F(FactoryTest, ExportsHoldEveryFrame) {
+  folder.write("heart.yaml",
+               "sonoforge: 1\nphantom: {type: left_ventricle, scatterer_density: 0.02 /mm^3}\n"
+               "probe: {type: P4-2v, elements: 16}\nsequence: {type: diverging_waves, angles: [0 deg], width: 60 deg, frames: {count: 3, rate: 6 Hz}}\n"
+               "receive: {sampling_rate: 10.88 MHz, depth: 140 mm}\nengine: {type: scatterers, model: simus, dimensions: 2, accuracy: 1e-2}\n"
+               "image: {x: [-50 mm, 50 mm, 2 mm], z: [5 mm, 140 mm, 2 mm]}\nlabels: [segmentation, displacement]\n"
+               "dataset: {patients: 4, split: {train: 50 %, validation: 25 %, test: 25 %}}\n");
+  ASSERT_EQ(run("generate heart.yaml -o set").code, 0);
+  std::map<std::string, nlohmann::json> coco;
+  std::map<std::string, std::map<std::string, std::string>> tars;
+  for (const std::string layout : {"nnunet", "coco", "webdataset", "nifti"}) {
+    const auto result = run("convert set " + layout + " --to " + layout);
+    ASSERT_EQ(result.code, 0) << result.err;
+  }
+  const auto dataset = nlohmann::json::parse(folder.read("nnunet/dataset.json"));
+  const auto folds = nlohmann::json::parse(folder.read("nnunet/splits_final.json"));
+  std::set<int> image_ids;
+  std::size_t training = 0, tarred = 0;
+  for (const std::string split : {"train", "validation", "test"}) {
+    coco[split] = nlohmann::json::parse(folder.read("coco/instances_" + split + ".json"));
+    if (!coco[split]["images"].empty()) tars[split] = entries_of(folder.read("webdataset/" + split + "-000000.tar"));
+    tarred += tars[split].size();
+    for (const auto& image : coco[split]["images"]) EXPECT_TRUE(image_ids.insert(image["id"].get<int>()).second);
+  }
+  EXPECT_EQ(image_ids.size(), 4u * 3);
+  EXPECT_EQ(tarred, 4u * 3 * 3);
+  for (const auto& row : read_manifest(folder.path() / "set/manifest.csv").rows) {
+    const ZeaFile sample = read_zea(folder.path() / "set" / row.file);
+    ASSERT_EQ(sample.images.size(), 3u);
+    const std::size_t height = sample.images[0].grid.z.count, width = sample.images[0].grid.x.count, pixels = height * width;
+    EXPECT_FALSE(std::ranges::equal(sample.labels[0].values.flat(), sample.later_labels.at("segmentation")[1].flat()));
+    for (std::size_t f = 0; f < 3; ++f) {
+      const std::string id = row.id + "_frame_" + std::to_string(f);
+      const auto image = sample.images[f].values.flat();
+      const auto at = [&](const std::string& name) -> std::span<const float> {
+        const auto label = std::find_if(sample.labels.begin(), sample.labels.end(), [&](const auto& l) { return l.name == name; });
+        return f == 0 ? label->values.flat() : sample.later_labels.at(name)[f - 1].flat();
+      };
+      std::vector<float> mask(pixels);
+      for (std::size_t i = 0; i < at("segmentation").size(); ++i)
+        if (at("segmentation")[i] != 0) mask[i % pixels] = static_cast<float>(1 + i / pixels);
+      const auto same = [&](const fs::path& file, std::span<const float> values) {
+        EXPECT_TRUE(std::ranges::equal(read_nifti(folder.path() / file).values, values)) << file;
+      };
+      const std::string part = row.split == "test" ? "Ts" : "Tr";
+      same("nifti/images/" + id + ".nii.gz", image);
+      same("nifti/masks/" + id + ".nii.gz", mask);
+      same("nifti/maps/" + id + "_displacement_z.nii.gz", at("displacement").subspan(2 * pixels));
+      same("nnunet/labels" + part + "/" + id + ".nii.gz", mask);
+      EXPECT_TRUE(fs::exists(folder.path() / ("nnunet/images" + part) / (id + "_0000.nii.gz")));
+      if (row.split != "test") {
+        ++training;
+        const auto& ids = folds[0][row.split == "train" ? "train" : "val"];
+        EXPECT_NE(std::find(ids.begin(), ids.end(), id), ids.end()) << id;
+      }
+      const auto& entries = tars[row.split];
+      const std::string& levels = entries.at(id + ".image.npy");
+      EXPECT_EQ(std::memcmp(levels.data() + levels.size() - image.size_bytes(), image.data(), image.size_bytes()), 0);
+      const std::string& classes = entries.at(id + ".mask.npy");
+      for (std::size_t i = 0; i < pixels; ++i) ASSERT_EQ(static_cast<float>(classes[classes.size() - pixels + i]), mask[i]);
+      const auto about = nlohmann::json::parse(entries.at(id + ".json"));
+      EXPECT_EQ(about["frame"]["number"], f);
+      EXPECT_NEAR(about["frame"]["time"]["value"].get<double>(), static_cast<double>(f) / 6, 1e-9);
+      // Every pixel of a class is in one of its pieces.
+      const auto& images = coco[row.split]["images"];
+      const auto entry = std::find_if(images.begin(), images.end(), [&](const auto& i) { return i["file_name"] == id + ".png"; });
+      ASSERT_NE(entry, images.end());
+      EXPECT_EQ((*entry)["frame_id"], f);
+      std::vector<float> again(pixels);
+      for (const auto& annotation : coco[row.split]["annotations"]) {
+        if (annotation["image_id"] != (*entry)["id"]) continue;
+        std::size_t place = 0;
+        bool inside = false;
+        for (const std::size_t length : annotation["segmentation"]["counts"]) {
+          for (std::size_t i = 0; i < length; ++i, ++place)
+            if (inside) again[place % height * width + place / height] = annotation["category_id"].get<float>();
+          inside = !inside;
+        }
+      }
+      EXPECT_EQ(again, mask);
+    }
+  }
+  EXPECT_EQ(dataset["numTraining"], training);
 }
 
 /// Every layout holds the same pixels as the set itself.
