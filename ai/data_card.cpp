@@ -57,7 +57,8 @@ std::string label_table(const GenerateRequest& request) {
   std::string rows;
   for (const auto& label : label_docs())
     if (std::find(names.begin(), names.end(), label.name) != names.end())
-      rows += "| " + plain(std::string(label.name)) + " | " + std::string(label.unit) + " | " + plain(std::string(label.doc)) + " |\n";
+      rows += "| " + plain(std::string(label.name)) + " | " + std::string(label.unit) + " | " +
+              plain(std::string(label.doc)) + " |\n";
   return rows.empty() ? "" : "## Labels\n\n| label | unit | what it is |\n|---|---|---|\n" + rows + "\n";
 }
 

@@ -53,7 +53,7 @@ constexpr std::size_t samples_in_a_tar = 500;
 
 /// One frame of a sample, a case of its own in most layouts: the middle plane.
 struct Frame {
-  std::string id;  ///< of the sample; with "_frame_N", N from 0, where it has several
+  std::string id;                  ///< of the sample; with "_frame_N", N from 0, where it has several
   std::vector<float> image;        ///< [z, x] dB
   std::vector<std::uint8_t> mask;  ///< [z, x] 0, or 1 + class
 };
@@ -233,7 +233,8 @@ class Exporter {
                 std::lround(255 * std::clamp(1 + frame.values(z, middle, x) / shown_range, 0.0F, 1.0F))));
       write_dicom(out_ / (sample.id + ".dcm"), image);
 
-      const LabelMap& classes = *std::find_if(sample.content.labels.begin(), sample.content.labels.end(), [](const auto& l) { return l.name == "segmentation"; });
+      const LabelMap& classes = *std::find_if(sample.content.labels.begin(), sample.content.labels.end(),
+                                              [](const auto& l) { return l.name == "segmentation"; });
       DicomSegmentation truth;
       truth.patient_id = sample.row->patient;
       truth.description = "Exact truth of " + sample.id;
@@ -364,7 +365,8 @@ class Exporter {
           for (std::size_t f = 0; f < sample.frames.size(); ++f) {
             const Frame& frame = sample.frames[f];
             if (sample.frames.size() > 1) about["frame"] = {{"number", f}, {"of", sample.frames.size()}};
-            if (sample.frames.size() > 1 && rate > 0) about["frame"]["time"] = {{"value", static_cast<double>(f) / rate}, {"unit", "s"}};
+            if (sample.frames.size() > 1 && rate > 0)
+              about["frame"]["time"] = {{"value", static_cast<double>(f) / rate}, {"unit", "s"}};
             add(tar, frame.id + ".image.npy", npy("<f4", height, width, frame.image));
             add(tar, frame.id + ".json", about.dump() + "\n");
             add(tar, frame.id + ".mask.npy", npy("|u1", height, width, frame.mask));

@@ -45,7 +45,8 @@ const std::vector<LabelDoc>& label_docs() {
   static const std::vector<LabelDoc> docs{
       {"segmentation", "", "A mask a class; a later region covers an earlier one.", true},
       {"instances", "", "0, or 1 + the index of the labelled region at the pixel.", true},
-      {"boxes", "m", "Measurements of each class: the smallest rectangle about its pixels (CLASS.box_left, ...).", true},
+      {"boxes", "m", "Measurements of each class: the smallest rectangle about its pixels (CLASS.box_left, ...).",
+       true},
       {"sound_speed", "m/s", "True sound speed (sos_map in the file).", true},
       {"attenuation", "dB/cm", "True attenuation at 1 MHz.", true},
       {"density", "kg/m^3", "True mass density.", true},
@@ -55,11 +56,20 @@ const std::vector<LabelDoc>& label_docs() {
       {"strain", "", "Green's strain since the first frame: xx, zz, xz.", true},
       {"snr", "dB", "Power of the clean beamformed samples over that of the noise, means over 2 mm x 2 mm.", false},
       {"clean_image", "dB", "The image without noise.", false},
-      {"visibility", "", "Measurements of each class: the gCNR that losses and noise leave it by theory (CLASS.visibility), contrast, loss and SNR.", false},
-      {"gcnr", "", "Measured in the image: each class against what lies within 2 mm of it (CLASS.gcnr), and a map of each labelled region's own.", false},
+      {"visibility", "",
+       "Measurements of each class: the gCNR that losses and noise leave it by theory (CLASS.visibility), contrast, "
+       "loss and SNR.",
+       false},
+      {"gcnr", "",
+       "Measured in the image: each class against what lies within 2 mm of it (CLASS.gcnr), and a map of each labelled "
+       "region's own.",
+       false},
       {"resolution", "m", "-6 dB widths of the image of a point, lateral and axial, from simulated points.", false},
-      {"shift", "m", "How much deeper than its place the tissue of a pixel shows, since the scanner assumes one sound speed.", false},
-      {"aberration", "s", "One-way travel time beyond the background's: mean over the elements within an f-number of 1, and rms about it.", false}};
+      {"shift", "m",
+       "How much deeper than its place the tissue of a pixel shows, since the scanner assumes one sound speed.", false},
+      {"aberration", "s",
+       "One-way travel time beyond the background's: mean over the elements within an f-number of 1, and rms about it.",
+       false}};
   return docs;
 }
 

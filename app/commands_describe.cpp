@@ -3,7 +3,6 @@
 #include <iomanip>
 #include <iostream>
 #include <memory>
-
 #include <nlohmann/json.hpp>
 
 #include "ai/cohort.hpp"
@@ -129,8 +128,10 @@ std::vector<Json> catalog_lists() {
   std::vector<std::string> examples;  // MappingDoc looks at them
   for (const auto& label : label_docs()) examples.push_back("labels: [" + std::string(label.name) + "]");
   std::vector<MappingDoc> labels;
-  for (std::size_t i = 0; i < examples.size(); ++i) labels.push_back({label_docs()[i].name, label_docs()[i].doc, examples[i], {}});
-  lists.push_back(describe_mappings("label", "What 'labels:' of a config may name: truths about the pixels of the image.", labels));
+  for (std::size_t i = 0; i < examples.size(); ++i)
+    labels.push_back({label_docs()[i].name, label_docs()[i].doc, examples[i], {}});
+  lists.push_back(
+      describe_mappings("label", "What 'labels:' of a config may name: truths about the pixels of the image.", labels));
   return lists;
 }
 

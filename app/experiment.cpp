@@ -7,7 +7,6 @@
 #include <cmath>
 #include <cstdio>
 #include <limits>
-
 #include <nlohmann/json.hpp>
 
 #include "ai/cohort.hpp"
@@ -96,7 +95,8 @@ ExperimentConfig::ExperimentConfig()
       beamformer(Typed<Beamformer>::make(beamformer_catalog(), "delay_and_sum")) {}
 
 void ExperimentConfig::fields(FieldVisitor& visit) {
-  static const std::string labels_doc = "Truths about the pixels of the image ('describe label' tells what each is): " + listed(label_names()) + ".";
+  static const std::string labels_doc =
+      "Truths about the pixels of the image ('describe label' tells what each is): " + listed(label_names()) + ".";
   visit(format, {.key = "sonoforge", .doc = "Version of the config format.", .min = 1, .max = 1});
   visit(seed, {.key = "seed", .doc = "Start of every random stream.", .min = 0, .max = 9.2e18});
   visit(description, {.key = "description", .doc = "Words of your own, stored in the file."});
@@ -267,7 +267,8 @@ Acquisition Experiment::simulate() const {
     components.emplace_back(noise_component);
   Acquisition acquisition;
   located("engine", [&] {
-    acquisition = scan(*config.engine, {phantom, probe, *pulse, sequence, *config.receive}, components, noise_stream(), reverberation);
+    acquisition = scan(*config.engine, {phantom, probe, *pulse, sequence, *config.receive}, components, noise_stream(),
+                       reverberation);
   });
   if (!config.description.empty()) acquisition.description = config.description;
   acquisition.sound_speed = config.sound_speed.value_or(phantom.background.sound_speed);

@@ -200,7 +200,8 @@ std::optional<double> gcnr_of(const RealMap& envelope, const std::vector<bool>& 
     const auto target = levels({.label = "structure"});
     const auto around = levels({.label = "background", .near = "structure", .within = 2e-3});
     const auto n = static_cast<double>(std::min(target.size(), around.size()));
-    return generalised_contrast_to_noise(target, around, static_cast<std::size_t>(std::lround(std::clamp(2 * std::cbrt(n), 10.0, 100.0))));
+    return generalised_contrast_to_noise(
+        target, around, static_cast<std::size_t>(std::lround(std::clamp(2 * std::cbrt(n), 10.0, 100.0))));
   } catch (const UserError&) {
     return {};  // no pixel in the image, or none about it
   }
@@ -223,7 +224,8 @@ void add_gcnr(ImageTruth& truth, const Experiment& e, const ComplexMap& noisy) {
 
   const auto& instances = maps[1].values.flat();
   const std::set<float> numbers(instances.begin(), instances.end());
-  LabelMap map = scalar_map(noisy.grid, "gcnr", "", "of each labelled region in the image against what lies within 2 mm of it; 0 elsewhere");
+  LabelMap map = scalar_map(noisy.grid, "gcnr", "",
+                            "of each labelled region in the image against what lies within 2 mm of it; 0 elsewhere");
   for (const float number : numbers) {
     if (number == 0) continue;
     const double value = gcnr_of(envelope, masked(1, 0, number)).value_or(0);

@@ -10,9 +10,10 @@ namespace sonoforge {
 ///   clean_image  the image without noise, in dB below the brightest pixel of the noisy one
 ///   snr          local power of the clean beamformed samples over that of the noise, both means over 2 mm x 2 mm [dB]
 ///   visibility   measurements of each class: how well a reader can tell it from a ring of 2 mm about it
-///   gcnr         of what the image shows: measurements "CLASS.gcnr" of each class with pixels, and a map in which each labelled region
-///                has its own, 0 elsewhere. Both against all other pixels within 2 mm; histograms of 2 n^(1/3) bins (10 to 100), n the
-///                pixels of the smaller side, since few samples in many bins overlap too little
+///   gcnr         of what the image shows: measurements "CLASS.gcnr" of each class with pixels, and a map in which each
+///   labelled region
+///                has its own, 0 elsewhere. Both against all other pixels within 2 mm; histograms of 2 n^(1/3) bins (10
+///                to 100), n the pixels of the smaller side, since few samples in many bins overlap too little
 ///   resolution   see app/resolution_truth.hpp
 ///   shift        how much deeper than its place a pixel's tissue shows, since the scanner assumes one sound speed [m]
 ///   aberration   channels mean and rms: by how much the one-way travel time from a place to the elements within an

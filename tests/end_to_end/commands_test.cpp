@@ -2,7 +2,6 @@
 
 #include <cmath>
 #include <complex>
-
 #include <nlohmann/json.hpp>
 
 #include "ai/labels.hpp"
@@ -338,7 +337,8 @@ TEST(Commands, DescribeAndHelpNameEverything) {
   }
   for (const char* kind : {"uniform", "integers", "normal", "log_normal", "choice", "linear", "growth", "factor"})
     EXPECT_EQ(sonoforge_command(folder, std::string("describe distribution.") + kind).code, 0) << kind;
-  for (const auto& label : label_names()) EXPECT_EQ(sonoforge_command(folder, "describe label." + label).code, 0) << label;
+  for (const auto& label : label_names())
+    EXPECT_EQ(sonoforge_command(folder, "describe label." + label).code, 0) << label;
   EXPECT_NE(sonoforge_command(folder, "describe distribution.growth").out.find("volume_doubling"), std::string::npos);
   EXPECT_NE(sonoforge_command(folder, "describe twins").out.find("fat_thickness"), std::string::npos);
   EXPECT_EQ(sonoforge_command(folder, "describe probe.L11-5v").code, 0);

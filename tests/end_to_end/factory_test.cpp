@@ -279,8 +279,10 @@ std::map<std::string, std::string> entries_of(const std::string& tar) {
 TEST_F(FactoryTest, ExportsHoldEveryFrame) {
   folder.write("heart.yaml",
                "sonoforge: 1\nphantom: {type: left_ventricle, scatterer_density: 0.02 /mm^3}\n"
-               "probe: {type: P4-2v, elements: 16}\nsequence: {type: diverging_waves, angles: [0 deg], width: 60 deg, frames: {count: 3, rate: 6 Hz}}\n"
-               "receive: {sampling_rate: 10.88 MHz, depth: 140 mm}\nengine: {type: scatterers, model: simus, dimensions: 2, accuracy: 1e-2}\n"
+               "probe: {type: P4-2v, elements: 16}\nsequence: {type: diverging_waves, angles: [0 deg], width: 60 deg, "
+               "frames: {count: 3, rate: 6 Hz}}\n"
+               "receive: {sampling_rate: 10.88 MHz, depth: 140 mm}\nengine: {type: scatterers, model: simus, "
+               "dimensions: 2, accuracy: 1e-2}\n"
                "image: {x: [-50 mm, 50 mm, 2 mm], z: [5 mm, 140 mm, 2 mm]}\nlabels: [segmentation, displacement]\n"
                "dataset: {patients: 4, split: {train: 50 %, validation: 25 %, test: 25 %}}\n");
   ASSERT_EQ(run("generate heart.yaml -o set").code, 0);
@@ -305,13 +307,15 @@ TEST_F(FactoryTest, ExportsHoldEveryFrame) {
   for (const auto& row : read_manifest(folder.path() / "set/manifest.csv").rows) {
     const ZeaFile sample = read_zea(folder.path() / "set" / row.file);
     ASSERT_EQ(sample.images.size(), 3u);
-    const std::size_t height = sample.images[0].grid.z.count, width = sample.images[0].grid.x.count, pixels = height * width;
+    const std::size_t height = sample.images[0].grid.z.count, width = sample.images[0].grid.x.count,
+                      pixels = height * width;
     EXPECT_FALSE(std::ranges::equal(sample.labels[0].values.flat(), sample.later_labels.at("segmentation")[1].flat()));
     for (std::size_t f = 0; f < 3; ++f) {
       const std::string id = row.id + "_frame_" + std::to_string(f);
       const auto image = sample.images[f].values.flat();
       const auto at = [&](const std::string& name) -> std::span<const float> {
-        const auto label = std::find_if(sample.labels.begin(), sample.labels.end(), [&](const auto& l) { return l.name == name; });
+        const auto label =
+            std::find_if(sample.labels.begin(), sample.labels.end(), [&](const auto& l) { return l.name == name; });
         return f == 0 ? label->values.flat() : sample.later_labels.at(name)[f - 1].flat();
       };
       std::vector<float> mask(pixels);
@@ -335,13 +339,15 @@ TEST_F(FactoryTest, ExportsHoldEveryFrame) {
       const std::string& levels = entries.at(id + ".image.npy");
       EXPECT_EQ(std::memcmp(levels.data() + levels.size() - image.size_bytes(), image.data(), image.size_bytes()), 0);
       const std::string& classes = entries.at(id + ".mask.npy");
-      for (std::size_t i = 0; i < pixels; ++i) ASSERT_EQ(static_cast<float>(classes[classes.size() - pixels + i]), mask[i]);
+      for (std::size_t i = 0; i < pixels; ++i)
+        ASSERT_EQ(static_cast<float>(classes[classes.size() - pixels + i]), mask[i]);
       const auto about = nlohmann::json::parse(entries.at(id + ".json"));
       EXPECT_EQ(about["frame"]["number"], f);
       EXPECT_NEAR(about["frame"]["time"]["value"].get<double>(), static_cast<double>(f) / 6, 1e-9);
       // Every pixel of a class is in one of its pieces.
       const auto& images = coco[row.split]["images"];
-      const auto entry = std::find_if(images.begin(), images.end(), [&](const auto& i) { return i["file_name"] == id + ".png"; });
+      const auto entry =
+          std::find_if(images.begin(), images.end(), [&](const auto& i) { return i["file_name"] == id + ".png"; });
       ASSERT_NE(entry, images.end());
       EXPECT_EQ((*entry)["frame_id"], f);
       std::vector<float> again(pixels);
