@@ -136,7 +136,7 @@ void serve(int port, const std::filesystem::path& models, const std::function<vo
   const auto learn = std::filesystem::read_symlink("/proc/self/exe", unread).parent_path() / "sonoforge_learn";
   const bool with_networks = std::filesystem::exists(learn, unread);
   using std::chrono::seconds;
-  Pool images(2, {}, seconds(20)), views(2, {{}, 4, {}}, seconds(60)), networks(1, {learn, 4, models}, seconds(180));
+  Pool images(2, {}, seconds(60)), views(2, {{}, 4, {}}, seconds(60)), networks(1, {learn, 4, models}, seconds(180));
   Jobs jobs;
   server.set_pre_routing_handler([&](const httplib::Request& request, httplib::Response& response) {
     const auto refused = refused_unread(request);
