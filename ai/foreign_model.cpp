@@ -6,6 +6,7 @@
 #include <set>
 
 #include "core/units.hpp"
+#include "io/factor_keys.hpp"
 
 namespace sonoforge {
 namespace {
@@ -14,11 +15,6 @@ const std::vector<std::string> all_axes{"batch", "channel", "depth", "lateral"};
 const std::string output_key = "torchscript.output.";
 constexpr double probability_rounding = 1e-4;  // of half precision
 
-std::string listed(const std::vector<std::string>& words) {
-  std::string text;
-  for (const auto& word : words) text += (text.empty() ? "" : ", ") + word;
-  return text;
-}
 template <class Number>
 std::string sides_text(const std::vector<Number>& sides) {
   std::string text;

@@ -12,13 +12,10 @@
 #include "io/file_checks.hpp"
 
 namespace sonoforge {
-namespace {
 
 void shuffle(std::vector<std::size_t>& order, RandomStream random) {
   for (std::size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[random.integer_below(i)]);
 }
-
-}  // namespace
 
 std::vector<std::size_t> sampling_order(std::size_t samples, const std::vector<std::size_t>& classes, const RandomStream& random) {
   std::vector<std::size_t> order(samples);

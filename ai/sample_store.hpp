@@ -50,6 +50,8 @@ class SampleStore {
   std::vector<std::optional<Kept>> kept_;
 };
 
+/// Puts samples into an order that the stream alone decides.
+void shuffle(std::vector<std::size_t>& order, RandomStream random);
 /// The order in which an epoch sees its samples: a pure function of the stream. `classes` (may be empty) are drawn equally
 /// often, the samples of one class in turn.
 std::vector<std::size_t> sampling_order(std::size_t samples, const std::vector<std::size_t>& classes, const RandomStream& random);

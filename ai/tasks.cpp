@@ -14,18 +14,13 @@
 #include "ai/survival.hpp"
 #include "ai/task.hpp"
 #include "core/units.hpp"
+#include "io/factor_keys.hpp"
 #include "recon/metrics.hpp"
 
 namespace sonoforge {
 namespace {
 
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
-
-std::string joined(const std::vector<std::string>& words) {
-  std::string text;
-  for (const auto& word : words) text += (text.empty() ? "" : ", ") + word;
-  return text;
-}
 
 [[noreturn]] void refuse(const SampleRecord& sample, const std::string& text) {
   throw UserError("'" + sample.manifest.rows[sample.row].file + "': " + text);
@@ -45,7 +40,7 @@ std::vector<std::uint8_t> class_mask(const SampleRecord& sample, const std::stri
   const LabelMap& map = label_map(sample, "segmentation");
   const auto channel = std::find(map.channels.begin(), map.channels.end(), label);
   if (channel == map.channels.end())
-    refuse(sample, "its segmentation has no class '" + label + "' (it has: " + joined(map.channels) + "). Give one of these as label");
+    refuse(sample, "its segmentation has no class '" + label + "' (it has: " + listed(map.channels) + "). Give one of these as label");
   const std::size_t pixels = map.grid.size(), first = static_cast<std::size_t>(channel - map.channels.begin()) * pixels;
   std::vector<std::uint8_t> mask(pixels);
   for (std::size_t i = 0; i < pixels; ++i) mask[i] = map.values.data()[first + i] != 0;
@@ -75,7 +70,7 @@ double number_of(const SampleRecord& sample, const std::string& name) {
   for (const auto& measurement : sample.content.measurements)
     if (measurement.name == name) return measurement.value;
   refuse(sample, "'" + name + "' is neither a factor of the data set nor a measurement of this file (there is nothing to learn). Name one that is, of: " +
-                     joined(sample.manifest.factor_names));
+                     listed(sample.manifest.factor_names));
 }
 
 std::string tensor_of(const std::vector<double>& values) {
@@ -190,11 +185,11 @@ std::vector<std::string> ClassificationTask::output_names() const {
 std::vector<float> ClassificationTask::truth(const SampleRecord& sample, const TensorShape&) const {
   const int factor = sample.manifest.factor(truth_factor);
   if (factor < 0)
-    refuse(sample, "the data set has no factor '" + truth_factor + "' (the class is read from there). Name one of: " + joined(sample.manifest.factor_names));
+    refuse(sample, "the data set has no factor '" + truth_factor + "' (the class is read from there). Name one of: " + listed(sample.manifest.factor_names));
   const auto& text = sample.manifest.rows[sample.row].factors[static_cast<std::size_t>(factor)];
   if (classes.empty()) return {std::find(positive.begin(), positive.end(), text) != positive.end() ? 1.0F : 0.0F};
   const auto found = std::find(classes.begin(), classes.end(), text);
-  if (found == classes.end()) refuse(sample, "its " + truth_factor + " is '" + text + "' (classes: " + joined(classes) + "). Add it to the classes");
+  if (found == classes.end()) refuse(sample, "its " + truth_factor + " is '" + text + "' (classes: " + listed(classes) + "). Add it to the classes");
   std::vector<float> one(classes.size(), 0.0F);
   one[static_cast<std::size_t>(found - classes.begin())] = 1;
   return one;

@@ -2,19 +2,14 @@
 #include <set>
 
 #include "ai/validate.hpp"
+#include "io/factor_keys.hpp"
 
 namespace sonoforge {
 namespace {
 
-std::string joined(const std::vector<std::string>& words) {
-  std::string all;
-  for (const auto& word : words) all += (all.empty() ? "" : ", ") + word;
-  return all;
-}
-
 std::string suggestion(const std::string& word, const std::vector<std::string>& known) {
   const auto near = nearest_word(word, known);
-  return near.empty() ? "Known: " + joined(known) : "Did you mean '" + near + "'?";
+  return near.empty() ? "Known: " + listed(known) : "Did you mean '" + near + "'?";
 }
 
 }  // namespace
@@ -205,7 +200,7 @@ void ValidateConfig::check() const {
     if (!find_metric(task, metric))
       throw ConfigError("metrics", "unknown metric '" + metric + "' (task " +
                                        std::string(validation_task_names[static_cast<std::size_t>(task)]) +
-                                       " has: " + joined(known) + "). " + suggestion(metric, known));
+                                       " has: " + listed(known) + "). " + suggestion(metric, known));
   if (std::set<std::string>(measured.begin(), measured.end()).size() != measured.size())
     throw ConfigError("metrics", "a metric is named twice (once is enough). Remove one");
   std::set<std::string> factors;
@@ -222,7 +217,7 @@ void ValidateConfig::check() const {
   for (const auto& gate : gates) {
     if (std::find(measured.begin(), measured.end(), gate.metric) == measured.end())
       throw ConfigError("gates", "a gate asks for '" + gate.metric + "', which is not measured (metrics: " +
-                                     joined(measured) + "). " + suggestion(gate.metric, measured));
+                                     listed(measured) + "). " + suggestion(gate.metric, measured));
     const auto* metric = find_metric(task, gate.metric);
     if ((gate.margin || gate.gap) && metric->better == ValidationMetric::Better::none)
       throw ConfigError("gates",

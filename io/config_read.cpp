@@ -8,6 +8,7 @@
 
 #include "io/config.hpp"
 #include "io/config_distributions.hpp"
+#include "io/factor_keys.hpp"
 
 namespace sonoforge {
 
@@ -32,15 +33,9 @@ std::string short_quantity(double value, Unit unit) {
   return text.substr(0, blank).size() <= std::string_view(number).size() ? text : number + (blank == std::string::npos ? "" : text.substr(blank));
 }
 
-std::string joined(const std::vector<std::string>& words) {
-  std::string out;
-  for (const auto& word : words) out += (out.empty() ? "" : ", ") + word;
-  return out;
-}
-
 std::string did_you_mean(const std::string& word, const std::vector<std::string>& known) {
   const std::string near = nearest_word(word, known);
-  return near.empty() ? "Known: " + joined(known) : "Did you mean '" + near + "'?";
+  return near.empty() ? "Known: " + listed(known) : "Did you mean '" + near + "'?";
 }
 
 bool holds_wrong(const ConfigNode& node) {
@@ -256,7 +251,7 @@ class Reader : public FieldVisitor {
         return;
       }
     std::vector<std::string> known(names.begin(), names.end());
-    note(node->where, name(field) + " = '" + node->scalar + "' (needs one of " + joined(known) + "). " + did_you_mean(node->scalar, known));
+    note(node->where, name(field) + " = '" + node->scalar + "' (needs one of " + listed(known) + "). " + did_you_mean(node->scalar, known));
   }
 
   void object(Configurable& value, const Field& field) override {
@@ -278,13 +273,13 @@ class Reader : public FieldVisitor {
       if (type && type->wrong) return;
       if (type && is_distribution(*type)) return note_distribution(*type, field);
       if (type && type->kind != ConfigNode::Kind::scalar)
-        return note(type->where, "type is " + kind_noun(*type) + " (needs a name). Known: " + joined(known));
+        return note(type->where, "type is " + kind_noun(*type) + " (needs a name). Known: " + listed(known));
       if (type) wanted = type->scalar, where = type->where;
       else if (!slot.catalog.default_type.empty()) wanted = slot.catalog.default_type;
       else
-        return note(node->where, name(field) + " has no type (there are several kinds of " + slot.catalog.kind + "). Write 'type:' with one of " + joined(known));
+        return note(node->where, name(field) + " has no type (there are several kinds of " + slot.catalog.kind + "). Write 'type:' with one of " + listed(known));
     } else {
-      return note(node->where, name(field) + " is " + kind_noun(*node) + " (needs a name, or a mapping with type:). Known: " + joined(known));
+      return note(node->where, name(field) + " is " + kind_noun(*node) + " (needs a name, or a mapping with type:). Known: " + listed(known));
     }
     const CatalogRow* row = slot.catalog.find(wanted);
     if (!row)

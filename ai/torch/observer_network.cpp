@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "ai/losses.hpp"
+#include "ai/sample_store.hpp"
 #include "ai/torch/network.hpp"
 #include "core/error.hpp"
 #include "core/progress.hpp"
@@ -36,9 +37,7 @@ std::vector<double> train_observer(const ObserverTrainingConfig& config, TensorS
   std::vector<std::size_t> order(count);
   std::iota(order.begin(), order.end(), std::size_t{0});
   for (std::int64_t epoch = 0; epoch < config.epochs; ++epoch) {
-    RandomStream shuffle = random.child("order", static_cast<std::uint64_t>(epoch));
-    for (std::size_t i = count; i > 1; --i)
-      std::swap(order[i - 1], order[static_cast<std::size_t>(shuffle.integer_below(i))]);
+    shuffle(order, random.child("order", static_cast<std::uint64_t>(epoch)));
     Progress progress("Epoch " + std::to_string(epoch + 1) + "/" + std::to_string(config.epochs), count, "samples");
     for (std::size_t begin = 0; begin < count; begin += batch, ++done) {
       check_interrupted();
