@@ -1,5 +1,7 @@
 #include "ai/models.hpp"
 
+#include <numbers>
+
 #include "ai/network_builder.hpp"
 #include "ai/survival.hpp"
 
@@ -76,7 +78,8 @@ ModelSource UNet::build_heads(TensorShape input, const std::vector<HeadSize>& he
     net.recall(head.whole ? "deep" : "fine");
     if (head.whole) {
       net.pool_all();
-      net.convolve("hidden_" + head.name, hidden, 1, true);
+      net.normalise("pooled_" + head.name);
+      net.weigh_all("hidden_" + head.name, hidden, std::numbers::sqrt2);
       net.rectify();
     }
     net.convolve("head_" + head.name, head.outputs, 1, true, false);
@@ -113,8 +116,9 @@ ModelSource Encoder::build(TensorShape input, std::int64_t outputs) const {
     add_block(net, blocks, level_name("down", level), width << level);
   }
   net.pool_all();
+  net.normalise("pooled");
   net.drop();
-  net.convolve("hidden", hidden, 1, true);
+  net.weigh_all("hidden", hidden, std::numbers::sqrt2);
   net.rectify();
   net.convolve("head", outputs, 1, true, false);
   return std::move(net).finish();
@@ -122,16 +126,19 @@ ModelSource Encoder::build(TensorShape input, std::int64_t outputs) const {
 
 void EnergyModel::fields(FieldVisitor& visit) {
   visit(features, {.key = "features", .doc = "Filters whose outputs are squared.", .min = 1, .max = 512});
-  visit(kernel, {.key = "kernel", .doc = "Pixels a side of each filter.", .min = 1, .max = 31});
+  visit(kernel, {.key = "kernel", .doc = "Pixels a side of each filter; 0: each is as large as the image.", .min = 0, .max = 31});
 }
 
 void EnergyModel::check() const {
-  if (kernel % 2 == 0) throw ConfigError("kernel", "a filter has a pixel in its middle (" + std::to_string(kernel) + " is even). Write for example " + std::to_string(kernel + 1));
+  if (kernel > 0 && kernel % 2 == 0) throw ConfigError("kernel", "a filter has a pixel in its middle (" + std::to_string(kernel) + " is even). Write for example " + std::to_string(kernel + 1));
 }
 
 ModelSource EnergyModel::build(TensorShape input, std::int64_t outputs) const {
   NetworkBuilder net(input);
-  net.convolve("filter", features, kernel, false, false);
+  if (kernel == 0)
+    net.weigh_all("filter", features, 1);
+  else
+    net.convolve("filter", features, kernel, false, false);
   net.square();
   net.weigh_all("energy", outputs);
   return std::move(net).finish();

@@ -59,7 +59,8 @@ class Encoder : public ModelConfig {
 };
 
 /// Energies of learned filters: one convolution, squares, and a weighted sum over pixels and features, with weights of
-/// their own everywhere: one answer for the whole image. Speckle of a known place differs in its variance alone, and what
+/// their own everywhere: one answer for the whole image. With kernel 0 each filter is as large as the image, which needs
+/// more cases and gives any quadratic form of that rank. Speckle of a known place differs in its variance alone, and what
 /// tells best then is quadratic in the data [abbey2006].
 class EnergyModel : public ModelConfig {
  public:

@@ -91,13 +91,14 @@ void NetworkBuilder::pool_all() {
   shape_ = {2 * shape_.channels, 1, 1};
 }
 
-void NetworkBuilder::weigh_all(const std::string& name, std::int64_t outputs) {
+void NetworkBuilder::weigh_all(const std::string& name, std::int64_t outputs, double spread) {
   const double terms = static_cast<double>(shape_.size());
-  parameter(name + "_weight", {outputs, shape_.channels, shape_.depth, shape_.lateral}, 0, 0);
+  parameter(name + "_weight", {outputs, shape_.channels, shape_.depth, shape_.lateral}, 0, spread);
   parameter(name + "_bias", {outputs}, 0, 0);
   source_.multiply_adds += terms * static_cast<double>(outputs);
   // Divided by the root of their number, so that a step of the optimizer has the same effect for any size.
-  line("x = torch.conv2d(x, self." + name + "_weight, None, [1, 1], [0, 0], [1, 1], 1) / " + script_number(std::sqrt(terms)) + " + self." + name + "_bias.reshape([1, -1, 1, 1])");
+  line("x = torch.matmul(x.flatten(1), self." + name + "_weight.flatten(1).t()) / " + script_number(std::sqrt(terms)) + " + self." + name + "_bias");
+  line("x = x.unsqueeze(2).unsqueeze(3)");
   shape_ = {outputs, 1, 1};
 }
 

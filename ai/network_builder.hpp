@@ -28,10 +28,13 @@ class NetworkBuilder {
   void halve();
   /// Transposed 2 x 2 convolution with stride 2.
   void widen(const std::string& name, std::int64_t outputs);
-  /// Mean and largest value of every feature over all pixels, one after the other.
+  /// Mean and largest value of every feature over all pixels, one after the other. Those of rectified features are all
+  /// positive: unless they are normalised, and weighed by `weigh_all`, a step of the optimizer moves all sums of them the
+  /// same way and far, soon below zero for every image, from where no gradient leads back.
   void pool_all();
-  /// Sums over all pixels and features, each with a weight of its own that starts at zero, and a constant.
-  void weigh_all(const std::string& name, std::int64_t outputs);
+  /// Sums over all pixels and features, each with a weight of its own, and a constant. The sums are divided by the root of
+  /// the number of weights; these start with a standard deviation of `spread`.
+  void weigh_all(const std::string& name, std::int64_t outputs, double spread = 0);
   /// Two more channels: lateral and depth position from -1 to 1.
   void add_coordinates();
 

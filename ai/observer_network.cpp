@@ -8,8 +8,10 @@ ObserverTrainingConfig::ObserverTrainingConfig()
       schedule(Typed<ScheduleConfig>::make(schedule_catalog(), "one_cycle")) {}
 
 void ObserverTrainingConfig::fields(FieldVisitor& visit) {
-  visit(samples,
-        {.key = "samples", .doc = "Drawn for training alone, half with the lesion.", .min = 100, .max = 200000});
+  visit(samples, {.key = "samples",
+                  .doc = "Cases of an epoch, half with the lesion; every epoch draws its own.",
+                  .min = 100,
+                  .max = 200000});
   visit(
       floor,
       {.key = "floor",
@@ -20,7 +22,7 @@ void ObserverTrainingConfig::fields(FieldVisitor& visit) {
   visit.typed(model, model_catalog(), {.key = "model", .doc = "The network: one answer for the whole image."});
   visit.typed(optimizer, optimizer_catalog(), {.key = "optimizer", .doc = "How parameters follow the gradient."});
   visit.typed(schedule, schedule_catalog(), {.key = "schedule", .doc = "The learning rate over the training."});
-  visit(epochs, {.key = "epochs", .doc = "Passes over all samples.", .min = 1, .max = 10000});
+  visit(epochs, {.key = "epochs", .doc = "Times that so many samples are drawn and seen.", .min = 1, .max = 10000});
   visit(batch, {.key = "batch", .doc = "Samples a step.", .min = 1, .max = 4096});
   visit(seed, {.key = "seed", .doc = "Of first weights, order and training samples.", .min = 0});
 }
