@@ -78,9 +78,8 @@ ModelSource UNet::build_heads(TensorShape input, const std::vector<HeadSize>& he
     net.recall(head.whole ? "deep" : "fine");
     if (head.whole) {
       net.pool_all();
-      net.normalise("pooled_" + head.name);
       net.weigh_all("hidden_" + head.name, hidden, std::numbers::sqrt2);
-      net.rectify();
+      net.leak();
     }
     net.convolve("head_" + head.name, head.outputs, 1, true, false);
     names.push_back("out_" + head.name);
@@ -116,10 +115,9 @@ ModelSource Encoder::build(TensorShape input, std::int64_t outputs) const {
     add_block(net, blocks, level_name("down", level), width << level);
   }
   net.pool_all();
-  net.normalise("pooled");
   net.drop();
   net.weigh_all("hidden", hidden, std::numbers::sqrt2);
-  net.rectify();
+  net.leak();
   net.convolve("head", outputs, 1, true, false);
   return std::move(net).finish();
 }

@@ -17,6 +17,8 @@ class NetworkBuilder {
   /// Group normalisation [wu2018] in up to eight groups.
   void normalise(const std::string& name);
   void rectify() { line("x = torch.relu(x)"); }
+  /// As `rectify`, but a tenth of what is negative stays [maas2013].
+  void leak() { line("x = torch.maximum(x, 0.1 * x)"); }
   void square() { line("x = x * x"); }
   /// Two 3 x 3 convolutions, each normalised and rectified.
   void block(const std::string& name, std::int64_t outputs);
@@ -29,8 +31,8 @@ class NetworkBuilder {
   /// Transposed 2 x 2 convolution with stride 2.
   void widen(const std::string& name, std::int64_t outputs);
   /// Mean and largest value of every feature over all pixels, one after the other. Those of rectified features are all
-  /// positive: unless they are normalised, and weighed by `weigh_all`, a step of the optimizer moves all sums of them the
-  /// same way and far, soon below zero for every image, from where no gradient leads back.
+  /// positive: unless they are weighed by `weigh_all`, a step of the optimizer moves all sums of them the same way and
+  /// far, soon below zero for every image, from where behind `rectify` no gradient leads back.
   void pool_all();
   /// Sums over all pixels and features, each with a weight of its own, and a constant. The sums are divided by the root of
   /// the number of weights; these start with a standard deviation of `spread`.

@@ -119,6 +119,30 @@ TEST(DetectionStudy, TrainedNetworkReadsBeamformedDataAndNeverBeatsThem) {
   EXPECT_NE(both.err.find("one is judged"), std::string::npos) << both.err;
   EXPECT_EQ(sonoforge_command(folder, "validate study.yaml -o three --set 'study.train={model: unet}'").code, 2);
 }
+
+TEST(DetectionStudy, FiltersAsLargeAsTheImageBeginAtAQuadraticDiscriminant) {
+  const TestFolder folder;
+  folder.write("study.yaml", small_study);
+  // Steps too small to teach anything: what the network knows, it knows from its beginning.
+  const auto run = [&](const std::string& name, const std::string& threads) {
+    return sonoforge_command(folder, "validate study.yaml --json -o " + name + " --threads " + threads +
+                                         " --set study.radii=[] --set 'study.train={samples: 8000, epochs: 1, batch: 1000, floor: -60 "
+                                         "dB, optimizer: {type: adam, learning_rate: 1e-9}, model: {type: energy, features: 16, kernel: 0}}'");
+  };
+  const auto one = run("one", "1");
+  ASSERT_EQ(one.code, 0) << one.err;
+  const auto report = Json::parse(one.out);
+  const auto found = observers(report);
+  const auto network = found.at("network");
+  EXPECT_EQ(report["alarm"], false);
+  const double area = network["auc"].get<double>(), error = network["standard_error"].get<double>();
+  EXPECT_GT(area, 0.5 + 5 * error);
+  EXPECT_LT(area, found.at("beamformed")["exact_auc"].get<double>() + 4 * error);
+  ASSERT_EQ(run("two", "3").code, 0);
+  EXPECT_EQ(folder.read("one/cases.csv"), folder.read("two/cases.csv"));
+  const auto even = sonoforge_command(folder, "validate study.yaml -o three --set 'study.train={model: {type: energy, kernel: 4}}'");
+  EXPECT_EQ(even.code, 2);
+}
 #endif
 
 TEST(DetectionStudy, TellsWhatItCannotDo) {

@@ -78,11 +78,11 @@ TEST_F(NetworkTest, OneStepOfTheLastLayersMovesAnswersLittle) {
   const auto after = net.logits(images, shape);
   double most = 0;
   for (std::size_t k = 0; k < count; ++k) most = std::max(most, std::abs(double{after[k].front() - before[k].front()}));
-  // Each of 512 weights moves by the rate over the root of 512, each feature is about one in size: a hidden feature moves by 0.02. Half of
-  // 32 are in use, with weights of 0.14 in the mean, and the moves of these weights add half as much: 0.06 at most. Without norm and
-  // root the same step moved the answers by 0.35.
+  // Each of 512 weights moves by the rate over the root of 512, each pooled feature is about two in size: a hidden feature moves by 0.045.
+  // Half of 32 are in use, with weights of 0.14 in the mean: 0.1, and the moves of these weights add some 0.05. Without the root the same
+  // step moved the answers by 0.35.
   EXPECT_GT(most, 0);
-  EXPECT_LT(most, 0.1);
+  EXPECT_LT(most, 0.15);
 }
 
 TEST_F(NetworkTest, GradientAgreesWithDifferences) {
