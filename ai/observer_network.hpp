@@ -34,12 +34,13 @@ struct ObserverCases {
 /// The cases of an epoch, the same ones whenever they are asked for.
 using ObserverCaseSource = std::function<ObserverCases(std::size_t epoch)>;
 
-/// Trains and gives the logits of `judged`; none of those is seen in training. The same bits for any number of threads.
 /// A direction in which the classes differ, and what a quadratic discriminant makes of the square of its coordinate.
 struct ObserverComponent {
   std::vector<float> direction;  ///< of the size of the input, of length one
   double weight = 0;             ///< half the difference of the reciprocal variances
 };
+
+/// Trains and gives the logits of `judged`; none of those is seen in training. The same bits for any number of threads.
 /// A model of squared filters as large as the image begins with `components`, its first ones: from random filters it
 /// would learn slowly.
 using ObserverTrainer =

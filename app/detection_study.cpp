@@ -374,7 +374,7 @@ DetectionResult study_detection(const DetectionStudy& study, const Experiment& e
       throw UserError("study.train needs LibTorch, and this program was built without it. Install libtorch-dev and build again");
     const ObserverData data = observer_data(*study.train, scanner, beamformed, contrast, cases.pixels);
     const double own = ideal_area(of_pixels.information, contrast);
-    add("network", "Model " + study.train->model.type + " on whitened beamformed data, trained on " + std::to_string(study.train->samples) + " cases of its own.", nan,
+    add("network", "Model " + study.train->model.type + " on whitened beamformed data, trained on " + std::to_string(study.train->samples * study.train->epochs) + " cases of its own.", nan,
         observer_trainer()(*study.train, data.shape, data.cases, data.components, data.judged));
     // What it sees are the beamformed data: their ideal observer is the bound.
     result.alarm = result.rungs.back().area.interval.low > own;
