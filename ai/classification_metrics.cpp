@@ -148,6 +148,7 @@ DeLong delong(const std::vector<std::vector<double>>& scores, std::span<const st
   const std::size_t n = truth.size(), count = scores.size();
   std::vector<std::vector<double>> of_positive(count), of_negative(count);
   DeLong result;
+  for (const std::uint8_t one : truth) ++(one ? result.positives : result.negatives);
   for (std::size_t s = 0; s < count; ++s) {
     check_scores(scores[s], n);
     std::vector<double> positive, negative;
@@ -192,6 +193,30 @@ Interval DeLong::logit_interval(std::size_t score, double level) const {
   const double half = normal_quantile((1 + level) / 2) * standard_error(score) / (a * (1 - a));
   auto back = [](double x) { return 1 / (1 + std::exp(-x)); };
   return {back(centre - half), back(centre + half)};
+}
+
+Interval DeLong::reported_interval(std::size_t score, double level) const {
+  return !(standard_error(score) > 0) ? area_score_interval(area[score], positives, negatives, level) : logit_interval(score, level);
+}
+
+Interval area_score_interval(double area, std::size_t positives, std::size_t negatives, double level) {
+  const double m = static_cast<double>(positives), n = static_cast<double>(negatives), z = normal_quantile((1 + level) / 2);
+  if (!(m > 0 && n > 0) || std::isnan(area)) return {nan, nan};
+  const double others = (m + n) / 2 - 1;
+  const auto surprising = [&](double a) {
+    const double variance = a * (1 - a) * (1 + others * ((1 - a) / (2 - a) + a / (1 + a))) / (m * n);
+    return (area - a) * (area - a) > z * z * variance;
+  };
+  // The error of an area vanishes at 0 and 1 only, so that on each side of `area` surprise begins once.
+  const auto limit = [&](double end) {
+    double inside = area, outside = end;
+    for (int i = 0; i < 60; ++i) {
+      const double middle = (inside + outside) / 2;
+      (surprising(middle) ? outside : inside) = middle;
+    }
+    return inside;
+  };
+  return {area > 0 ? limit(0) : 0, area < 1 ? limit(1) : 1};
 }
 
 AreaDifference compare_areas(const DeLong& areas, std::size_t first, std::size_t second, double level) {

@@ -42,12 +42,19 @@ RocCurve roc_curve(std::span<const double> scores, std::span<const std::uint8_t>
 struct DeLong {
   std::vector<double> area;
   std::vector<double> covariance;  ///< [score, score]
+  std::size_t positives = 0, negatives = 0;  ///< cases
 
   double standard_error(std::size_t score) const;
   Interval interval(std::size_t score, double level = 0.95) const;  ///< normal, not cut at 0 and 1
   Interval logit_interval(std::size_t score,
                           double level = 0.95) const;  ///< normal for log(A / (1 - A)); within 0 and 1
+  /// The interval to report: `logit_interval`; where it has no covariance, as where the score tells all cases apart,
+  /// `area_score_interval`.
+  Interval reported_interval(std::size_t score, double level = 0.95) const;
 };
+/// Interval of an area under the ROC curve from the numbers of cases alone, also at 0 and 1: all areas A whose error, for scores
+/// with exponential distributions and both classes of the mean size, makes `area` no surprise [newcombe2006, method 5].
+Interval area_score_interval(double area, std::size_t positives, std::size_t negatives, double level = 0.95);
 /// Needs two cases of each class; the covariance is NaN otherwise.
 DeLong delong(const std::vector<std::vector<double>>& scores, std::span<const std::uint8_t> truth);
 /// Paired comparison of two scores of the same cases.

@@ -88,17 +88,38 @@ Acquisition compressed(Acquisition acquisition, const ZeaFile& content, const st
   return compress_pulse(acquisition, *own.pulse->build(acquisition.probe));
 }
 
-ComplexMap beamformed(const InputConfig& config, const Acquisition& acquisition, const PixelGrid& grid) {
-  auto maps = config.beamformer->beamform(acquisition, grid);
-  ComplexMap map = std::move(maps.front());
+void compensate(const InputConfig& config, const Acquisition& acquisition, ComplexMap& map) {
   const double rate = 2 * config.compensation.nepers_per_metre(acquisition.centre_frequency);
-  if (rate == 0) return map;
+  if (rate == 0) return;
+  const PixelGrid& grid = map.grid;
   for (std::size_t iz = 0; iz < grid.z.count; ++iz) {
     const double depth = grid.z.at(iz) + (grid.kind == PixelGrid::Kind::polar ? grid.apex_depth : 0);
     const auto gain = static_cast<float>(std::exp(std::min(rate * std::max(depth, 0.0), 60.0)));
     for (auto& value : map.values.row(iz, 0)) value *= gain;
   }
+}
+
+ComplexMap beamformed(const InputConfig& config, const Acquisition& acquisition, const PixelGrid& grid) {
+  ComplexMap map = std::move(config.beamformer->beamform(acquisition, grid).front());
+  compensate(config, acquisition, map);
   return map;
+}
+
+/// Each group beamformed by itself.
+std::vector<ComplexMap> groups_of(const InputConfig& config, const Acquisition& acquisition, const PixelGrid& grid) {
+  std::vector<ComplexMap> maps;
+  if (config.of_aperture) {
+    maps = config.beamformer->beamform_parts(acquisition, grid, config.groups);
+    for (auto& map : maps) compensate(config, acquisition, map);
+    return maps;
+  }
+  const std::size_t elements = acquisition.channels();
+  for (std::size_t g = 0; g < config.groups; ++g) {
+    Acquisition part = acquisition;
+    silence(part, [&](std::size_t channel) { return channel * config.groups / elements != g; });
+    maps.push_back(beamformed(config, part, grid));
+  }
+  return maps;
 }
 
 [[noreturn]] void refuse_without_channels(const std::string& file) {
@@ -184,12 +205,7 @@ std::vector<float> model_input(const InputConfig& config, const ZeaFile& content
           maps.push_back(beamformed(config, one, small));
         }
       } else {
-        const std::size_t elements = one.channels();
-        for (std::size_t g = 0; g < config.groups; ++g) {
-          Acquisition part = one;
-          silence(part, [&](std::size_t channel) { return channel * config.groups / elements != g; });
-          maps.push_back(beamformed(config, part, small));
-        }
+        maps = groups_of(config, one, small);
       }
       const std::size_t pixels = small.size();
       double top = 0;

@@ -16,7 +16,8 @@ struct InputConfig {
   std::size_t depth = 128, lateral = 128;
   double dynamic_range = 60;  ///< [dB]
   std::size_t frames = 1;     ///< image: how many are seen, as channels
-  std::size_t groups = 8;     ///< rf: neighbouring elements that are summed
+  std::size_t groups = 8;     ///< rf: neighbouring elements that are summed,
+  bool of_aperture = false;   ///< or parts of each pixel's receive aperture
   std::size_t transmits = 0;  ///< kept of each frame, around the middle one; 0: all
   const Beamformer* beamformer = nullptr;
   Attenuation compensation;
@@ -34,7 +35,7 @@ PixelGrid resized(const PixelGrid& grid, std::size_t depth, std::size_t lateral)
 /// image: decibels in [-dynamic_range, 0], resampled from the stored image; beamformed on its grid where channel data are
 /// altered or transmits left out. With several `frames`: the first, the last and others evenly between, one a channel.
 /// iq: in-phase and quadrature parts at the model's pixels, over the largest magnitude.
-/// rf: the same of each group of neighbouring elements, delayed but not yet added to one another: first all in-phase,
+/// rf: the same of each group of neighbouring elements (or part of the aperture), delayed but not yet added to one another: first all in-phase,
 /// then all quadrature parts, over the largest magnitude of their sum.
 ///
 /// Throws `UserError`, naming `file`, where the file does not hold what is needed.

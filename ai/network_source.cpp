@@ -9,6 +9,53 @@
 namespace sonoforge {
 namespace {
 
+/// Beams as weighted and delayed sums of groups: their levels, and the correlation of each with the next. Parts of the aperture also
+/// give the place from top to bottom, since a delay that the sound speed makes grows with depth.
+std::int64_t add_front_end(const TrainConfig& config, const std::string& level, NetworkSource& source) {
+  const FrontEndConfig& front = config.front_end;
+  const std::int64_t groups = front.groups, beams = front.beams;
+  const bool directions = front.groups_of == FrontEndConfig::GroupsOf::aperture;
+  const double mean = 1 / static_cast<double>(groups);
+  source.parameters.push_back({"front_weight", {beams, groups}, directions ? 0 : mean, directions ? 0.1 * mean : mean});
+  source.parameters.push_back({"front_delay", {beams, groups}, 0, 0.02});
+  source.parameters.push_back({"front_delay_slope", {beams, groups}, 0, 0.02});
+  const std::string g = std::to_string(groups), b = std::to_string(beams), others = std::to_string(beams - 1);
+  const std::string step = script_number(static_cast<double>(groups) / static_cast<double>(beams)), n = std::to_string(front.average), half = std::to_string(front.average / 2);
+  const auto averaged = [&](const std::string& value) {
+    return front.average == 1 ? "(" + value + ")" : "torch.avg_pool2d(" + value + ", [" + n + ", " + n + "], [1, 1], [" + half + ", " + half + "])";
+  };
+  // Delays in periods of the centre frequency: in the middle of the image, and how they change from top to bottom.
+  source.script +=
+      "def features(self, x):\n"
+      "    down = torch.linspace(-0.5, 0.5, x.size(2)).reshape([1, 1, x.size(2)])\n"
+      "    phase = 6.283185307179586 * (self.front_delay.unsqueeze(2) + self.front_delay_slope.unsqueeze(2) * down)\n" +
+      (directions ? "    middle = (torch.arange(" + b + ").reshape([" + b + ", 1]) + 0.5) * " + step + " - 0.5\n"
+                    "    near = torch.clamp(1.0 - 0.5 * torch.abs(middle - torch.arange(" + g + ").reshape([1, " + g + "])), 0.0, 1.0)\n"
+                    "    weight = (self.front_weight + near).unsqueeze(2)\n"
+                  : "    weight = self.front_weight.unsqueeze(2)\n") +
+      "    c = weight * torch.cos(phase)\n"
+      "    s = weight * torch.sin(phase)\n"
+      "    i = x[:, :" + g + "]\n"
+      "    q = x[:, " + g + ":]\n"
+      "    re = torch.einsum('ngzx,bgz->nbzx', [i, c]) - torch.einsum('ngzx,bgz->nbzx', [q, s])\n"
+      "    im = torch.einsum('ngzx,bgz->nbzx', [q, c]) + torch.einsum('ngzx,bgz->nbzx', [i, s])\n"
+      "    power = re * re + im * im\n"
+      "    level = " + level + "\n"
+      "    re1 = re[:, :" + others + "]\n"
+      "    im1 = im[:, :" + others + "]\n"
+      "    re2 = re[:, 1:]\n"
+      "    im2 = im[:, 1:]\n"
+      "    mean_power = " + averaged("power") + "\n"
+      "    both = torch.sqrt(mean_power[:, :" + others + "] * mean_power[:, 1:] + 1e-14)\n"
+      "    alike = " + averaged("re1 * re2 + im1 * im2") + " / both\n"
+      "    ahead = " + averaged("im1 * re2 - re1 * im2") + " / both\n" +
+      (directions ? "    place = (2.0 * down).unsqueeze(3) + torch.zeros_like(level[:, :1])\n"
+                    "    return torch.cat([level, alike, ahead, place], 1)\n"
+                  : "    return torch.cat([level, alike, ahead], 1)\n");
+  source.multiply_adds += 4.0 * static_cast<double>(groups * beams) * config.image_size[0] * config.image_size[1];
+  return beams + 2 * (beams - 1) + (directions ? 1 : 0);
+}
+
 /// Method `features(self, x)` from the physical input, and its channels.
 std::int64_t add_features(const TrainConfig& config, const TruthScale& scale, NetworkSource& source) {
   const std::string floor = script_number(config.dynamic_range);
@@ -40,33 +87,7 @@ std::int64_t add_features(const TrainConfig& config, const TruthScale& scale, Ne
               "    return torch.cat([level, level * x / torch.sqrt(power + 1e-20)], 1)\n";
     return 3;
   }
-  const std::int64_t groups = config.front_end.groups, beams = config.front_end.beams;
-  const double mean = 1 / static_cast<double>(groups);
-  source.parameters.push_back({"front_weight", {beams, groups}, mean, mean});
-  source.parameters.push_back({"front_delay", {beams, groups}, 0, 0.02});
-  source.parameters.push_back({"front_delay_slope", {beams, groups}, 0, 0.02});
-  const std::string g = std::to_string(groups), b = std::to_string(beams);
-  // Delays in periods of the centre frequency: in the middle of the image, and how they change from top to bottom.
-  script += "def features(self, x):\n"
-            "    down = torch.linspace(-0.5, 0.5, x.size(2)).reshape([1, 1, x.size(2)])\n"
-            "    phase = 6.283185307179586 * (self.front_delay.unsqueeze(2) + self.front_delay_slope.unsqueeze(2) * down)\n"
-            "    weight = self.front_weight.unsqueeze(2)\n"
-            "    c = weight * torch.cos(phase)\n"
-            "    s = weight * torch.sin(phase)\n"
-            "    i = x[:, :" + g + "]\n"
-            "    q = x[:, " + g + ":]\n"
-            "    re = torch.einsum('ngzx,bgz->nbzx', [i, c]) - torch.einsum('ngzx,bgz->nbzx', [q, s])\n"
-            "    im = torch.einsum('ngzx,bgz->nbzx', [q, c]) + torch.einsum('ngzx,bgz->nbzx', [i, s])\n"
-            "    power = re * re + im * im\n"
-            "    level = " + level + "\n"
-            "    re1 = re[:, :" + std::to_string(beams - 1) + "]\n"
-            "    im1 = im[:, :" + std::to_string(beams - 1) + "]\n"
-            "    re2 = re[:, 1:]\n"
-            "    im2 = im[:, 1:]\n"
-            "    both = torch.sqrt(power[:, :" + std::to_string(beams - 1) + "] * power[:, 1:] + 1e-14)\n"
-            "    return torch.cat([level, (re1 * re2 + im1 * im2) / both, (im1 * re2 - re1 * im2) / both], 1)\n";
-  source.multiply_adds += 4.0 * static_cast<double>(groups * beams) * config.image_size[0] * config.image_size[1];
-  return beams + 2 * (beams - 1);
+  return add_front_end(config, level, source);
 }
 
 std::string replaced(std::string text, const std::string& what, const std::string& with) {

@@ -19,9 +19,13 @@ namespace sonoforge {
 /// Between delayed channel data (`input: rf`) and the model: beams, each a sum of the groups with learned weights and
 /// learned corrections of their delays, and what can be told from them.
 struct FrontEndConfig : Configurable {
-  std::int64_t groups = 8;  ///< of neighbouring elements
+  enum class GroupsOf { elements, aperture };
+  GroupsOf groups_of = GroupsOf::elements;  ///< fixed elements, or parts of each pixel's aperture: directions
+  std::int64_t groups = 8;
   std::int64_t beams = 8;
+  std::int64_t average = 1;  ///< pixels, along each side, over which beams are compared
   void fields(FieldVisitor& visit) override;
+  void check() const override;
 };
 
 /// A training, read from YAML.

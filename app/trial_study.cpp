@@ -149,7 +149,7 @@ std::string page(const TrialStudy& study, const TrialResult& result, const Proto
       const std::size_t k = 2 * r + s;
       table.number(fixed_text(result.areas.area[k], 4)).number(fixed_text(result.areas.standard_error(k), 4));
       rows.push_back({"reader " + std::to_string(r + 1) + ", " + study.scanners[s].name, result.areas.area[k],
-                      result.areas.logit_interval(k)});
+                      result.areas.reported_interval(k)});
     }
   }
   table.row().words("mean");

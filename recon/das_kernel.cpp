@@ -230,6 +230,15 @@ bool out_of_sight(const TilePoints& t, const Receiver& r, double f_number, bool 
   }
 }
 
+/// Weights of points that see the element in another part of their aperture become 0.
+void keep_part(const Receiver& r, const DelayAndSumGeometry& g, const TilePoints& t, std::span<double> weight, std::size_t begin, std::size_t end) {
+  for (std::size_t i = begin; i < end; ++i) {
+    const Vec3 d = Vec3{t.x[i], t.y[i], t.z[i]} - r.position;
+    const double depth = dot(d, r.normal), place = depth > 0 ? -2 * g.f_number * dot(d, r.lateral) / depth : 0;
+    if (place < g.part_from || (place >= g.part_to && g.part_to < 1)) weight[i] = 0;
+  }
+}
+
 /// Where one transmit's wave is at the points of a tile, and how its record is sampled.
 struct SampleSearch {
   const double* arrival;    ///< [point] s
@@ -403,6 +412,7 @@ void sum_tile(const Plan<T>& plan, std::span<const Vec3> points, std::complex<T>
       if (tapered)
         for (std::size_t i = begin; i < end; ++i)
           if (weight[i] > 0) weight[i] = plan.window(std::sqrt(t.offset2[i]));
+      if (g.part_from > -1 || g.part_to < 1) keep_part(plan.receivers[m], g, t, {&weight[0], n}, begin, end);
       for (std::size_t beam : group) {
         const std::size_t transmit = g.transmit_of.empty() ? beam : g.transmit_of[beam];
         const double* w = weight.data();

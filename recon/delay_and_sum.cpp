@@ -170,6 +170,31 @@ double DelayAndSum::directivity_f_number(const Probe& probe, double sound_speed)
 }
 
 std::vector<ComplexMap> DelayAndSum::beamform(const Acquisition& acquisition, const PixelGrid& grid) const {
+  return beamform_part(acquisition, grid, -1, 1);
+}
+
+std::vector<ComplexMap> DelayAndSum::beamform_parts(const Acquisition& acquisition, const PixelGrid& grid, std::size_t parts) const {
+  Acquisition first;
+  const Acquisition* one = &acquisition;
+  if (acquisition.frames() > 1) {
+    first = acquisition;
+    const std::size_t block = acquisition.samples.size() / acquisition.frames();
+    for (auto* samples : {&first.samples, &first.samples_q}) {
+      if (samples->empty()) continue;
+      NdArray<float, 4> kept({1, acquisition.transmits(), acquisition.channels(), acquisition.samples_per_channel()});
+      std::copy_n(samples->data(), block, kept.data());
+      *samples = std::move(kept);
+    }
+    one = &first;
+  }
+  std::vector<ComplexMap> maps;
+  const double width = 2.0 / static_cast<double>(parts);
+  for (std::size_t p = 0; p < parts; ++p)
+    maps.push_back(std::move(beamform_part(*one, grid, p == 0 ? -1 : -1 + static_cast<double>(p) * width, p + 1 == parts ? 1 : -1 + static_cast<double>(p + 1) * width).front()));
+  return maps;
+}
+
+std::vector<ComplexMap> DelayAndSum::beamform_part(const Acquisition& acquisition, const PixelGrid& grid, double part_from, double part_to) const {
   check();
   check_acquisition(acquisition);
   check_image_memory(grid, acquisition.frames());
@@ -225,6 +250,10 @@ std::vector<ComplexMap> DelayAndSum::beamform(const Acquisition& acquisition, co
   geometry.sound_speed = speed;
   const double wanted = f_number.value_or(acquisition.probe.kind == Probe::Kind::phased ? 0.0 : 1.5);
   geometry.f_number = wanted == auto_f_number ? directivity_f_number(acquisition.probe, speed) : wanted;
+  geometry.part_from = part_from;
+  geometry.part_to = part_to;
+  if ((part_from > -1 || part_to < 1) && geometry.f_number == 0)
+    throw ConfigError("f_number", "all elements count, at any depth (such an aperture has no parts to tell apart). Write for example 'f_number: 1'");
   geometry.window = window;
   geometry.interpolation = interpolation;
   geometry.mean = normalization == Normalization::weights;

@@ -35,10 +35,15 @@ struct DelayAndSum : Beamformer {
   /// Throws `UserError` where the acquisition contradicts itself or holds values that are not finite, `ConfigError`
   /// where a key does not fit it.
   std::vector<ComplexMap> beamform(const Acquisition& acquisition, const PixelGrid& grid) const override;
+  /// Throws `ConfigError` ("f_number") where all elements count, so that the aperture has no width.
+  std::vector<ComplexMap> beamform_parts(const Acquisition& acquisition, const PixelGrid& grid, std::size_t parts) const override;
 
   /// F = 1 / (2 tan a), where a is the angle at which the directivity cos(a) sinc(width sin(a) / wavelength) of a soft
   /// element has fallen to 0.71 at the upper edge of the band [perrot2021].
   static double directivity_f_number(const Probe& probe, double sound_speed);
+
+ private:
+  std::vector<ComplexMap> beamform_part(const Acquisition& acquisition, const PixelGrid& grid, double part_from, double part_to) const;
 };
 
 }  // namespace sonoforge

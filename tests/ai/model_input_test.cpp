@@ -79,10 +79,14 @@ TEST_F(ModelInputTest, FramesBecomeChannels) {
   EXPECT_NE(error_of([&] { model_input(config, content, "file"); }).find("it has 5 frames"), std::string::npos);
 }
 
-TEST_F(ModelInputTest, GroupsOfElementsAddUpToTheBeamformedImage) {
+class GroupsTest : public ModelInputTest, public testing::WithParamInterface<bool> {};
+
+TEST_P(GroupsTest, AddUpToTheBeamformedImage) {
   const ZeaFile content = noise_file();
   const DelayAndSum das;
-  const auto iq = model_input(config_for("iq", das), content, "file"), rf = model_input(config_for("rf", das), content, "file");
+  InputConfig config = config_for("rf", das);
+  config.of_aperture = GetParam();
+  const auto iq = model_input(config_for("iq", das), content, "file"), rf = model_input(config, content, "file");
   const std::size_t pixels = 24 * 16;
   ASSERT_EQ(iq.size(), 2 * pixels);
   ASSERT_EQ(rf.size(), 8 * pixels);
@@ -98,6 +102,8 @@ TEST_F(ModelInputTest, GroupsOfElementsAddUpToTheBeamformedImage) {
   }
   EXPECT_NEAR(largest, 1, 1e-6);
 }
+
+INSTANTIATE_TEST_SUITE_P(OfElementsAndOfTheAperture, GroupsTest, testing::Bool());
 
 // What the config in the file says of its pulse holds here as in `run`.
 TEST_F(ModelInputTest, ChirpsAreCompressedAsForTheStoredImage) {

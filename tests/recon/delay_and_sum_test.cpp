@@ -311,6 +311,41 @@ TEST(DelayAndSum, ApertureFollowsFNumberAndNormals) {
   EXPECT_DOUBLE_EQ(count(convex, {0, 0, z}, f_number), expected);
 }
 
+// One element alone: a pixel sees it in the part of its aperture that lies in the direction of the element.
+TEST(DelayAndSum, PartsOfTheApertureAreDirections) {
+  const Probe probe = flat_probe(64, 0.3e-3, f0);
+  const PixelGrid grid = grid_around({0, 0, 12e-3}, 6e-3, 0.25e-3);
+  const std::vector<Transmit> transmits{plane(probe, 0)};
+  Acquisition a = one_point(probe, transmits, {12e-3 / c}, {0, 0, 12e-3}, 25e6, 0, 700);
+  const std::size_t element = 20, parts = 5;
+  for (std::size_t m = 0; m < probe.size(); ++m)
+    for (std::size_t n = 0; n < 700; ++n) a.samples(0, 0, m, n) = m == element ? 1.0F : 0.0F;
+  DelayAndSum das;
+  das.f_number = 1;
+  das.signal = DelayAndSum::Signal::rf;
+  const auto maps = das.beamform_parts(a, grid, parts);
+  const auto whole = das.beamform(a, grid);
+  ASSERT_EQ(maps.size(), parts);
+  std::size_t seen = 0;
+  for (std::size_t iz = 0; iz < grid.z.count; ++iz)
+    for (std::size_t ix = 0; ix < grid.x.count; ++ix) {
+      const Vec3 p = grid.position(iz, 0, ix);
+      // Across an aperture as wide as deep, from -1 to 1.
+      const double place = (probe.elements[element].position.x - p.x) / p.z * 2;
+      for (std::size_t k = 0; k < parts; ++k) {
+        const double from = -1 + 0.4 * static_cast<double>(k);
+        if (std::abs(place - from) < 1e-9 || std::abs(place - from - 0.4) < 1e-9) continue;
+        const bool inside = place > from && place < from + 0.4;
+        EXPECT_EQ(maps[k].values(iz, 0, ix), inside ? whole[0].values(iz, 0, ix) : std::complex<float>()) << place << " " << k;
+        seen += inside && std::abs(whole[0].values(iz, 0, ix)) > 0.1F;
+      }
+    }
+  EXPECT_GT(seen, 1000u);
+  das.f_number = 0;
+  EXPECT_THROW(das.beamform_parts(a, grid, parts), ConfigError);
+  EXPECT_EQ(das.beamform_parts(a, grid, 1).at(0).values, das.beamform(a, grid).at(0).values);
+}
+
 Acquisition small_scene(std::size_t frames) {
   const Probe probe = flat_probe(32, 0.3e-3, f0);
   const std::vector<Transmit> transmits{plane(probe, 0), plane(probe, 0.1)};

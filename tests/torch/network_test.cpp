@@ -209,6 +209,7 @@ TEST_F(NetworkTest, EveryModelOpensInPythonWithTheSameAnswers) {
         "task: {type: classification, truth: side, classes: [a, b, c]}\nmodel: {type: encoder, width: 4, depth: 2, blocks: residual, coordinates: off}\n",
         "task: {type: measurement, truth: [side, size]}\nloss: heteroscedastic\nmodel: {type: encoder, width: 4, depth: 2}\n",
         "task: {type: map, label: sound_speed, input: rf}\nfront_end: {groups: 4, beams: 3}\nmodel: {type: unet, width: 4, depth: 2}\n",
+        "task: {type: map, label: sound_speed, input: rf}\nfront_end: {groups_of: aperture, groups: 6, beams: 5, average: 3}\nmodel: {type: unet, width: 4, depth: 2}\n",
         "task: {type: detection}\nmodel: {type: detector, width: 4, depth: 3}\n", "task: image\nmodel: {type: unet, width: 4, depth: 2}\n",
         "task: quality\nmodel: {type: encoder, width: 4, depth: 2}\n"}) {
     SCOPED_TRACE(text);
