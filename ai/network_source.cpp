@@ -9,8 +9,9 @@
 namespace sonoforge {
 namespace {
 
-/// Beams as weighted and delayed sums of groups: their levels, and the correlation of each with the next. Parts of the aperture also
-/// give the place from top to bottom, since a delay that the sound speed makes grows with depth.
+/// Beams as weighted and delayed sums of groups: their levels, and the correlation of each with the next. Of parts of the aperture the
+/// first beam begins as all of them, seen by its level alone, the others as neighbouring directions; and the place from top to bottom
+/// is given, since a delay that the sound speed makes grows with depth.
 std::int64_t add_front_end(const TrainConfig& config, const std::string& level, NetworkSource& source) {
   const FrontEndConfig& front = config.front_end;
   const std::int64_t groups = front.groups, beams = front.beams;
@@ -19,8 +20,9 @@ std::int64_t add_front_end(const TrainConfig& config, const std::string& level, 
   source.parameters.push_back({"front_weight", {beams, groups}, directions ? 0 : mean, directions ? 0.1 * mean : mean});
   source.parameters.push_back({"front_delay", {beams, groups}, 0, 0.02});
   source.parameters.push_back({"front_delay_slope", {beams, groups}, 0, 0.02});
-  const std::string g = std::to_string(groups), b = std::to_string(beams), others = std::to_string(beams - 1);
-  const std::string step = script_number(static_cast<double>(groups) / static_cast<double>(beams)), n = std::to_string(front.average), half = std::to_string(front.average / 2);
+  const std::int64_t first = directions ? 1 : 0, compared = beams - first;
+  const std::string g = std::to_string(groups), b = std::to_string(compared), from = std::to_string(first), to = std::to_string(beams - 1), next = std::to_string(first + 1);
+  const std::string step = script_number(static_cast<double>(groups) / static_cast<double>(compared)), n = std::to_string(front.average), half = std::to_string(front.average / 2);
   const auto averaged = [&](const std::string& value) {
     return front.average == 1 ? "(" + value + ")" : "torch.avg_pool2d(" + value + ", [" + n + ", " + n + "], [1, 1], [" + half + ", " + half + "])";
   };
@@ -31,7 +33,7 @@ std::int64_t add_front_end(const TrainConfig& config, const std::string& level, 
       "    phase = 6.283185307179586 * (self.front_delay.unsqueeze(2) + self.front_delay_slope.unsqueeze(2) * down)\n" +
       (directions ? "    middle = (torch.arange(" + b + ").reshape([" + b + ", 1]) + 0.5) * " + step + " - 0.5\n"
                     "    near = torch.clamp(1.0 - 0.5 * torch.abs(middle - torch.arange(" + g + ").reshape([1, " + g + "])), 0.0, 1.0)\n"
-                    "    weight = (self.front_weight + near).unsqueeze(2)\n"
+                    "    weight = (self.front_weight + torch.cat([torch.ones_like(near[:1]), near], 0)).unsqueeze(2)\n"
                   : "    weight = self.front_weight.unsqueeze(2)\n") +
       "    c = weight * torch.cos(phase)\n"
       "    s = weight * torch.sin(phase)\n"
@@ -41,19 +43,19 @@ std::int64_t add_front_end(const TrainConfig& config, const std::string& level, 
       "    im = torch.einsum('ngzx,bgz->nbzx', [q, c]) + torch.einsum('ngzx,bgz->nbzx', [i, s])\n"
       "    power = re * re + im * im\n"
       "    level = " + level + "\n"
-      "    re1 = re[:, :" + others + "]\n"
-      "    im1 = im[:, :" + others + "]\n"
-      "    re2 = re[:, 1:]\n"
-      "    im2 = im[:, 1:]\n"
+      "    re1 = re[:, " + from + ":" + to + "]\n"
+      "    im1 = im[:, " + from + ":" + to + "]\n"
+      "    re2 = re[:, " + next + ":]\n"
+      "    im2 = im[:, " + next + ":]\n"
       "    mean_power = " + averaged("power") + "\n"
-      "    both = torch.sqrt(mean_power[:, :" + others + "] * mean_power[:, 1:] + 1e-14)\n"
+      "    both = torch.sqrt(mean_power[:, " + from + ":" + to + "] * mean_power[:, " + next + ":] + 1e-14)\n"
       "    alike = " + averaged("re1 * re2 + im1 * im2") + " / both\n"
       "    ahead = " + averaged("im1 * re2 - re1 * im2") + " / both\n" +
       (directions ? "    place = (2.0 * down).unsqueeze(3) + torch.zeros_like(level[:, :1])\n"
                     "    return torch.cat([level, alike, ahead, place], 1)\n"
                   : "    return torch.cat([level, alike, ahead], 1)\n");
   source.multiply_adds += 4.0 * static_cast<double>(groups * beams) * config.image_size[0] * config.image_size[1];
-  return beams + 2 * (beams - 1) + (directions ? 1 : 0);
+  return beams + 2 * (compared - 1) + first;
 }
 
 /// Method `features(self, x)` from the physical input, and its channels.

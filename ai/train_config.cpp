@@ -13,13 +13,14 @@ const std::vector<std::string_view> groups_of_names{"elements", "aperture"};
 }  // namespace
 
 void FrontEndConfig::fields(FieldVisitor& visit) {
-  visit.choice(groups_of, groups_of_names, {.key = "groups_of", .doc = "Groups are `elements`, the same for all pixels, or parts of each pixel's `aperture`: directions from which it is seen, with beams that begin as neighbouring directions."});
+  visit.choice(groups_of, groups_of_names, {.key = "groups_of", .doc = "Groups are `elements`, the same for all pixels, or parts of each pixel's `aperture`: directions from which it is seen, with beams that begin as the whole aperture and as neighbouring directions."});
   visit(groups, {.key = "groups", .doc = "Groups of neighbouring elements, or parts of the aperture, whose sums the model sees.", .min = 2, .max = 256});
   visit(beams, {.key = "beams", .doc = "Weighted sums of the groups, with learned weights and delays.", .min = 2, .max = 256});
   visit(average, {.key = "average", .doc = "Pixels along each side over which neighbouring beams are compared: their correlation, whose phase is the delay between them.", .min = 1, .max = 99});
 }
 
 void FrontEndConfig::check() const {
+  if (groups_of == GroupsOf::aperture && beams < 3) throw ConfigError("beams", "the whole aperture is one of them (directions are compared with their neighbours). Write for example 'beams: 9'");
   if (average % 2 == 0) throw ConfigError("average", "an even count of pixels has no middle one. Write for example 'average: " + std::to_string(average + 1) + "'");
 }
 
