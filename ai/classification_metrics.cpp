@@ -195,8 +195,12 @@ Interval DeLong::logit_interval(std::size_t score, double level) const {
   return {back(centre - half), back(centre + half)};
 }
 
-Interval DeLong::reported_interval(std::size_t score, double level) const {
-  return !(standard_error(score) > 0) ? area_score_interval(area[score], positives, negatives, level) : logit_interval(score, level);
+Estimate DeLong::reported(std::size_t score) const {
+  Estimate estimate{area[score], logit_interval(score), standard_error(score), positives + negatives, positives + negatives};
+  if (estimate.standard_error > 0) return estimate;
+  estimate.interval = area_score_interval(area[score], positives, negatives);
+  estimate.standard_error = (estimate.interval.high - estimate.interval.low) / (2 * normal_quantile(0.975));
+  return estimate;
 }
 
 Interval area_score_interval(double area, std::size_t positives, std::size_t negatives, double level) {

@@ -48,9 +48,9 @@ struct DeLong {
   Interval interval(std::size_t score, double level = 0.95) const;  ///< normal, not cut at 0 and 1
   Interval logit_interval(std::size_t score,
                           double level = 0.95) const;  ///< normal for log(A / (1 - A)); within 0 and 1
-  /// The interval to report: `logit_interval`; where it has no covariance, as where the score tells all cases apart,
-  /// `area_score_interval`.
-  Interval reported_interval(std::size_t score, double level = 0.95) const;
+  /// The area to report, with `logit_interval`. Where the covariance is 0 or undefined, as where the score tells all cases apart,
+  /// gives all the same value or a class has one case: with `area_score_interval` and the standard error that its width tells.
+  Estimate reported(std::size_t score) const;
 };
 /// Interval of an area under the ROC curve from the numbers of cases alone, also at 0 and 1: all areas A whose error, for scores
 /// with exponential distributions and both classes of the mean size, makes `area` no surprise [newcombe2006, method 5].

@@ -78,7 +78,7 @@ void ForeignInput::fields(FieldVisitor& visit) {
       kind, {"image", "iq", "rf"},
       {.key = "kind",
        .doc = "What the module sees: the image, beamformed in-phase and quadrature parts over the largest magnitude (2 "
-              "channels), or delayed channel data of groups of elements (all in-phase, then all quadrature parts)."});
+              "channels), or delayed channel data of groups (all in-phase, then all quadrature parts)."});
   visit(size, {.key = "size",
                .doc = "Pixels [depth, lateral] to which it is resampled.",
                .min = 1,
@@ -96,7 +96,8 @@ void ForeignInput::fields(FieldVisitor& visit) {
                  .doc = "image: how often the channels are repeated; 3 for networks of colour pictures.",
                  .min = 1,
                  .max = 64});
-  visit(groups, {.key = "groups", .doc = "rf: groups of neighbouring elements.", .min = 2, .max = 256});
+  visit(groups, {.key = "groups", .doc = "rf: groups of neighbouring elements, or parts of the aperture.", .min = 2, .max = 256});
+  visit.choice(groups_of, groups_of_names(), {.key = "groups_of", .doc = "rf: groups are `elements`, the same for all pixels, or parts of each pixel's `aperture`."});
   visit(
       dynamic_range,
       {.key = "dynamic_range", .doc = "image: darker pixels are black.", .unit = Unit::decibel, .min = 1, .max = 200});
@@ -288,6 +289,7 @@ TrainConfig ForeignModel::as_trained() const {
   config.beamformer = in.beamformer;
   config.compensation = in.compensation;
   config.front_end.groups = in.groups;
+  config.front_end.groups_of = in.groups_of;
   return config;
 }
 

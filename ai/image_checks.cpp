@@ -148,7 +148,7 @@ Estimate membership_area(const std::vector<double>& members, const std::vector<d
   const Estimate none{nan, {nan, nan}, nan, scores.size(), scores.size()};
   if (members.size() < 2 || others.size() < 2) return none;
   const auto found = delong({scores}, truth);
-  return {found.area[0], found.reported_interval(0), found.standard_error(0), scores.size(), scores.size()};
+  return found.reported(0);
 }
 
 ReportSection out_of_distribution_section(const ValidateConfig& config, const Dataset& data,

@@ -106,10 +106,14 @@ ComplexMap beamformed(const InputConfig& config, const Acquisition& acquisition,
 }
 
 /// Each group beamformed by itself.
-std::vector<ComplexMap> groups_of(const InputConfig& config, const Acquisition& acquisition, const PixelGrid& grid) {
+std::vector<ComplexMap> groups_of(const InputConfig& config, const Acquisition& acquisition, const PixelGrid& grid, const std::string& file) {
   std::vector<ComplexMap> maps;
   if (config.of_aperture) {
-    maps = config.beamformer->beamform_parts(acquisition, grid, config.groups);
+    try {
+      maps = config.beamformer->beamform_parts(acquisition, grid, config.groups);
+    } catch (const ConfigError& error) {
+      refuse_file(file, "the model's beamformer does not suit its " + acquisition.probe.name + " probe: " + error.key() + ": " + error.what());
+    }
     for (auto& map : maps) compensate(config, acquisition, map);
     return maps;
   }
@@ -205,7 +209,7 @@ std::vector<float> model_input(const InputConfig& config, const ZeaFile& content
           maps.push_back(beamformed(config, one, small));
         }
       } else {
-        maps = groups_of(config, one, small);
+        maps = groups_of(config, one, small, file);
       }
       const std::size_t pixels = small.size();
       double top = 0;

@@ -15,7 +15,7 @@ namespace {
 std::int64_t add_front_end(const TrainConfig& config, const std::string& level, NetworkSource& source) {
   const FrontEndConfig& front = config.front_end;
   const std::int64_t groups = front.groups, beams = front.beams;
-  const bool directions = front.groups_of == FrontEndConfig::GroupsOf::aperture;
+  const bool directions = front.groups_of == GroupsOf::aperture;
   const double mean = 1 / static_cast<double>(groups);
   source.parameters.push_back({"front_weight", {beams, groups}, directions ? 0 : mean, directions ? 0.1 * mean : mean});
   source.parameters.push_back({"front_delay", {beams, groups}, 0, 0.02});
@@ -48,7 +48,7 @@ std::int64_t add_front_end(const TrainConfig& config, const std::string& level, 
       "    re2 = re[:, " + next + ":]\n"
       "    im2 = im[:, " + next + ":]\n"
       "    mean_power = " + averaged("power") + "\n"
-      "    both = torch.sqrt(mean_power[:, " + from + ":" + to + "] * mean_power[:, " + next + ":] + 1e-14)\n"
+      "    both = torch.sqrt(mean_power[:, " + from + ":" + to + "] * mean_power[:, " + next + ":] + " + (directions ? "1e-24" : "1e-14") + ")\n"
       "    alike = " + averaged("re1 * re2 + im1 * im2") + " / both\n"
       "    ahead = " + averaged("im1 * re2 - re1 * im2") + " / both\n" +
       (directions ? "    place = (2.0 * down).unsqueeze(3) + torch.zeros_like(level[:, :1])\n"

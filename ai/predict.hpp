@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -11,6 +12,7 @@
 #include "ai/foreign_model.hpp"
 #include "ai/train.hpp"
 #include "core/image.hpp"
+#include "io/png.hpp"
 
 namespace sonoforge {
 
@@ -70,6 +72,9 @@ struct PredictedFile {
   std::string summary = {};         ///< one line in words
 };
 
+/// Draws a map in its unit under a title, as with a colour scale.
+using MapDrawing = std::function<Picture(const RealMap& map, const std::string& unit, const std::string& title)>;
+
 /// The models of the heads of a model of several tasks, opened from `model`: name and file; empty for a model of one task.
 std::vector<std::pair<std::string, std::filesystem::path>> head_models(const Predictor& predictor, const std::filesystem::path& model);
 
@@ -79,7 +84,8 @@ std::vector<std::pair<std::string, std::filesystem::path>> head_models(const Pre
 /// segmentation: NAME_mask.nii.gz (1 inside; i lateral, j elevation, k depth; in the world frame, sectors scan converted)
 /// and NAME_overlay.png; with `task.measure` also predictions.csv.
 /// classification, measurement, quality, survival (data sets only): predictions.csv: id, prediction (the first), all by name, and deviations.
-/// map, image: NAME.hdf5 (`prediction`, [depth, lateral], on the file's grid) and NAME.png.
+/// map, image: NAME.hdf5 (`prediction`, [depth, lateral], on the file's grid) and NAME.png: images in grey; maps by `draw`, or in grey from
+/// their least to their largest value.
 /// detection: marks.csv (id, x, z, score, width, height) and NAME_overlay.png.
 /// Ensembles and models with dropout_samples also write NAME_deviation.hdf5 or columns.
 ///
@@ -87,7 +93,7 @@ std::vector<std::pair<std::string, std::filesystem::path>> head_models(const Pre
 std::vector<PredictedFile> predict_files(const std::filesystem::path& model, const std::vector<std::filesystem::path>& files,
                                          const std::filesystem::path& folder);
 std::vector<PredictedFile> predict_files(const Predictor& predictor, const std::vector<std::filesystem::path>& files,
-                                         const std::filesystem::path& folder);
+                                         const std::filesystem::path& folder, const MapDrawing& draw = {});
 
 /// The same for samples of a data set, named by their ids, as `validate` reads them: masks as ID.hdf5 (`prediction`:
 /// probabilities on the image's grid), and with `task.measure` a column `ruler`: the same measure of the true mask.

@@ -143,6 +143,7 @@ class MapTask : public ValueTask {
   void check() const override;
   std::int64_t channels() const override { return 1; }
   std::vector<std::string> output_names() const override { return {label}; }
+  std::string unit(const Dataset& data) const override;
   std::vector<float> truth(const SampleRecord& sample, const TensorShape& shape) const override;
   std::string default_model() const override { return "unet"; }
   bool mirrors() const override { return true; }

@@ -6,6 +6,7 @@
 #include "ai/classification_metrics.hpp"
 #include "ai/detection_metrics.hpp"
 #include "ai/heat_map.hpp"
+#include "ai/labels.hpp"
 #include "ai/model_input.hpp"
 #include "ai/resample.hpp"
 #include "ai/script_number.hpp"
@@ -82,7 +83,7 @@ std::string tensor_of(const std::vector<double>& values) {
 }  // namespace
 
 void TaskConfig::visit_input(FieldVisitor& visit) {
-  visit(input, {.key = "input", .doc = "What the model sees: image (B-mode), iq (beamformed, with phase) or rf (delayed channel data, in groups of elements)."});
+  visit(input, {.key = "input", .doc = "What the model sees: image (B-mode), iq (beamformed, with phase) or rf (delayed channel data, in groups of elements or parts of the aperture)."});
 }
 
 void TaskConfig::check_input() const {
@@ -259,6 +260,12 @@ void MapTask::check() const {
   check_input();
   if (label.empty() || label == "segmentation" || label == "instances")
     throw ConfigError("label", "'" + label + "' is no map of values. Write for example 'label: sound_speed', or task segmentation");
+}
+
+std::string MapTask::unit(const Dataset&) const {
+  for (const auto& one : label_docs())
+    if (one.name == label) return std::string(one.unit);
+  return "";
 }
 
 std::vector<float> MapTask::truth(const SampleRecord& sample, const TensorShape& shape) const {

@@ -16,11 +16,14 @@
 
 namespace sonoforge {
 
+/// What is summed before a model sees channel data: fixed elements, or parts of each pixel's aperture, that is directions.
+enum class GroupsOf { elements, aperture };
+const std::vector<std::string_view>& groups_of_names();
+
 /// Between delayed channel data (`input: rf`) and the model: beams, each a sum of the groups with learned weights and
 /// learned corrections of their delays, and what can be told from them.
 struct FrontEndConfig : Configurable {
-  enum class GroupsOf { elements, aperture };
-  GroupsOf groups_of = GroupsOf::elements;  ///< fixed elements, or parts of each pixel's aperture: directions
+  GroupsOf groups_of = GroupsOf::elements;
   std::int64_t groups = 8;
   std::int64_t beams = 8;
   std::int64_t average = 1;  ///< pixels, along each side, over which beams are compared

@@ -4,16 +4,17 @@
 #include "ai/several.hpp"
 #include "ai/survival.hpp"
 #include "ai/train.hpp"
+#include "recon/delay_and_sum.hpp"
 
 namespace sonoforge {
-namespace {
 
-const std::vector<std::string_view> groups_of_names{"elements", "aperture"};
-
-}  // namespace
+const std::vector<std::string_view>& groups_of_names() {
+  static const std::vector<std::string_view> names{"elements", "aperture"};
+  return names;
+}
 
 void FrontEndConfig::fields(FieldVisitor& visit) {
-  visit.choice(groups_of, groups_of_names, {.key = "groups_of", .doc = "Groups are `elements`, the same for all pixels, or parts of each pixel's `aperture`: directions from which it is seen, with beams that begin as the whole aperture and as neighbouring directions."});
+  visit.choice(groups_of, groups_of_names(), {.key = "groups_of", .doc = "Groups are `elements`, the same for all pixels, or parts of each pixel's `aperture`: directions from which it is seen, with beams that begin as the whole aperture and as neighbouring directions."});
   visit(groups, {.key = "groups", .doc = "Groups of neighbouring elements, or parts of the aperture, whose sums the model sees.", .min = 2, .max = 256});
   visit(beams, {.key = "beams", .doc = "Weighted sums of the groups, with learned weights and delays.", .min = 2, .max = 256});
   visit(average, {.key = "average", .doc = "Pixels along each side over which neighbouring beams are compared: their correlation, whose phase is the delay between them.", .min = 1, .max = 99});
@@ -21,7 +22,7 @@ void FrontEndConfig::fields(FieldVisitor& visit) {
 
 void FrontEndConfig::check() const {
   if (groups_of == GroupsOf::aperture && beams < 3) throw ConfigError("beams", "the whole aperture is one of them (directions are compared with their neighbours). Write for example 'beams: 9'");
-  if (average % 2 == 0) throw ConfigError("average", "an even count of pixels has no middle one. Write for example 'average: " + std::to_string(average + 1) + "'");
+  if (average % 2 == 0) throw ConfigError("average", "is even (the mean would lie half a pixel beside its middle). Write for example 'average: " + std::to_string(average + 1) + "'");
 }
 
 TrainConfig::TrainConfig()
@@ -101,6 +102,9 @@ void TrainConfig::check() const {
     throw ConfigError("frames", "several frames are seen together in stored images only (input image, and nothing that alters channel data). Remove it");
   if (dropout_samples == 1)
     throw ConfigError("dropout_samples", "one sample has no spread (two are the fewest). Write for example 'dropout_samples: 20'");
+  const auto* das = dynamic_cast<const DelayAndSum*>(beamformer.value.get());
+  if (task->input == "rf" && front_end.groups_of == GroupsOf::aperture && das && das->f_number == 0.0)
+    throw ConfigError("beamformer.f_number", "all elements count, at any depth (such an aperture has no parts, as front_end.groups_of asks for). Write for example 'f_number: 1'");
   const bool measures = task.type == "measurement";
   if (baseline && !((task->kind() == TruthKind::mask && task->input == "image") || (task->kind() == TruthKind::classes && task->channels() == 1) || (measures && task->input == "image") || task.type == "image"))
     throw ConfigError("baseline", "there is a baseline for segmentations of images, measurements in images, images of few transmits and classifications by 'positive' values only (task " + task.type + " has none). Remove it");
@@ -125,7 +129,7 @@ InputConfig TrainConfig::input() const {
   result.dynamic_range = dynamic_range;
   result.frames = static_cast<std::size_t>(frames);
   result.groups = static_cast<std::size_t>(front_end.groups);
-  result.of_aperture = front_end.groups_of == FrontEndConfig::GroupsOf::aperture;
+  result.of_aperture = front_end.groups_of == GroupsOf::aperture;
   result.transmits = static_cast<std::size_t>(task->transmits_kept());
   result.beamformer = beamformer.value.get();
   result.compensation = compensation;

@@ -296,12 +296,9 @@ GroupEstimate estimate_group_metric(const std::string& name, std::span<const dou
     if (name == "specificity") return proportion(chosen.cleared(), chosen.healthy());
     if (name == "auc") {
       const auto areas = delong({chosen.predicted}, chosen.label);
-      estimate.standard_error = areas.standard_error(0);
-      estimate.interval = areas.reported_interval(0);
-      if (estimate.standard_error > 0) return {estimate, "DeLong (logit)"};
-      // As above: perfect separation leaves no variance of its own.
-      estimate.standard_error = (estimate.interval.high - estimate.interval.low) / (2 * normal_quantile(0.975));
-      return {estimate, "Newcombe"};
+      estimate = areas.reported(0);
+      const bool own = areas.standard_error(0) > 0 || std::isnan(estimate.value);
+      return {estimate, own ? "DeLong (logit)" : "Newcombe"};
     }
     if (name == "lower_limit" || name == "upper_limit") {
       const auto agreement = bland_altman(chosen.predicted, chosen.truth);

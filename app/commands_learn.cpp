@@ -79,7 +79,11 @@ int train_command(const CommandLine& line) {
 
 static std::vector<PredictedFile> predicted_by(const Predictor& predictor, const std::vector<std::filesystem::path>& files, const std::filesystem::path& folder) {
   std::error_code error;
-  if (files.size() != 1 || !std::filesystem::is_directory(files[0], error)) return predict_files(predictor, files, folder);
+  if (files.size() != 1 || !std::filesystem::is_directory(files[0], error))
+    return predict_files(predictor, files, folder, [](const RealMap& map, const std::string& unit, std::string title) {
+      std::replace(title.begin(), title.end(), '_', ' ');
+      return draw_map(map, unit, {.title = title});
+    });
   const Dataset data = Dataset::open(files[0]);
   std::vector<std::size_t> rows(data.manifest.rows.size());
   for (std::size_t i = 0; i < rows.size(); ++i) rows[i] = i;

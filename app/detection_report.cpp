@@ -171,7 +171,7 @@ std::string page(const std::filesystem::path& folder, const DetectionStudy& stud
       "are the columns of a matrix, and the beamformer is another. So the data are normal with known covariances, and "
       "the areas called "
       "exact follow from their eigenvalues without sampling. Areas of test cases have DeLong's interval on the logit "
-      "scale; efficiencies "
+      "scale (where that has no width, Newcombe's of 2006); efficiencies "
       "that need cases take theirs from it. The display has 256 levels over the dynamic range, with the mean "
       "background 15 dB below white.</p>\n";
   HtmlTable origin({"", ""});

@@ -78,7 +78,7 @@ void judge(Rung& rung, const Cases& cases, double ideal) {
       truth.push_back(cases.truth[i]);
     }
   const auto found = delong({scores}, truth);
-  rung.area = {found.area[0], found.reported_interval(0), found.standard_error(0), scores.size(), scores.size()};
+  rung.area = found.reported(0);
   const bool known = std::isfinite(rung.exact);
   rung.efficiency = observer_efficiency(known ? rung.exact : rung.area.value, ideal);
   rung.efficiency_interval = known ? Interval{rung.efficiency, rung.efficiency}

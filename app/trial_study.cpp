@@ -147,9 +147,9 @@ std::string page(const TrialStudy& study, const TrialResult& result, const Proto
     table.row().words(std::to_string(r + 1));
     for (std::size_t s = 0; s < 2; ++s) {
       const std::size_t k = 2 * r + s;
-      table.number(fixed_text(result.areas.area[k], 4)).number(fixed_text(result.areas.standard_error(k), 4));
-      rows.push_back({"reader " + std::to_string(r + 1) + ", " + study.scanners[s].name, result.areas.area[k],
-                      result.areas.reported_interval(k)});
+      const Estimate area = result.areas.reported(k);
+      table.number(fixed_text(area.value, 4)).number(fixed_text(area.standard_error, 4));
+      rows.push_back({"reader " + std::to_string(r + 1) + ", " + study.scanners[s].name, area.value, area.interval});
     }
   }
   table.row().words("mean");

@@ -235,7 +235,8 @@ void keep_part(const Receiver& r, const DelayAndSumGeometry& g, const TilePoints
   for (std::size_t i = begin; i < end; ++i) {
     const Vec3 d = Vec3{t.x[i], t.y[i], t.z[i]} - r.position;
     const double depth = dot(d, r.normal), place = depth > 0 ? -2 * g.f_number * dot(d, r.lateral) / depth : 0;
-    if (place < g.part_from || (place >= g.part_to && g.part_to < 1)) weight[i] = 0;
+    // What lies on the rim was let in by its squares, which round otherwise: the outer parts have no outer edge.
+    if ((place < g.part_from && g.part_from > -1) || (place >= g.part_to && g.part_to < 1)) weight[i] = 0;
   }
 }
 

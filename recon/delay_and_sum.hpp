@@ -35,7 +35,8 @@ struct DelayAndSum : Beamformer {
   /// Throws `UserError` where the acquisition contradicts itself or holds values that are not finite, `ConfigError`
   /// where a key does not fit it.
   std::vector<ComplexMap> beamform(const Acquisition& acquisition, const PixelGrid& grid) const override;
-  /// Throws `ConfigError` ("f_number") where all elements count, so that the aperture has no width.
+  /// Throws `ConfigError` ("f_number") where all elements count, so that the aperture has no width, and ("compounding") where
+  /// magnitudes are added; `UserError` for rings and row-column arrays.
   std::vector<ComplexMap> beamform_parts(const Acquisition& acquisition, const PixelGrid& grid, std::size_t parts) const override;
 
   /// F = 1 / (2 tan a), where a is the angle at which the directivity cos(a) sinc(width sin(a) / wavelength) of a soft

@@ -64,7 +64,8 @@ double measured(const SegmentationTask& task, const std::vector<std::uint8_t>& m
 /// Writes the results of one file, and remembers lines for the tables.
 class Writer {
  public:
-  Writer(const Predictor& predictor, fs::path folder, bool of_set) : predictor_(predictor), config_(predictor.config()), folder_(std::move(folder)), of_set_(of_set) {
+  Writer(const Predictor& predictor, fs::path folder, bool of_set, MapDrawing draw = {})
+      : predictor_(predictor), config_(predictor.config()), folder_(std::move(folder)), of_set_(of_set), draw_(std::move(draw)) {
     make_folder(folder_);
   }
 
@@ -219,14 +220,19 @@ class Writer {
     result.values = {mean};
     result.summary = "mean " + short_text(mean) + " " + predictor_.unit();
     if (of_set_) return;
-    // Grey from the least to the largest value; images from their dynamic range to 0 dB.
+    // Images from their dynamic range to 0 dB.
     RealMap shown(grid);
+    result.overlay = folder_ / (result.name + ".png");
     const auto [least, largest] = std::minmax_element(values.begin(), values.end());
     const double low = *least, high = std::max(double{*largest}, low + 1e-30);
     const bool decibels = config_.task.type == "image";
+    if (draw_ && !decibels) {
+      std::copy(values.begin(), values.end(), shown.values.data());
+      write_png(result.overlay, draw_(shown, predictor_.unit(), predictor_.label()));
+      return;
+    }
     for (std::size_t i = 0; i < values.size(); ++i)
       shown.values.data()[i] = decibels ? std::min(values[i], 0.0F) : static_cast<float>(60 * ((values[i] - low) / (high - low) - 1));
-    result.overlay = folder_ / (result.name + ".png");
     write_png(result.overlay, overlay_picture(shown, {}, {}, decibels ? predictor_.dynamic_range() : 60));
   }
 
@@ -278,6 +284,7 @@ class Writer {
   const TrainConfig& config_;
   fs::path folder_;
   bool of_set_;
+  MapDrawing draw_;
   std::vector<Mark> marks_;
 };
 
@@ -302,10 +309,10 @@ std::vector<PredictedFile> predict_files(const std::filesystem::path& model, con
 }
 
 std::vector<PredictedFile> predict_files(const Predictor& predictor, const std::vector<std::filesystem::path>& files,
-                                         const std::filesystem::path& folder) {
+                                         const std::filesystem::path& folder, const MapDrawing& draw) {
   for (const auto& file : files) regular_file_size(file);
   const auto names = result_names(files);
-  Writer writer(predictor, folder, false);
+  Writer writer(predictor, folder, false, draw);
   Progress progress("Predicting", files.size(), "files");
   std::vector<PredictedFile> results;
   for (std::size_t i = 0; i < files.size(); ++i) {

@@ -98,7 +98,10 @@ nlohmann::ordered_json about(const TrainConfig& config, const TrainingSet& set, 
                    {"dynamic_range", config.dynamic_range}};
   if (input != "image")
     json["input"]["channels"] = input == "iq" ? nlohmann::ordered_json{"in-phase", "quadrature"}
-                                              : nlohmann::ordered_json{"in-phase of each group of elements", "quadrature of each group"};
+                                              : nlohmann::ordered_json{config.front_end.groups_of == GroupsOf::aperture
+                                                                           ? "in-phase of each part of the pixel's receive aperture, along the elements' lateral axis"
+                                                                           : "in-phase of each group of elements",
+                                                                       "quadrature of each"};
   if (const auto* survival = dynamic_cast<const SurvivalTask*>(config.task.value.get())) {
     json["input"]["unit"] = survival->sees_images() ? "dB of each visit's image, then numbers" : "numbers";
     json["input"]["visits"] = survival->visits;

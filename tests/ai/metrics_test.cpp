@@ -164,16 +164,21 @@ TEST(ClassificationMetrics, PerfectSeparationHasAnInterval) {
     EXPECT_EQ(mirrored.low, 0);
     EXPECT_NEAR(mirrored.high, 1 - found.low, 1e-12);
   }
+  // In between, solved by another program's root finder from the equation of the header.
+  const auto inside = area_score_interval(0.9, 7, 300);
+  EXPECT_NEAR(inside.low, 0.706464581265, 1e-10);
+  EXPECT_NEAR(inside.high, 0.967824730870, 1e-10);
   const auto perfect = delong({{1, 2, 3, 4}}, Mask{0, 0, 1, 1});
-  EXPECT_EQ(perfect.reported_interval(0).low, area_score_interval(1, 2, 2).low);
-  EXPECT_LT(perfect.reported_interval(0).low, 0.6);  // four cases tell little
-  EXPECT_TRUE(std::isnan(delong({{1, 2}}, Mask{1, 1}).reported_interval(0).low));
+  EXPECT_GT(perfect.reported(0).standard_error, 0.1);
+  EXPECT_EQ(perfect.reported(0).interval.low, area_score_interval(1, 2, 2).low);
+  EXPECT_LT(perfect.reported(0).interval.low, 0.6);  // four cases tell little
+  EXPECT_TRUE(std::isnan(delong({{1, 2}}, Mask{1, 1}).reported(0).interval.low));
   // Where DeLong's has its say it is reported.
   const auto fair = delong({{1, 3, 2, 4}}, Mask{0, 0, 1, 1});
-  EXPECT_EQ(fair.reported_interval(0).low, fair.logit_interval(0).low);
+  EXPECT_EQ(fair.reported(0).interval.low, fair.logit_interval(0).low);
 
-  // Two normals 3.29 deviations apart: area 0.99, and 46 + 46 cases separate perfectly in one sample of five or so. The interval
-  // is for exponential scores, so that its coverage may be off 95 % by some percent; that of 1000 samples has an error of 0.7 %.
+  // Two normals 3.29 deviations apart: area 0.99, and 46 + 46 cases seldom separate perfectly: in a few of 100 samples. The
+  // interval is for exponential scores, so that its coverage may be off 95 % by some percent; that of 1000 samples has an error of 0.7 %.
   const double separation = std::sqrt(2.0) * normal_quantile(0.99);
   int covered = 0, separated = 0;
   for (int trial = 0; trial < 1000; ++trial) {
@@ -185,15 +190,16 @@ TEST(ClassificationMetrics, PerfectSeparationHasAnInterval) {
       score[i] = random.normal() + separation * label[i];
     }
     const auto areas = delong({score}, label);
-    const auto interval = areas.reported_interval(0), own = area_score_interval(areas.area[0], 46, 46);
+    const auto interval = areas.reported(0).interval, own = area_score_interval(areas.area[0], 46, 46);
     separated += areas.area[0] == 1;
     if (areas.area[0] == 1) {
       EXPECT_LE(interval.low, 0.99);
     }
     covered += own.low <= 0.99 && 0.99 <= own.high;
   }
-  EXPECT_GT(separated, 20);
+  EXPECT_GT(separated, 0);
   EXPECT_GT(covered, 920);
+  EXPECT_LT(covered, 995);
 }
 
 TEST(ClassificationMetrics, PredictiveValuesAndNetBenefit) {

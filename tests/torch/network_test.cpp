@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <complex>
 #include <cstdlib>
 
 #include "ai/losses.hpp"
@@ -333,6 +334,48 @@ TEST_F(NetworkTest, SameBitsWithAnyThreadCount) {
     EXPECT_EQ(seen, net.outputs(images, shape));
   }
   set_thread_count(0);
+}
+
+// A wave that each part of the aperture sees ahead of the last by the phase f, f = a above row 8 and b from there on: beams begin as
+// 1/2, 1, 1/2 of neighbouring parts, so that beam k is (1 + cos f) exp(i k f), and two neighbours correlate as exp(-i f), over a window
+// as its mean weighted by the powers (1 + cos f)^2.
+TEST_F(NetworkTest, FrontEndComparesDirections) {
+  const TrainConfig c = config("task: {type: map, label: sound_speed, input: rf}\nfront_end: {groups_of: aperture, groups: 6, beams: 7, average: 3}\n"
+                               "model: {type: unet, width: 2, depth: 2}\n");
+  NetworkSource source = network_source(c, scale(c));
+  const std::string answer = "def forward(self, x):\n";
+  source.script.insert(source.script.find(answer) + answer.size(), "    return self.features(x)\n");
+  source.output = {7 + 2 * 5 + 1, 16, 16};
+  Network net(source, RandomStream(1, 0, "weights"));
+  net.set_parameters(std::vector<float>(net.parameter_count(), 0.0F));
+  const double phases[2] = {0.4, -0.9}, size = 0.02;
+  std::vector<float> input(12 * 256);
+  for (std::size_t k = 0; k < 6; ++k)
+    for (std::size_t p = 0; p < 256; ++p) {
+      const double phase = phases[p / 16 >= 8] * static_cast<double>(k) + 0.7 * static_cast<double>(p);
+      input[k * 256 + p] = static_cast<float>(size * std::cos(phase));
+      input[(6 + k) * 256 + p] = static_cast<float>(size * std::sin(phase));
+    }
+  const auto found = net.outputs({input}, c.input_shape()).at(0);
+  ASSERT_EQ(found.size(), 18u * 256);
+  for (std::size_t row = 2; row < 14; ++row) {
+    const std::size_t pixel = row * 16 + 7;
+    std::complex<double> mean = 0, whole = 0;
+    double power = 0;
+    for (std::size_t r = row - 1; r <= row + 1; ++r) {
+      const double f = phases[r >= 8], weight = std::pow(1 + std::cos(f), 2);
+      mean += weight * std::polar(1.0, -f);
+      power += weight;
+    }
+    for (std::size_t k = 0; k < 6; ++k) whole += std::polar(size, phases[row >= 8] * static_cast<double>(k));
+    EXPECT_NEAR(found[pixel], 20 * std::log10(std::abs(whole)) / c.dynamic_range + 1, 1e-5) << row;
+    // Beams 1 to 6 are the directions; those at the rim have one neighbour only.
+    for (std::size_t pair = 1; pair < 4; ++pair) {
+      EXPECT_NEAR(found[(7 + pair) * 256 + pixel], mean.real() / power, 1e-5) << row << " " << pair;
+      EXPECT_NEAR(found[(12 + pair) * 256 + pixel], mean.imag() / power, 1e-5) << row << " " << pair;
+    }
+    EXPECT_NEAR(found[17 * 256 + pixel], -1 + 2 * static_cast<double>(row) / 15, 1e-6);
+  }
 }
 
 TEST_F(NetworkTest, SavedModelReadsBackAndRefusesOthers) {

@@ -103,6 +103,19 @@ TEST_F(TasksTest, Map) {
   const auto report = judge("task: map\nlabel: sound_speed\nmetrics: [rmse, bias]\n");
   // 100 m/s between disc and background; a disc takes 3 to 20 % of the image, so the mean alone errs by some 30 m/s RMS.
   EXPECT_LT(value(report, "rmse"), 20);
+  // Its picture is drawn by whom the program names, with title and unit.
+  std::string drawn;
+  float least = 1e9F;
+  predict_files(Predictor(folder / "model" / "model.pt"), {folder / "data" / "samples" / "patient_3_0.hdf5"}, folder / "one",
+                [&](const RealMap& map, const std::string& unit, const std::string& title) {
+                  drawn = title + " [" + unit + "]";
+                  least = *std::min_element(map.values.flat().begin(), map.values.flat().end());
+                  return Picture{2, 1, 1, {0, 255}};
+                });
+  EXPECT_EQ(drawn, "sound_speed [m/s]");
+  EXPECT_GT(least, 1000);
+  // The width stands in bytes 16 to 19.
+  EXPECT_EQ(bytes(folder / "one" / "patient_3_0.png").substr(16, 4), std::string("\0\0\0\2", 4));
 }
 
 TEST_F(TasksTest, Detection) {
