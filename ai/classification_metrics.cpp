@@ -196,7 +196,8 @@ Interval DeLong::logit_interval(std::size_t score, double level) const {
 }
 
 Estimate DeLong::reported(std::size_t score) const {
-  Estimate estimate{area[score], logit_interval(score), standard_error(score), positives + negatives, positives + negatives};
+  Estimate estimate{area[score], logit_interval(score), standard_error(score), positives + negatives,
+                    positives + negatives};
   if (estimate.standard_error > 0) return estimate;
   estimate.interval = area_score_interval(area[score], positives, negatives);
   estimate.standard_error = (estimate.interval.high - estimate.interval.low) / (2 * normal_quantile(0.975));
@@ -204,7 +205,8 @@ Estimate DeLong::reported(std::size_t score) const {
 }
 
 Interval area_score_interval(double area, std::size_t positives, std::size_t negatives, double level) {
-  const double m = static_cast<double>(positives), n = static_cast<double>(negatives), z = normal_quantile((1 + level) / 2);
+  const double m = static_cast<double>(positives), n = static_cast<double>(negatives),
+               z = normal_quantile((1 + level) / 2);
   if (!(m > 0 && n > 0) || std::isnan(area)) return {nan, nan};
   const double others = (m + n) / 2 - 1;
   const auto surprising = [&](double a) {

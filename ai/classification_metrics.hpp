@@ -41,19 +41,21 @@ RocCurve roc_curve(std::span<const double> scores, std::span<const std::uint8_t>
 /// Area under the ROC curve of one or several scores of the same cases, with DeLong's covariance [delong1988].
 struct DeLong {
   std::vector<double> area;
-  std::vector<double> covariance;  ///< [score, score]
+  std::vector<double> covariance;            ///< [score, score]
   std::size_t positives = 0, negatives = 0;  ///< cases
 
   double standard_error(std::size_t score) const;
   Interval interval(std::size_t score, double level = 0.95) const;  ///< normal, not cut at 0 and 1
   Interval logit_interval(std::size_t score,
                           double level = 0.95) const;  ///< normal for log(A / (1 - A)); within 0 and 1
-  /// The area to report, with `logit_interval`. Where the covariance is 0 or undefined, as where the score tells all cases apart,
-  /// gives all the same value or a class has one case: with `area_score_interval` and the standard error that its width tells.
+  /// The area to report, with `logit_interval`. Where the covariance is 0 or undefined, as where the score tells all
+  /// cases apart, gives all the same value or a class has one case: with `area_score_interval` and the standard error
+  /// that its width tells.
   Estimate reported(std::size_t score) const;
 };
-/// Interval of an area under the ROC curve from the numbers of cases alone, also at 0 and 1: all areas A whose error, for scores
-/// with exponential distributions and both classes of the mean size, makes `area` no surprise [newcombe2006, method 5].
+/// Interval of an area under the ROC curve from the numbers of cases alone, also at 0 and 1: all areas A whose error,
+/// for scores with exponential distributions and both classes of the mean size, makes `area` no surprise [newcombe2006,
+/// method 5].
 Interval area_score_interval(double area, std::size_t positives, std::size_t negatives, double level = 0.95);
 /// Needs two cases of each class; the covariance is NaN otherwise.
 DeLong delong(const std::vector<std::vector<double>>& scores, std::span<const std::uint8_t> truth);

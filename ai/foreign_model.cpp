@@ -96,8 +96,12 @@ void ForeignInput::fields(FieldVisitor& visit) {
                  .doc = "image: how often the channels are repeated; 3 for networks of colour pictures.",
                  .min = 1,
                  .max = 64});
-  visit(groups, {.key = "groups", .doc = "rf: groups of neighbouring elements, or parts of the aperture.", .min = 2, .max = 256});
-  visit.choice(groups_of, groups_of_names(), {.key = "groups_of", .doc = "rf: groups are `elements`, the same for all pixels, or parts of each pixel's `aperture`."});
+  visit(
+      groups,
+      {.key = "groups", .doc = "rf: groups of neighbouring elements, or parts of the aperture.", .min = 2, .max = 256});
+  visit.choice(groups_of, groups_of_names(),
+               {.key = "groups_of",
+                .doc = "rf: groups are `elements`, the same for all pixels, or parts of each pixel's `aperture`."});
   visit(
       dynamic_range,
       {.key = "dynamic_range", .doc = "image: darker pixels are black.", .unit = Unit::decibel, .min = 1, .max = 200});

@@ -13,11 +13,11 @@ namespace sonoforge {
 struct ForeignInput : Configurable {
   enum class Kind { image, iq, rf };
   Kind kind = Kind::image;
-  std::vector<double> size{128, 128};   ///< [depth, lateral] pixels
-  std::vector<std::string> axes;        ///< order of batch, channel, depth, lateral; empty: that
-  std::int64_t frames = 1;              ///< image: seen together, as channels
-  std::int64_t copies = 1;              ///< image: how often all channels are repeated
-  std::int64_t groups = 8;              ///< rf: neighbouring elements that are summed, or parts of the aperture
+  std::vector<double> size{128, 128};  ///< [depth, lateral] pixels
+  std::vector<std::string> axes;       ///< order of batch, channel, depth, lateral; empty: that
+  std::int64_t frames = 1;             ///< image: seen together, as channels
+  std::int64_t copies = 1;             ///< image: how often all channels are repeated
+  std::int64_t groups = 8;             ///< rf: neighbouring elements that are summed, or parts of the aperture
   GroupsOf groups_of = GroupsOf::elements;
   double dynamic_range = 60;            ///< image: what is darker is black [dB]
   std::vector<double> levels{0, 1};     ///< image: numbers that black and the maximum become

@@ -429,7 +429,8 @@ class Page {
            "Intervals of means over cases are bias-corrected and accelerated bootstrap intervals (Efron 1987) from " +
            std::to_string(config_.resamples) +
            " samples that draw whole patients with replacement. Where every patient has one case, areas under the "
-           "curve have DeLong's interval on the logit scale (where that has no width, as where all cases are told apart, Newcombe's of 2006), sensitivity and specificity Wilson's, and limits of "
+           "curve have DeLong's interval on the logit scale (where that has no width, as where all cases are told "
+           "apart, Newcombe's of 2006), sensitivity and specificity Wilson's, and limits of "
            "agreement Bland and Altman's. "
            "Medians have no interval: the bootstrap is wrong for them. Differences between groups have Student's t "
            "intervals with standard errors that allow for clusters of patients, and p values by permuting patients "

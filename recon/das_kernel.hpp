@@ -76,10 +76,10 @@ struct DelayAndSumGeometry {
   Interpolation interpolation = Interpolation::linear;
   bool incoherent = false;  ///< add magnitudes of the beams instead of their complex values
   bool mean = false;        ///< divide by the sum of the weights that went in; where none did the value is 0
-  /// Part of the receive aperture that counts, across it from -1 on the side against the elements' lateral axis to 1. Parts that
-  /// touch share no element; needs an f-number unless it is all.
+  /// Part of the receive aperture that counts, across it from -1 on the side against the elements' lateral axis to 1.
+  /// Parts that touch share no element; needs an f-number unless it is all.
   double part_from = -1, part_to = 1;
-  bool lines = false;       ///< blend the two beams whose axes are next to the point, see `line_weights`
+  bool lines = false;  ///< blend the two beams whose axes are next to the point, see `line_weights`
   std::vector<Vec3> line_origins, line_directions;  ///< [beam], where `lines`
 };
 

@@ -173,19 +173,27 @@ std::vector<ComplexMap> DelayAndSum::beamform(const Acquisition& acquisition, co
   return beamform_part(acquisition, grid, -1, 1);
 }
 
-std::vector<ComplexMap> DelayAndSum::beamform_parts(const Acquisition& acquisition, const PixelGrid& grid, std::size_t parts) const {
+std::vector<ComplexMap> DelayAndSum::beamform_parts(const Acquisition& acquisition, const PixelGrid& grid,
+                                                    std::size_t parts) const {
   const Probe::Kind kind = acquisition.probe.kind;
-  require(kind != Probe::Kind::ring && kind != Probe::Kind::row_column, "its elements do not stand side by side along one line (parts of the receive aperture would not be directions). Use groups of elements");
+  require(kind != Probe::Kind::ring && kind != Probe::Kind::row_column,
+          "its elements do not stand side by side along one line (parts of the receive aperture would not be "
+          "directions). Use groups of elements");
   if (compounding == Compounding::incoherent && acquisition.transmits() > 1)
-    throw ConfigError("compounding", "magnitudes are added (parts of the aperture could not be compared by their phases). Write 'compounding: coherent'");
+    throw ConfigError("compounding",
+                      "magnitudes are added (parts of the aperture could not be compared by their phases). Write "
+                      "'compounding: coherent'");
   std::vector<ComplexMap> maps;
   const double width = 2.0 / static_cast<double>(parts);
   for (std::size_t p = 0; p < parts; ++p)
-    maps.push_back(std::move(beamform_part(acquisition, grid, p == 0 ? -1 : -1 + static_cast<double>(p) * width, p + 1 == parts ? 1 : -1 + static_cast<double>(p + 1) * width).front()));
+    maps.push_back(std::move(beamform_part(acquisition, grid, p == 0 ? -1 : -1 + static_cast<double>(p) * width,
+                                           p + 1 == parts ? 1 : -1 + static_cast<double>(p + 1) * width)
+                                 .front()));
   return maps;
 }
 
-std::vector<ComplexMap> DelayAndSum::beamform_part(const Acquisition& acquisition, const PixelGrid& grid, double part_from, double part_to) const {
+std::vector<ComplexMap> DelayAndSum::beamform_part(const Acquisition& acquisition, const PixelGrid& grid,
+                                                   double part_from, double part_to) const {
   check();
   check_acquisition(acquisition);
   check_image_memory(grid, acquisition.frames());
@@ -244,7 +252,9 @@ std::vector<ComplexMap> DelayAndSum::beamform_part(const Acquisition& acquisitio
   geometry.part_from = part_from;
   geometry.part_to = part_to;
   if ((part_from > -1 || part_to < 1) && geometry.f_number == 0)
-    throw ConfigError("f_number", "all elements count, at any depth, as on phased arrays by default (such an aperture has no parts to tell apart). Write for example 'f_number: 1'");
+    throw ConfigError("f_number",
+                      "all elements count, at any depth, as on phased arrays by default (such an aperture has no parts "
+                      "to tell apart). Write for example 'f_number: 1'");
   geometry.window = window;
   geometry.interpolation = interpolation;
   geometry.mean = normalization == Normalization::weights;

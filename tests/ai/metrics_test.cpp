@@ -154,7 +154,8 @@ TEST(ClassificationMetrics, DeLongIntervalCoversTheTruth) {
 }
 
 TEST(ClassificationMetrics, PerfectSeparationHasAnInterval) {
-  // At area 1 with n cases a class its lower end A solves (1 - A)^2 = z^2 V(A); for A near 1, V = (1 - A) (1 + (n - 1) / 2) / n^2.
+  // At area 1 with n cases a class its lower end A solves (1 - A)^2 = z^2 V(A); for A near 1, V = (1 - A) (1 + (n - 1)
+  // / 2) / n^2.
   for (const std::size_t n : {200u, 2000u}) {
     const auto found = area_score_interval(1, n, n);
     EXPECT_EQ(found.high, 1);
@@ -177,8 +178,9 @@ TEST(ClassificationMetrics, PerfectSeparationHasAnInterval) {
   const auto fair = delong({{1, 3, 2, 4}}, Mask{0, 0, 1, 1});
   EXPECT_EQ(fair.reported(0).interval.low, fair.logit_interval(0).low);
 
-  // Two normals 3.29 deviations apart: area 0.99, and 46 + 46 cases seldom separate perfectly: in a few of 100 samples. The
-  // interval is for exponential scores, so that its coverage may be off 95 % by some percent; that of 1000 samples has an error of 0.7 %.
+  // Two normals 3.29 deviations apart: area 0.99, and 46 + 46 cases seldom separate perfectly: in a few of 100 samples.
+  // The interval is for exponential scores, so that its coverage may be off 95 % by some percent; that of 1000 samples
+  // has an error of 0.7 %.
   const double separation = std::sqrt(2.0) * normal_quantile(0.99);
   int covered = 0, separated = 0;
   for (int trial = 0; trial < 1000; ++trial) {

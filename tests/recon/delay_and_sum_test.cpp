@@ -336,7 +336,8 @@ TEST(DelayAndSum, PartsOfTheApertureAreDirections) {
         const double from = -1 + 0.4 * static_cast<double>(k);
         if (std::abs(place - from) < 1e-9 || std::abs(place - from - 0.4) < 1e-9) continue;
         const bool inside = place > from && place < from + 0.4;
-        EXPECT_EQ(maps[k].values(iz, 0, ix), inside ? whole[0].values(iz, 0, ix) : std::complex<float>()) << place << " " << k;
+        EXPECT_EQ(maps[k].values(iz, 0, ix), inside ? whole[0].values(iz, 0, ix) : std::complex<float>())
+            << place << " " << k;
         seen += inside && std::abs(whole[0].values(iz, 0, ix)) > 0.1F;
       }
     }
