@@ -91,7 +91,7 @@ class BaselineWriter {
     write_file_atomically(folder_ / "predictions.csv", text);
   }
 
-  /// The image of the few transmits as it is.
+  /// The image of the few transmits.
   void show() {
     parallel_for(samples_.size(), [&](std::size_t row) {
       const Sample& one = samples_[row];
@@ -123,7 +123,12 @@ class BaselineWriter {
       const ZeaFile content = data_.content(row);
       const SampleRecord record{content, data_.manifest, row};
       Sample& one = samples_[row];
-      const auto values = model_input(input, content, data_.manifest.rows[row].file);
+      const std::string& file = data_.manifest.rows[row].file;
+      InputConfig as_stored = input;
+      // The image of few transmits, made as the set's own images of all of them are.
+      const auto own = config_.task->transmits_kept() > 0 ? own_imaging(content, file) : std::nullopt;
+      if (own) as_stored.beamformer = own->beamformer.value.get(), as_stored.compensation = own->compensation;
+      const auto values = model_input(as_stored, content, file);
       for (auto at = values.begin(); at < values.end(); at += static_cast<std::ptrdiff_t>(shape.size()))
         one.frames.emplace_back(at, at + static_cast<std::ptrdiff_t>(shape.size()));
       one.grid = content.images.front().grid;

@@ -70,6 +70,24 @@ struct PulseAlone : Configurable {
   void fields(FieldVisitor& visit) override { visit.typed(pulse, pulse_catalog(), {.key = "pulse", .doc = "The drive."}); }
 };
 
+struct BeamformerAlone : Configurable {
+  Typed<Beamformer> beamformer = Typed<Beamformer>::make(beamformer_catalog(), "delay_and_sum");
+  void fields(FieldVisitor& visit) override { visit.typed(beamformer, beamformer_catalog(), {.key = "beamformer", .doc = "How channel data become an image."}); }
+};
+
+struct CompensationAlone : Configurable {
+  Attenuation compensation;
+  void fields(FieldVisitor& visit) override { visit(compensation, {.key = "compensation", .doc = "Depth gain.", .unit = Unit::attenuation}); }
+};
+
+/// One entry of a config, read by itself.
+void read_alone(Configurable& into, const std::string& key, const ConfigNode* node, const std::string& origin) {
+  if (!node) return;
+  ConfigTree alone = ConfigTree::parse("", origin);
+  alone.root().entries.push_back({key, node->where, *node});
+  alone.read(into);
+}
+
 /// Through the matched filter of the pulse where the config that the file holds asks for it, as `run` does.
 Acquisition compressed(Acquisition acquisition, const ZeaFile& content, const std::string& file) {
   if (content.config.empty()) return acquisition;
@@ -79,11 +97,7 @@ Acquisition compressed(Acquisition acquisition, const ZeaFile& content, const st
   std::optional<bool> compression;
   if (asked && asked->kind == ConfigNode::Kind::scalar) compression = asked->scalar == "on" || asked->scalar == "true";
   PulseAlone own;
-  if (pulse) {
-    ConfigTree alone = ConfigTree::parse("", file + "/sonoforge/config");
-    alone.root().entries.push_back({"pulse", pulse->where, *pulse});
-    alone.read(own);
-  }
+  read_alone(own, "pulse", pulse, file + "/sonoforge/config");
   if (!compresses_pulse(compression, own.pulse.type)) return acquisition;
   return compress_pulse(acquisition, *own.pulse->build(acquisition.probe));
 }
@@ -164,6 +178,18 @@ std::optional<PixelGrid> grid_of(const ZeaFile& content) {
   if (!content.images.empty()) return content.images.front().grid;
   if (!content.labels.empty()) return content.labels.front().grid;
   return content.image_grid;
+}
+
+std::optional<OwnImaging> own_imaging(const ZeaFile& content, const std::string& file) {
+  if (content.config.empty()) return std::nullopt;
+  const std::string origin = file + "/sonoforge/config";
+  const ConfigTree tree = ConfigTree::parse(content.config, origin);
+  BeamformerAlone own;
+  CompensationAlone gain;
+  read_alone(own, "beamformer", tree.root().find("beamformer"), origin);
+  const ConfigNode* const image = tree.root().find("image");
+  read_alone(gain, "compensation", image ? image->find("compensation") : nullptr, origin);
+  return OwnImaging{own.beamformer, gain.compensation};
 }
 
 std::vector<float> model_input(const InputConfig& config, const ZeaFile& content, const std::string& file, const Alteration& alteration) {

@@ -41,6 +41,14 @@ PixelGrid resized(const PixelGrid& grid, std::size_t depth, std::size_t lateral)
 /// Throws `UserError`, naming `file`, where the file does not hold what is needed.
 std::vector<float> model_input(const InputConfig& config, const ZeaFile& content, const std::string& file, const Alteration& alteration = {});
 
+/// How a file's own image is made.
+struct OwnImaging {
+  Typed<Beamformer> beamformer;
+  Attenuation compensation;
+};
+/// As the config in the file says; none in files without a config.
+std::optional<OwnImaging> own_imaging(const ZeaFile& content, const std::string& file);
+
 /// The part of an alteration that acts on decibels, for inputs that are read once and altered often; and mirroring.
 void alter_image(std::vector<float>& image, std::size_t depth, std::size_t lateral, double dynamic_range, const Alteration& alteration);
 /// The same for in-phase and quadrature parts: gain and slope.

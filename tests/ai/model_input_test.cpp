@@ -105,6 +105,21 @@ TEST_P(GroupsTest, AddUpToTheBeamformedImage) {
 
 INSTANTIATE_TEST_SUITE_P(OfElementsAndOfTheAperture, GroupsTest, testing::Bool());
 
+TEST_F(ModelInputTest, AFileSaysHowItsImageIsMade) {
+  ZeaFile content = noise_file();
+  EXPECT_FALSE(own_imaging(content, "file"));
+  content.config = "seed: 4\nbeamformer: {type: delay_and_sum, f_number: 2.5, window: hann}\nimage: {x: [0 mm, 1 mm, 1 mm], compensation: 0.7 dB/cm/MHz, dynamic_range: 50 dB}\n";
+  const auto own = own_imaging(content, "file");
+  ASSERT_TRUE(own);
+  const auto& das = dynamic_cast<const DelayAndSum&>(*own->beamformer);
+  EXPECT_EQ(das.f_number, 2.5);
+  EXPECT_EQ(das.window, Window::hann);
+  // 0.7 dB/cm/MHz at 5 MHz: 350 dB/m over 20 / ln 10 dB a neper.
+  EXPECT_NEAR(own->compensation.nepers_per_metre(5e6), 350 / 8.685889638, 1e-6);
+  content.config = "seed: 4\n";
+  EXPECT_EQ(dynamic_cast<const DelayAndSum&>(*own_imaging(content, "file")->beamformer).f_number, std::nullopt);
+}
+
 // What the config in the file says of its pulse holds here as in `run`.
 TEST_F(ModelInputTest, ChirpsAreCompressedAsForTheStoredImage) {
   const std::string chirp = "{type: chirp, frequency_from: 3 MHz, frequency_to: 7 MHz, duration: 5 us}";
