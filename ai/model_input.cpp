@@ -127,6 +127,8 @@ std::vector<ComplexMap> groups_of(const InputConfig& config, const Acquisition& 
       maps = config.beamformer->beamform_parts(acquisition, grid, config.groups);
     } catch (const ConfigError& error) {
       refuse_file(file, "the model's beamformer does not suit its " + acquisition.probe.name + " probe: " + error.key() + ": " + error.what());
+    } catch (const UserError& error) {
+      refuse_file(file, error.what());
     }
     for (auto& map : maps) compensate(config, acquisition, map);
     return maps;
