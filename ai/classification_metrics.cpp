@@ -200,7 +200,7 @@ Estimate DeLong::reported(std::size_t score) const {
                     positives + negatives};
   if (estimate.standard_error > 0) return estimate;
   estimate.interval = area_score_interval(area[score], positives, negatives);
-  estimate.standard_error = (estimate.interval.high - estimate.interval.low) / (2 * normal_quantile(0.975));
+  estimate.standard_error = standard_error_of(estimate.interval);
   return estimate;
 }
 

@@ -114,6 +114,8 @@ Estimate clustered_mean(const std::vector<double>& values, const std::vector<std
   return result;
 }
 
+double standard_error_of(Interval interval) { return (interval.high - interval.low) / (2 * normal_quantile(0.975)); }
+
 Interval wilson_interval(std::size_t successes, std::size_t trials, double level) {
   if (trials == 0) return {0, 1};
   const double n = static_cast<double>(trials), p = static_cast<double>(successes) / n;

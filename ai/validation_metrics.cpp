@@ -289,7 +289,7 @@ GroupEstimate estimate_group_metric(const std::string& name, std::span<const dou
     auto proportion = [&](std::size_t part, std::size_t whole) -> GroupEstimate {
       estimate.interval = whole ? wilson_interval(part, whole) : Interval{nan, nan};
       // From the interval's width: the textbook error is zero where all or none succeed.
-      estimate.standard_error = (estimate.interval.high - estimate.interval.low) / (2 * normal_quantile(0.975));
+      estimate.standard_error = standard_error_of(estimate.interval);
       return {estimate, "Wilson"};
     };
     if (name == "sensitivity") return proportion(chosen.hits, chosen.diseased);

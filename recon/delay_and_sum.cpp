@@ -170,7 +170,7 @@ double DelayAndSum::directivity_f_number(const Probe& probe, double sound_speed)
 }
 
 std::vector<ComplexMap> DelayAndSum::beamform(const Acquisition& acquisition, const PixelGrid& grid) const {
-  return beamform_part(acquisition, grid, -1, 1);
+  return std::move(beamform_frames(acquisition, grid, 1).front());
 }
 
 std::vector<ComplexMap> DelayAndSum::beamform_parts(const Acquisition& acquisition, const PixelGrid& grid,
@@ -184,19 +184,15 @@ std::vector<ComplexMap> DelayAndSum::beamform_parts(const Acquisition& acquisiti
                       "magnitudes are added (parts of the aperture could not be compared by their phases). Write "
                       "'compounding: coherent'");
   std::vector<ComplexMap> maps;
-  const double width = 2.0 / static_cast<double>(parts);
-  for (std::size_t p = 0; p < parts; ++p)
-    maps.push_back(std::move(beamform_part(acquisition, grid, p == 0 ? -1 : -1 + static_cast<double>(p) * width,
-                                           p + 1 == parts ? 1 : -1 + static_cast<double>(p + 1) * width)
-                                 .front()));
+  for (auto& frames : beamform_frames(acquisition, grid, parts)) maps.push_back(std::move(frames.front()));
   return maps;
 }
 
-std::vector<ComplexMap> DelayAndSum::beamform_part(const Acquisition& acquisition, const PixelGrid& grid,
-                                                   double part_from, double part_to) const {
+std::vector<std::vector<ComplexMap>> DelayAndSum::beamform_frames(const Acquisition& acquisition, const PixelGrid& grid,
+                                                                  std::size_t parts) const {
   check();
   check_acquisition(acquisition);
-  check_image_memory(grid, acquisition.frames());
+  check_image_memory(grid, acquisition.frames() * parts);
   const double speed = sound_speed.value_or(acquisition.sound_speed);
   require(speed > 0, "the speed of sound is not positive (delays cannot be found). Set the beamformer's sound_speed");
   double frequency = acquisition.demodulation_frequency;
@@ -249,9 +245,7 @@ std::vector<ComplexMap> DelayAndSum::beamform_part(const Acquisition& acquisitio
   geometry.sound_speed = speed;
   const double wanted = f_number.value_or(acquisition.probe.kind == Probe::Kind::phased ? 0.0 : 1.5);
   geometry.f_number = wanted == auto_f_number ? directivity_f_number(acquisition.probe, speed) : wanted;
-  geometry.part_from = part_from;
-  geometry.part_to = part_to;
-  if ((part_from > -1 || part_to < 1) && geometry.f_number == 0)
+  if (parts > 1 && geometry.f_number == 0)
     throw ConfigError("f_number",
                       "all elements count, at any depth, as on phased arrays by default (such an aperture has no parts "
                       "to tell apart). Write for example 'f_number: 1'");
@@ -262,10 +256,10 @@ std::vector<ComplexMap> DelayAndSum::beamform_part(const Acquisition& acquisitio
 
   const RecordPreparation prepare(acquisition, signal, frequency, step);
   const std::size_t frames = acquisition.frames(), channels = acquisition.channels();
-  std::vector<ComplexMap> images;
-  images.reserve(frames);
-  for (std::size_t f = 0; f < frames; ++f, check_interrupted()) images.emplace_back(grid);
-  Progress progress("Image", grid.size() * frames, "pixels");
+  std::vector<std::vector<ComplexMap>> images(parts);
+  for (auto& part : images)
+    for (std::size_t f = 0; f < frames; ++f, check_interrupted()) part.emplace_back(grid);
+  Progress progress("Image", grid.size() * frames * parts, "pixels");
   for (std::size_t first = 0; first < frames; first += FrameInterleaved<float>::max_frames) {
     const std::size_t count = std::min(frames - first, FrameInterleaved<float>::max_frames);
     FrameInterleaved<float> data(acquisition.transmits(), channels, prepare.samples(), count);
@@ -285,11 +279,16 @@ std::vector<ComplexMap> DelayAndSum::beamform_part(const Acquisition& acquisitio
           points[i] = grid.position(line / grid.y.count, line % grid.y.count, pixel % grid.x.count);
         }
       });
-      const std::vector<std::complex<float>> sums = delay_and_sum<float>(data, geometry, points);
-      for (std::size_t f = 0; f < count; ++f)
-        for (std::size_t i = 0; i < pixels; ++i)
-          images[first + f].values.data()[begin + i] = sums[i * data.lanes() + f];
-      progress.advance(pixels * count);
+      for (std::size_t p = 0; p < parts; ++p) {
+        const double width = 2.0 / static_cast<double>(parts);
+        geometry.part_from = -1 + static_cast<double>(p) * width;
+        geometry.part_to = p + 1 == parts ? 1 : -1 + static_cast<double>(p + 1) * width;
+        const std::vector<std::complex<float>> sums = delay_and_sum<float>(data, geometry, points);
+        for (std::size_t f = 0; f < count; ++f)
+          for (std::size_t i = 0; i < pixels; ++i)
+            images[p][first + f].values.data()[begin + i] = sums[i * data.lanes() + f];
+        progress.advance(pixels * count);
+      }
     }
   }
   return images;

@@ -44,7 +44,8 @@ struct DelayAndSum : Beamformer {
   static double directivity_f_number(const Probe& probe, double sound_speed);
 
  private:
-  std::vector<ComplexMap> beamform_part(const Acquisition& acquisition, const PixelGrid& grid, double part_from, double part_to) const;
+  /// [part][frame]
+  std::vector<std::vector<ComplexMap>> beamform_frames(const Acquisition& acquisition, const PixelGrid& grid, std::size_t parts) const;
 };
 
 }  // namespace sonoforge

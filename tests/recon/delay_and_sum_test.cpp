@@ -346,12 +346,9 @@ TEST(DelayAndSum, PartsOfTheApertureAreDirections) {
   std::fill(a.samples.flat().begin(), a.samples.flat().end(), 1.0F);
   for (const double f : {0.9, 1.0, 1.5}) {
     das.f_number = f;
-    const PixelGrid aligned = [] {
-      PixelGrid on_elements;
-      on_elements.x = {-0.3e-3 * 19.5, 0.075e-3, 157};
-      on_elements.z = {0.225e-3 * 20, 0.225e-3, 60};
-      return on_elements;
-    }();
+    PixelGrid aligned;
+    aligned.x = {-0.3e-3 * 19.5, 0.075e-3, 157};
+    aligned.z = {0.225e-3 * 20, 0.225e-3, 60};
     const auto pieces = das.beamform_parts(a, aligned, 8);
     const auto sum = das.beamform(a, aligned);
     for (std::size_t i = 0; i < aligned.size(); ++i) {
